@@ -1,0 +1,95 @@
+"""What `import voxsession` shows, and what it leaves alone."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Optional libraries, test tools, and the tokenizer: loaded when they are used, never before.
+STORES = {"aiosqlite", "asyncmy", "asyncpg", "hiredis", "redis", "sqlalchemy"}
+OUTER = {"click", "jwt", "openai", "requests", "rich", "starlette", "uvicorn", "websockets"}
+TEXT = {"Stemmer", "dateutil", "numpy", "phonenumbers", "regex", "tiktoken"}
+TOOLS = {"hypothesis", "pytest", "sybil"}
+
+pytestmark = pytest.mark.skipif(
+    "__all__" not in (ROOT / "voxsession" / "__init__.py").read_text(),
+    reason="voxsession has no public face yet",
+)
+
+
+@pytest.fixture
+def face() -> ModuleType:
+    """The package, as a user imports it."""
+    return importlib.import_module("voxsession")
+
+
+def in_house_order(names: Iterable[str]) -> list[str]:
+    """Constants, classes, the rest, each by the alphabet: the order that ruff keeps in every `__all__`."""
+
+    def key(name: str) -> tuple[int, str]:
+        kind = 0 if name.isupper() and len(name) > 1 else 1 if name[0].isupper() else 2
+        return kind, name
+
+    return sorted(names, key=key)
+
+
+def test_all_is_sorted(face: ModuleType) -> None:
+    """A name is found where one looks for it, and named once."""
+    names = list(face.__all__)
+    assert names == in_house_order(names)
+    assert len(names) == len(set(names))
+
+
+def test_all_is_complete(face: ModuleType) -> None:
+    """Every public name that the package holds is in `__all__`, modules aside."""
+    public = {
+        name
+        for name, value in vars(face).items()
+        if not name.startswith("_") and not isinstance(value, ModuleType) and name != "annotations"
+    }
+    assert public <= set(face.__all__), f"not in __all__: {sorted(public - set(face.__all__))}"
+
+
+def test_every_name_is_there(face: ModuleType) -> None:
+    """No name in `__all__` is a promise without a thing."""
+    missing = [name for name in face.__all__ if not hasattr(face, name)]
+    assert not missing
+
+
+def test_every_thing_says_where_it_is_from(face: ModuleType) -> None:
+    """A class or function is found again under its `__module__` and name: it can be pickled and linked."""
+    for name in face.__all__:
+        thing = getattr(face, name)
+        if not callable(thing) or not hasattr(thing, "__qualname__"):
+            continue
+        home = thing.__module__
+        assert home == "voxsession" or home.startswith("voxsession."), f"{name} says it is from {home}"
+        found: object = importlib.import_module(home)
+        for part in thing.__qualname__.split("."):
+            found = getattr(found, part, None)
+        assert found is thing, f"{name} is not {home}.{thing.__qualname__}"
+
+
+def test_importing_brings_in_nothing_heavy(tmp_path: Path) -> None:
+    """`import voxsession` loads no optional library, no test tool, and not the tokenizer."""
+    program = "import sys, voxsession; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not set(done.stdout.split()) & (STORES | OUTER | TEXT | TOOLS)

@@ -1,0 +1,105 @@
+"""Conversations that remember: sessions with token-budgeted memories, learned preferences, encrypted storage."""
+
+from __future__ import annotations
+
+from voxsession.clock import Clock, SystemClock
+from voxsession.codec.keys import KeyRing
+from voxsession.core.config import SessionConfig
+from voxsession.core.envelope import SessionInfo
+from voxsession.core.events import Event
+from voxsession.core.memory_entry import Memory, MemoryEntry
+from voxsession.core.message import Message, Usage
+from voxsession.errors import (
+    BudgetError,
+    ConfigurationError,
+    ConflictError,
+    ConversationBusyError,
+    FormatError,
+    IntegrityError,
+    KeyNotFoundError,
+    ModelError,
+    PermissionDeniedError,
+    ProtocolError,
+    SessionClosedError,
+    SessionEndedError,
+    SessionError,
+    SessionExistsError,
+    SessionNotFoundError,
+    StorageError,
+    StorageFullError,
+    StorageUnavailableError,
+    UnsupportedFormatError,
+    VoxSessionError,
+)
+from voxsession.learning.profiles import SessionProfile
+from voxsession.memory.context import Context
+from voxsession.memory.facts import Fact
+from voxsession.memory.matches import MemoryMatch
+from voxsession.memory.tokens import TokenCounter
+from voxsession.models.base import Model, ModelRequest, Reply
+from voxsession.models.offline import OfflineModel
+from voxsession.presets import SessionPresets
+from voxsession.session.conversation import Conversation, ReplyStream
+from voxsession.session.reports import CompressionReport, ImportReport, Receipt, Report
+from voxsession.session.session import Session
+from voxsession.storage.base import SessionStorage
+from voxsession.storage.file import FileSessionStorage
+from voxsession.storage.inmemory import MemorySessionStorage
+from voxsession.voxon import Voxon
+from voxsession.voxon_config import VoxonConfig
+
+__all__ = [
+    "BudgetError",
+    "Clock",
+    "CompressionReport",
+    "ConfigurationError",
+    "ConflictError",
+    "Context",
+    "Conversation",
+    "ConversationBusyError",
+    "Event",
+    "Fact",
+    "FileSessionStorage",
+    "FormatError",
+    "ImportReport",
+    "IntegrityError",
+    "KeyNotFoundError",
+    "KeyRing",
+    "Memory",
+    "MemoryEntry",
+    "MemoryMatch",
+    "MemorySessionStorage",
+    "Message",
+    "Model",
+    "ModelError",
+    "ModelRequest",
+    "OfflineModel",
+    "PermissionDeniedError",
+    "ProtocolError",
+    "Receipt",
+    "Reply",
+    "ReplyStream",
+    "Report",
+    "Session",
+    "SessionClosedError",
+    "SessionConfig",
+    "SessionEndedError",
+    "SessionError",
+    "SessionExistsError",
+    "SessionInfo",
+    "SessionNotFoundError",
+    "SessionPresets",
+    "SessionProfile",
+    "SessionStorage",
+    "StorageError",
+    "StorageFullError",
+    "StorageUnavailableError",
+    "SystemClock",
+    "TokenCounter",
+    "UnsupportedFormatError",
+    "Usage",
+    "VoxSessionError",
+    "Voxon",
+    "VoxonConfig",
+]
+__version__ = "0.1.0"

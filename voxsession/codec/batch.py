@@ -1,0 +1,47 @@
+"""The changes of one save as bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from voxsession.core.changes import KINDS, Change
+from voxsession.core.envelope import FORMAT
+from voxsession.core.types import encode_json, json_decoder
+from voxsession.errors import IntegrityError, UnsupportedFormatError
+
+__all__ = ["decode_changes", "encode_changes"]
+
+_decode_pairs = json_decoder(list[tuple[str, msgspec.Raw]])
+
+
+@cache
+def _decoder(kind: str) -> Callable[[bytes], Any]:
+    return json_decoder(KINDS[kind])
+
+
+def encode_changes(changes: Sequence[Change]) -> bytes:
+    """The changes in order, each as its kind and its fields."""
+    return encode_json([(change.kind, change) for change in changes])
+
+
+def decode_changes(body: bytes, record: str) -> list[Change]:
+    """The changes of a batch.
+
+    Raises:
+        UnsupportedFormatError: a kind is not known here, so a newer version wrote it.
+        IntegrityError: the bytes are no batch.
+    """
+    try:
+        pairs = _decode_pairs(body)
+        for kind, _ in pairs:
+            if kind not in KINDS:
+                raise UnsupportedFormatError(
+                    f"A batch of {record!r}", found=f"{FORMAT} with {kind[:40]!r}", newest=FORMAT
+                )
+        return [_decoder(kind)(bytes(raw)) for kind, raw in pairs]
+    except ValueError as error:
+        raise IntegrityError(record, f"a batch is not readable ({error})") from None

@@ -1,0 +1,67 @@
+"""What every change is, with the register of its kinds.
+
+A change holds results, never requests: the remembered fact, the id, the time.
+So replay calls no model, no clock and no dice. Kinds may only gain optional
+fields; a stored batch that names an unknown kind was written by a newer version.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, TypeVar, cast, dataclass_transform
+
+import attrs
+
+from voxsession.core.session_data import SessionData
+from voxsession.core.types import UtcTime
+
+__all__ = ["KINDS", "Change", "change_kind"]
+
+KINDS: dict[str, type[Change]] = {}
+_C = TypeVar("_C", bound="type")
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True)
+def change_kind(cls: _C) -> _C:
+    """Makes the class a frozen record and enters it under its `kind`."""
+    made: Any = attrs.define(frozen=True, slots=True, kw_only=True, repr=False)(cls)
+    if made.kind:
+        KINDS[made.kind] = made
+    return cast(_C, made)
+
+
+@change_kind
+class Change:
+    """One mutation that happened.
+
+    `apply` writes it into the data; applied twice it changes nothing more where
+    that can be told. `observe` is what a second writer must not have altered in
+    the meantime: None means that the change commutes with all others.
+
+    Attributes:
+        at: when it happened (aware, UTC).
+        local: it is not stored (the memory mode keeps it with the process).
+    """
+
+    kind: ClassVar[str] = ""
+    event: ClassVar[str | None] = None
+    derived: ClassVar[bool] = False  # decided anew when it is put behind another writer's changes
+    erases: ClassVar[bool] = False  # the old bytes must go, so the next save is a whole document
+
+    at: UtcTime
+    local: bool = False
+
+    def apply(self, data: SessionData) -> None:
+        """Writes the change into `data`."""
+        raise NotImplementedError
+
+    def observe(self, data: SessionData) -> Any:
+        """What this change was based on; None where it commutes."""
+        return None
+
+    def event_fields(self) -> dict[str, Any]:
+        """What the event of this change carries."""
+        names = [field.name for field in cast(Any, type(self)).__attrs_attrs__]
+        return {name: getattr(self, name) for name in names if name not in ("at", "local")}
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(at={self.at.isoformat()})"

@@ -1,0 +1,64 @@
+"""All kinds of change in one place: importing this module registers each of them."""
+
+from __future__ import annotations
+
+from voxsession.core.change import KINDS, Change
+from voxsession.core.conversation_changes import (
+    ConversationEnded,
+    ConversationRestored,
+    ConversationResumed,
+    ConversationStarted,
+    MessageAdded,
+    MessageInterrupted,
+    MessagesRedacted,
+    TurnCompleted,
+)
+from voxsession.core.memory_changes import (
+    MemoryAdded,
+    MemoryCompressed,
+    MemoryEvicted,
+    MemoryExpired,
+    MemoryReinforced,
+    MemoryRemoved,
+    MemorySuperseded,
+    MemoryUpdated,
+)
+from voxsession.core.session_changes import (
+    ConfigChanged,
+    EvidenceAdded,
+    MetricTracked,
+    PreferenceSet,
+    SessionCreated,
+    SessionEnded,
+    StateUpdated,
+    TokensRecounted,
+)
+
+__all__ = [
+    "KINDS",
+    "Change",
+    "ConfigChanged",
+    "ConversationEnded",
+    "ConversationRestored",
+    "ConversationResumed",
+    "ConversationStarted",
+    "EvidenceAdded",
+    "MemoryAdded",
+    "MemoryCompressed",
+    "MemoryEvicted",
+    "MemoryExpired",
+    "MemoryReinforced",
+    "MemoryRemoved",
+    "MemorySuperseded",
+    "MemoryUpdated",
+    "MessageAdded",
+    "MessageInterrupted",
+    "MessagesRedacted",
+    "MetricTracked",
+    "PreferenceSet",
+    "SessionCreated",
+    "SessionEnded",
+    "StateUpdated",
+    "TokensRecounted",
+    "TurnCompleted",
+]

@@ -1,0 +1,205 @@
+"""The settings of one session."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from voxsession.core.types import check_id, check_number, check_text, check_user_id
+from voxsession.errors import ConfigurationError
+
+__all__ = [
+    "MEMORY_MODES",
+    "RecordingConfig",
+    "SessionConfig",
+    "check_setting",
+    "config_values",
+    "known_settings",
+]
+
+MEMORY_MODES = ("ephemeral", "persistent", "hybrid")
+_Check = Callable[[str, Any], Any]
+
+
+def _flag(option: str, value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise ConfigurationError.out_of_range(option, value, "True or False is needed")
+
+
+def _within(low: float, high: float, *, whole: bool = False) -> _Check:
+    return lambda option, value: check_number(option, value, low, high, whole=whole)
+
+
+def _mode(option: str, value: Any) -> str:
+    if value in MEMORY_MODES:
+        return str(value)
+    raise ConfigurationError.out_of_range(option, value, "choose one of " + ", ".join(MEMORY_MODES))
+
+
+def _optional_text(option: str, value: Any) -> str | None:
+    return None if value is None else check_text(option, value, allow_empty=False)
+
+
+def _zone(option: str, value: Any) -> str:
+    name = check_text(option, value)
+    if name != "UTC":
+        from zoneinfo import ZoneInfo
+
+        try:
+            ZoneInfo(name)
+        except (KeyError, ValueError, OSError):
+            raise ConfigurationError.out_of_range(
+                option, value, "give an IANA time zone such as Europe/Berlin (on Windows: pip install tzdata)"
+            ) from None
+    return name
+
+
+# Each setting: its default and its check.
+_SETTINGS: dict[str, tuple[Any, _Check]] = {
+    "session_id": (None, lambda option, value: None if value is None else check_id(option, value)),
+    "user_id": (None, lambda option, value: check_user_id(value, option)),
+    "instructions": ("You are a helpful assistant", check_text),
+    "voice": ("alloy", lambda option, value: check_text(option, value, allow_empty=False)),
+    "language": (None, _optional_text),
+    "temperature": (0.8, _within(0, 2)),
+    "max_output_tokens": (4096, _within(1, 10_000_000, whole=True)),
+    "enable_functions": (False, _flag),
+    "memory_mode": ("hybrid", _mode),
+    "max_memory_size": (10_000, _within(0, 100_000_000, whole=True)),
+    "enable_learning": (True, _flag),
+    "enable_analytics": (True, _flag),
+    "enable_adaptation": (True, _flag),
+    "context_tokens": (8000, _within(64, 100_000_000, whole=True)),
+    "timezone": ("UTC", _zone),
+}
+
+
+def check_setting(name: str, value: Any, where: str = "") -> Any:
+    """The value as it is kept; `ConfigurationError` naming field, value, allowed range and `where`."""
+    if name not in _SETTINGS:
+        near = difflib.get_close_matches(name, _SETTINGS, 1)
+        hint = f" Did you mean {near[0]!r}?" if near else " Known: " + ", ".join(_SETTINGS) + "."
+        place = f" (in {where})" if where else ""
+        raise ConfigurationError(f"There is no setting {name!r}{place}.{hint}", option=name, value=value)
+    try:
+        return _SETTINGS[name][1](name, value)
+    except ConfigurationError as error:
+        if not where:
+            raise
+        raise ConfigurationError(f"{where}: {error}", option=name, value=value) from None
+
+
+class SessionConfig:
+    """The settings of one session; each is checked when it is given and when it is set.
+
+    Args:
+        session_id: chosen by the app; None lets the facade make one.
+        user_id: whose session it is; any text of up to 1,000 characters.
+        instructions: what the model is told first.
+        voice: name of the voice, for speech.
+        language: language of replies, such as ``en``; None leaves it to the model.
+        temperature: 0 to 2.
+        max_output_tokens: longest reply, in tokens.
+        enable_functions: whether the model may call registered functions.
+        memory_mode: ``ephemeral``, ``persistent`` or ``hybrid``.
+        max_memory_size: budget of all memories, in tokens.
+        enable_learning: extract memories, learn preferences.
+        enable_analytics: count active hours.
+        enable_adaptation: let learned preferences reach the model.
+        context_tokens: what is sent to the model at most, in tokens.
+        timezone: IANA name of the zone that hours of the day are counted in.
+
+    Raises:
+        ConfigurationError: an unknown setting, a wrong type, a value out of range.
+
+    Example:
+        >>> SessionConfig(temperature=0.3).temperature
+        0.3
+    """
+
+    session_id: str | None
+    user_id: str | None
+    instructions: str
+    voice: str
+    language: str | None
+    temperature: float
+    max_output_tokens: int
+    enable_functions: bool
+    memory_mode: str
+    max_memory_size: int
+    enable_learning: bool
+    enable_analytics: bool
+    enable_adaptation: bool
+    context_tokens: int
+    timezone: str
+
+    def __init__(self, **settings: Any) -> None:
+        for name in settings:
+            check_setting(name, settings[name])
+        for name, (default, _) in _SETTINGS.items():
+            object.__setattr__(self, name, check_setting(name, settings[name]) if name in settings else default)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, check_setting(name, value))
+
+    def replace(self, **settings: Any) -> SessionConfig:
+        """A copy with some settings changed."""
+        return SessionConfig(**{**vars(self), **settings})
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, SessionConfig):
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in _SETTINGS)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        changed = [
+            f"{name}={getattr(self, name)!r}"
+            for name, (default, _) in _SETTINGS.items()
+            if name not in ("instructions", "user_id") and getattr(self, name) != default
+        ]
+        return f"SessionConfig({', '.join(changed)})"
+
+
+class RecordingConfig(SessionConfig):
+    """The settings of a live session: reading shows them as they are now, setting records a change.
+
+    Args:
+        read: gives the values that hold at the moment.
+        record: takes the one value that was set, checked.
+    """
+
+    def __init__(self, read: Callable[[], Mapping[str, Any]], record: Callable[[str, Any], None]) -> None:
+        object.__setattr__(self, "_read", read)
+        object.__setattr__(self, "_record", record)
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in _SETTINGS:
+            values = object.__getattribute__(self, "_read")()
+            return values.get(name, _SETTINGS[name][0])
+        return object.__getattribute__(self, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        checked = check_setting(name, value)
+        if name in ("session_id", "user_id"):
+            raise ConfigurationError(
+                f"{name} of a live session cannot be changed. Create another session.", option=name
+            )
+        object.__getattribute__(self, "_record")(name, checked)
+
+    def replace(self, **settings: Any) -> SessionConfig:
+        """A plain copy with some settings changed."""
+        return SessionConfig(**{**config_values(self), **settings})
+
+
+def config_values(config: SessionConfig) -> dict[str, Any]:
+    """The settings as a plain dict, without the ids."""
+    return {name: getattr(config, name) for name in _SETTINGS if name not in ("session_id", "user_id")}
+
+
+def known_settings(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings among stored values that this version knows."""
+    return {name: value for name, value in values.items() if name in _SETTINGS and not name.endswith("_id")}

@@ -1,0 +1,222 @@
+"""The changes of conversations, with what is said in them."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import attrs
+
+from voxsession.core.change import Change, change_kind
+from voxsession.core.conversation import ConversationEntry
+from voxsession.core.message import Message, Usage
+from voxsession.core.session_data import SessionData
+from voxsession.core.types import JsonObject, UtcTime
+
+__all__ = [
+    "ConversationEnded",
+    "ConversationRestored",
+    "ConversationResumed",
+    "ConversationStarted",
+    "MessageAdded",
+    "MessageInterrupted",
+    "MessagesRedacted",
+    "TurnCompleted",
+]
+
+
+def _touch(data: SessionData, conversation_id: str, at: UtcTime) -> ConversationEntry:
+    """The entry of a conversation; a lost one is made anew, so that no message is without one."""
+    entry = data.conversations.get(conversation_id)
+    return entry or ConversationEntry(id=conversation_id, started_at=at, opened_at=at, last_at=at)
+
+
+@change_kind
+class ConversationStarted(Change):
+    """A conversation began, perhaps as a branch of another."""
+
+    kind: ClassVar[str] = "conversation.started"
+    event: ClassVar[str | None] = "conversation.started"
+    conversation_id: str
+    parent_id: str | None = None
+    branch_index: int | None = None
+    call: JsonObject | None = None
+
+    def apply(self, data: SessionData) -> None:
+        if self.conversation_id in data.conversations:
+            return
+        data.totals.conversation_count += 1
+        data.conversations[self.conversation_id] = ConversationEntry(
+            id=self.conversation_id,
+            started_at=self.at,
+            opened_at=self.at,
+            last_at=self.at,
+            parent_id=self.parent_id,
+            branch_index=self.branch_index,
+            call=self.call,
+        )
+
+
+@change_kind
+class ConversationResumed(Change):
+    """A conversation goes on; `entry` brings one back that was filed away."""
+
+    kind: ClassVar[str] = "conversation.resumed"
+    event: ClassVar[str | None] = "conversation.resumed"
+    conversation_id: str
+    entry: ConversationEntry | None = None
+
+    def apply(self, data: SessionData) -> None:
+        if self.entry is not None and self.conversation_id not in data.conversations:
+            data.conversations[self.conversation_id] = self.entry
+        entry = _touch(data, self.conversation_id, self.at)
+        data.conversations[entry.id] = attrs.evolve(
+            entry,
+            status="active",
+            ended_at=None,
+            opened_at=self.at,
+            last_at=self.at,
+            resumed_count=entry.resumed_count + 1,
+        )
+
+    def event_fields(self) -> dict[str, Any]:
+        return {"conversation_id": self.conversation_id}
+
+
+@change_kind
+class ConversationRestored(Change):
+    """The entry of a conversation that another writer filed came back to the head."""
+
+    kind: ClassVar[str] = "conversation.restored"
+    entry: ConversationEntry
+
+    def apply(self, data: SessionData) -> None:
+        data.conversations.setdefault(self.entry.id, self.entry)
+
+
+@change_kind
+class ConversationEnded(Change):
+    """A conversation ended; it can be resumed."""
+
+    kind: ClassVar[str] = "conversation.ended"
+    event: ClassVar[str | None] = "conversation.ended"
+    conversation_id: str
+    duration_seconds: float = 0.0
+
+    def apply(self, data: SessionData) -> None:
+        entry = _touch(data, self.conversation_id, self.at)
+        if entry.status == "ended":
+            return
+        data.conversations[entry.id] = attrs.evolve(
+            entry,
+            status="ended",
+            ended_at=self.at,
+            last_at=self.at,
+            duration_seconds=entry.duration_seconds + self.duration_seconds,
+        )
+        data.totals.ended_count += 1
+        data.totals.total_duration_seconds += self.duration_seconds
+
+
+@change_kind
+class MessageAdded(Change):
+    """A message was said; `local_hour` is the hour of day in the session's time zone."""
+
+    kind: ClassVar[str] = "message.added"
+    event: ClassVar[str | None] = "message.added"
+    message: Message
+    local_hour: int | None = None
+
+    def apply(self, data: SessionData) -> None:
+        message = self.message
+        index = data.message_total
+        data.messages.append(message)
+        entry = _touch(data, message.conversation_id, self.at)
+        is_user = message.role == "user"
+        data.conversations[entry.id] = attrs.evolve(
+            entry,
+            first_index=index if entry.first_index is None else entry.first_index,
+            last_index=index,
+            last_at=max(entry.last_at, self.at),
+            message_count=entry.message_count + 1,
+            turn_count=entry.turn_count + is_user,
+            interruption_count=entry.interruption_count + message.interrupted,
+        )
+        totals = data.totals
+        totals.message_count += 1
+        totals.turn_count += is_user
+        totals.interruption_count += message.interrupted
+        totals.function_calls += len(message.tool_calls or ())
+        if self.local_hour is not None:
+            totals.hours[self.local_hour] += 1
+
+
+@change_kind
+class MessageInterrupted(Change):
+    """A reply was cut off: its message now holds what was delivered or heard."""
+
+    kind: ClassVar[str] = "message.interrupted"
+    event: ClassVar[str | None] = "message.interrupted"
+    message_id: str
+    conversation_id: str
+    content: str
+    token_count: int = 0
+    estimated: bool = False
+
+    def apply(self, data: SessionData) -> None:
+        entry = _touch(data, self.conversation_id, self.at)
+        data.conversations[entry.id] = attrs.evolve(entry, interruption_count=entry.interruption_count + 1)
+        data.totals.interruption_count += 1
+        for index in range(len(data.messages) - 1, -1, -1):
+            if data.messages[index].id == self.message_id:
+                data.messages[index] = attrs.evolve(
+                    data.messages[index],
+                    content=self.content,
+                    token_count=self.token_count,
+                    estimated=self.estimated,
+                    interrupted=True,
+                )
+                return
+
+
+@change_kind
+class MessagesRedacted(Change):
+    """The content of messages was erased on request."""
+
+    kind: ClassVar[str] = "message.redacted"
+    erases: ClassVar[bool] = True
+    message_ids: list[str]
+
+    def apply(self, data: SessionData) -> None:
+        gone = set(self.message_ids)
+        for index, message in enumerate(data.messages):
+            if message.id in gone:
+                data.messages[index] = attrs.evolve(
+                    message, content="", metadata=None, tool_calls=None, token_count=0, redacted=True
+                )
+
+
+@change_kind
+class TurnCompleted(Change):
+    """A reply was given: what it took."""
+
+    kind: ClassVar[str] = "turn.completed"
+    conversation_id: str
+    response_ms: float = 0.0
+    injected: bool = False
+    usage: Usage | None = None
+
+    def apply(self, data: SessionData) -> None:
+        entry = _touch(data, self.conversation_id, self.at)
+        data.conversations[entry.id] = attrs.evolve(
+            entry,
+            response_count=entry.response_count + 1,
+            response_ms=entry.response_ms + self.response_ms,
+            injection_count=entry.injection_count + self.injected,
+        )
+        totals = data.totals
+        totals.response_count += 1
+        totals.response_ms += self.response_ms
+        totals.injection_count += self.injected
+        if self.usage is not None:
+            totals.input_tokens += self.usage.input_tokens
+            totals.output_tokens += self.usage.output_tokens

@@ -1,0 +1,170 @@
+"""The changes of what is remembered."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import attrs
+
+from voxsession.core.change import Change, change_kind
+from voxsession.core.memory_entry import MemoryEntry
+from voxsession.core.session_data import SessionData
+
+__all__ = [
+    "MemoryAdded",
+    "MemoryCompressed",
+    "MemoryEvicted",
+    "MemoryExpired",
+    "MemoryReinforced",
+    "MemoryRemoved",
+    "MemorySuperseded",
+    "MemoryUpdated",
+    "drop_memories",
+    "put_memory",
+]
+
+
+def put_memory(data: SessionData, entry: MemoryEntry, *, local: bool = False) -> None:
+    """Puts the entry where its id lives already, else into the stored or the process-only entries."""
+    if entry.id in data.local_memories or (local and entry.id not in data.memories):
+        data.local_memories[entry.id] = entry
+        return
+    old = data.memories.get(entry.id)
+    if old is not None and old.superseded_by is None:
+        data.memory_tokens -= old.token_count
+    if entry.superseded_by is None:
+        data.memory_tokens += entry.token_count
+    data.memories[entry.id] = entry
+
+
+def drop_memories(data: SessionData, entry_ids: list[str]) -> None:
+    """Takes the entries out, wherever they are kept."""
+    for entry_id in entry_ids:
+        data.local_memories.pop(entry_id, None)
+        old = data.memories.pop(entry_id, None)
+        if old is not None and old.superseded_by is None:
+            data.memory_tokens -= old.token_count
+
+
+@change_kind
+class MemoryAdded(Change):
+    """A fact was remembered."""
+
+    kind: ClassVar[str] = "memory.added"
+    event: ClassVar[str | None] = "memory.added"
+    entry: MemoryEntry
+
+    def apply(self, data: SessionData) -> None:
+        if data.find_memory(self.entry.id) is None:
+            put_memory(data, self.entry, local=self.local)
+
+
+@change_kind
+class MemoryReinforced(Change):
+    """A fact that is known already was said again."""
+
+    kind: ClassVar[str] = "memory.reinforced"
+    event: ClassVar[str | None] = "memory.updated"
+    entry_id: str
+
+    def apply(self, data: SessionData) -> None:
+        entry = data.find_memory(self.entry_id)
+        if entry is not None:
+            put_memory(data, attrs.evolve(entry, evidence_count=entry.evidence_count + 1))
+
+
+@change_kind
+class MemoryUpdated(Change):
+    """An entry was given other contents; `entry` is all of it as it is now."""
+
+    kind: ClassVar[str] = "memory.updated"
+    event: ClassVar[str | None] = "memory.updated"
+    entry: MemoryEntry
+
+    def apply(self, data: SessionData) -> None:
+        if data.find_memory(self.entry.id) is not None:
+            put_memory(data, self.entry)
+
+    def observe(self, data: SessionData) -> Any:
+        return (data.find_memory(self.entry.id),)
+
+    def event_fields(self) -> dict[str, Any]:
+        return {"entry": self.entry, "entry_id": self.entry.id}
+
+
+@change_kind
+class MemorySuperseded(Change):
+    """A newer entry took the place of an older one, which is kept as history."""
+
+    kind: ClassVar[str] = "memory.superseded"
+    event: ClassVar[str | None] = "memory.superseded"
+    derived: ClassVar[bool] = True
+    entry_id: str
+    by: str
+
+    def apply(self, data: SessionData) -> None:
+        entry = data.find_memory(self.entry_id)
+        if entry is not None and entry.superseded_by is None:
+            put_memory(data, attrs.evolve(entry, superseded_by=self.by, superseded_at=self.at))
+
+
+@change_kind
+class MemoryRemoved(Change):
+    """Entries were erased on request."""
+
+    kind: ClassVar[str] = "memory.removed"
+    event: ClassVar[str | None] = "memory.removed"
+    erases: ClassVar[bool] = True
+    entry_ids: list[str]
+    reason: str = "cleared"
+
+    def apply(self, data: SessionData) -> None:
+        drop_memories(data, self.entry_ids)
+
+
+@change_kind
+class MemoryEvicted(Change):
+    """Entries left because the budget was full; `reasons` says why these."""
+
+    kind: ClassVar[str] = "memory.evicted"
+    event: ClassVar[str | None] = "memory.evicted"
+    derived: ClassVar[bool] = True
+    entry_ids: list[str]
+    reasons: dict[str, str] = attrs.field(factory=dict)
+
+    def apply(self, data: SessionData) -> None:
+        drop_memories(data, self.entry_ids)
+
+
+@change_kind
+class MemoryExpired(Change):
+    """Entries reached the end of their time."""
+
+    kind: ClassVar[str] = "memory.expired"
+    event: ClassVar[str | None] = "memory.expired"
+    derived: ClassVar[bool] = True
+    entry_ids: list[str]
+
+    def apply(self, data: SessionData) -> None:
+        drop_memories(data, self.entry_ids)
+
+
+@change_kind
+class MemoryCompressed(Change):
+    """Entries were folded into fewer; the originals are kept as superseded history."""
+
+    kind: ClassVar[str] = "memory.compressed"
+    event: ClassVar[str | None] = "memory.compressed"
+    replaced: dict[str, str]
+    added: list[MemoryEntry] = attrs.field(factory=list)
+
+    def apply(self, data: SessionData) -> None:
+        for entry in self.added:
+            put_memory(data, entry, local=self.local)
+        for old_id, new_id in self.replaced.items():
+            entry_ = data.find_memory(old_id)
+            if entry_ is not None and entry_.superseded_by is None:
+                put_memory(data, attrs.evolve(entry_, superseded_by=new_id, superseded_at=self.at))
+
+    def observe(self, data: SessionData) -> Any:
+        return {entry_id: data.find_memory(entry_id) for entry_id in self.replaced}

@@ -1,0 +1,59 @@
+"""What was said."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import attrs
+
+from voxsession.core.types import Count, JsonObject, UtcTime
+
+__all__ = ["ROLES", "Message", "Role", "Usage"]
+
+Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
+ROLES: tuple[Role, ...] = ("system", "user", "assistant", "tool")
+
+
+@attrs.define(frozen=True, slots=True, kw_only=True, repr=False)
+class Message:
+    """One text by one role, at its place in a conversation.
+
+    Attributes:
+        id: unique in its session.
+        content: the text; None only beside `tool_calls`.
+        name: who spoke, where the app knows it.
+        at: when it was said (aware, UTC).
+        token_count: tokens of `content`; an estimate where `estimated`.
+        tool_calls: the calls that this assistant message asked for, in the OpenAI form.
+        tool_call_id: for the role `tool`, the call that this is the result of.
+        interrupted: the reply was cut off; `content` is what was delivered or heard.
+        origin: where the text came from: `said`, `imported` or `shared`.
+        redacted: the content was erased on request.
+    """
+
+    id: str
+    conversation_id: str
+    role: Role
+    content: str | None
+    at: UtcTime
+    name: str | None = None
+    metadata: JsonObject | None = None
+    token_count: Count = 0
+    estimated: bool = False
+    tool_calls: list[JsonObject] | None = None
+    tool_call_id: str | None = None
+    interrupted: bool = False
+    origin: str = "said"
+    redacted: bool = False
+
+    def __repr__(self) -> str:
+        return f"Message(id={self.id!r}, role={self.role!r}, token_count={self.token_count})"
+
+
+@attrs.define(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens that one reply took, as the model reports them or as counted here where `estimated`."""
+
+    input_tokens: Count = 0
+    output_tokens: Count = 0
+    estimated: bool = True

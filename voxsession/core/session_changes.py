@@ -1,0 +1,172 @@
+"""The changes of a session as a whole: its life, settings, state, metrics."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import attrs
+
+from voxsession.core.change import Change, change_kind
+from voxsession.core.memory_changes import put_memory
+from voxsession.core.preference import Evidence, Metric
+from voxsession.core.session_data import SessionData
+from voxsession.core.types import JsonObject
+
+__all__ = [
+    "ConfigChanged",
+    "EvidenceAdded",
+    "MetricTracked",
+    "PreferenceSet",
+    "SessionCreated",
+    "SessionEnded",
+    "StateUpdated",
+    "TokensRecounted",
+]
+
+MAX_EVIDENCE_IDS = 8
+
+
+@change_kind
+class SessionCreated(Change):
+    """The session began."""
+
+    kind: ClassVar[str] = "session.created"
+    event: ClassVar[str | None] = "session.created"
+    session_id: str
+    user_id: str | None = None
+    config: JsonObject = attrs.field(factory=dict)
+    template: JsonObject | None = None
+
+    def apply(self, data: SessionData) -> None:
+        data.config = {**self.config, **data.config}
+        data.template = data.template or self.template
+
+
+@change_kind
+class SessionEnded(Change):
+    """The session ended for good."""
+
+    kind: ClassVar[str] = "session.ended"
+    event: ClassVar[str | None] = "session.ended"
+    reason: str
+
+    def apply(self, data: SessionData) -> None:
+        if data.status != "ended":
+            data.status, data.ended_at, data.end_reason = "ended", self.at, self.reason
+
+
+@change_kind
+class ConfigChanged(Change):
+    """Settings got other values."""
+
+    kind: ClassVar[str] = "config.changed"
+    event: ClassVar[str | None] = "config.changed"
+    values: JsonObject
+
+    def apply(self, data: SessionData) -> None:
+        data.config.update(self.values)
+
+    def observe(self, data: SessionData) -> Any:
+        return {name: data.config.get(name) for name in self.values}
+
+
+@change_kind
+class StateUpdated(Change):
+    """The app's state took in a patch, or was replaced by it."""
+
+    kind: ClassVar[str] = "state.updated"
+    event: ClassVar[str | None] = "state.updated"
+    patch: JsonObject
+    replaces: bool = False
+
+    def apply(self, data: SessionData) -> None:
+        data.state = dict(self.patch) if self.replaces else {**data.state, **self.patch}
+
+    def observe(self, data: SessionData) -> Any:
+        return dict(data.state) if self.replaces else {key: data.state.get(key) for key in self.patch}
+
+
+@change_kind
+class MetricTracked(Change):
+    """A custom metric was measured."""
+
+    kind: ClassVar[str] = "metric.tracked"
+    event: ClassVar[str | None] = "metric.tracked"
+    name: str
+    value: float
+
+    def apply(self, data: SessionData) -> None:
+        old = data.metrics.get(self.name)
+        data.metrics[self.name] = Metric(
+            count=old.count + 1 if old else 1,
+            total=(old.total if old else 0.0) + self.value,
+            last=self.value,
+            min=min(old.min, self.value) if old else self.value,
+            max=max(old.max, self.value) if old else self.value,
+        )
+
+
+@change_kind
+class TokensRecounted(Change):
+    """Estimated token counts were replaced by real ones."""
+
+    kind: ClassVar[str] = "tokens.recounted"
+    counter: str
+    messages: dict[str, int] = attrs.field(factory=dict)
+    memories: dict[str, int] = attrs.field(factory=dict)
+
+    def apply(self, data: SessionData) -> None:
+        data.token_counter = self.counter
+        for index, message in enumerate(data.messages):
+            if message.id in self.messages:
+                data.messages[index] = attrs.evolve(
+                    message, token_count=self.messages[message.id], estimated=False
+                )
+        for entry_id, count in self.memories.items():
+            entry = data.find_memory(entry_id)
+            if entry is not None:
+                put_memory(data, attrs.evolve(entry, token_count=count, estimated=False))
+
+
+@change_kind
+class EvidenceAdded(Change):
+    """A message moved learned preferences, by increments: name -> (value, weight)."""
+
+    kind: ClassVar[str] = "preference.evidence"
+    message_id: str | None = None
+    increments: dict[str, tuple[float, float]] = attrs.field(factory=dict)
+    topics: dict[str, float] = attrs.field(factory=dict)
+    decay: float = 1.0
+
+    def apply(self, data: SessionData) -> None:
+        for name, (value, weight) in self.increments.items():
+            old = data.evidence.get(name) or Evidence()
+            ids = [*old.message_ids, self.message_id] if self.message_id else old.message_ids
+            data.evidence[name] = Evidence(
+                total=old.total * self.decay + value * weight,
+                weight=old.weight * self.decay + weight,
+                count=old.count + 1,
+                last_at=self.at,
+                message_ids=ids[-MAX_EVIDENCE_IDS:],
+            )
+        for topic, weight in self.topics.items():
+            data.topics[topic] = data.topics.get(topic, 0.0) + weight
+
+
+@change_kind
+class PreferenceSet(Change):
+    """A preference was fixed by hand; None lets the learned value count again."""
+
+    kind: ClassVar[str] = "preference.set"
+    event: ClassVar[str | None] = "preference.set"
+    name: str
+    value: Any = None
+
+    def apply(self, data: SessionData) -> None:
+        if self.value is None:
+            data.preferences.pop(self.name, None)
+        else:
+            data.preferences[self.name] = self.value
+
+    def observe(self, data: SessionData) -> Any:
+        return (data.preferences.get(self.name),)

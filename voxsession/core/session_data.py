@@ -1,0 +1,166 @@
+"""Everything that a session is, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import attrs
+
+from voxsession.core.conversation import ConversationEntry
+from voxsession.core.memory_entry import MemoryEntry
+from voxsession.core.message import Message
+from voxsession.core.preference import Evidence, Metric
+from voxsession.core.types import Count, JsonObject, UtcTime
+
+__all__ = ["PageRef", "SessionData", "Totals"]
+
+
+@attrs.define(frozen=True, slots=True, kw_only=True)
+class PageRef:
+    """What the head knows of one page: enough to find it, check it and tell whether it is needed.
+
+    Attributes:
+        id: random, never reused.
+        kind: `messages`, `index`, `archive` or `audio`.
+        hash: SHA-256 of the sealed page, in hex; a page that was exchanged is refused.
+        first_index: for messages, the index in the session of the first one.
+        count: how many items it holds.
+    """
+
+    id: str
+    kind: str
+    hash: str
+    count: Count
+    first_index: int = 0
+    first_at: UtcTime | None = None
+    last_at: UtcTime | None = None
+
+
+@attrs.define(slots=True, kw_only=True)
+class Totals:
+    """The counters behind the analytics; only changes touch them, so replay gives the same numbers."""
+
+    conversation_count: int = 0
+    message_count: int = 0
+    turn_count: int = 0
+    interruption_count: int = 0
+    injection_count: int = 0
+    response_count: int = 0
+    response_ms: float = 0.0
+    total_duration_seconds: float = 0.0
+    ended_count: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    function_calls: int = 0
+    hours: list[int] = attrs.field(factory=lambda: [0] * 24)
+
+
+Opener = Callable[[], Any]
+
+
+@attrs.define(slots=True, kw_only=True)
+class SessionData:
+    """The live state of one session.
+
+    It is changed by `core.changes` alone. `memories` and `messages` may still be
+    sealed: reading either opens it (`open_memories`, `open_messages`).
+
+    Attributes:
+        message_offset: how many messages were filed in pages; the index of `messages[0]`.
+        local_memories: entries that the memory mode keeps out of storage; they live with the process.
+        seq: the version of the stored record that this data stands on.
+        batch_ids: the latest batches that are part of this data, newest last.
+        extra: fields of the stored document that this version does not know.
+    """
+
+    session_id: str
+    created_at: datetime
+    updated_at: datetime
+    user_id: str | None = None
+    status: str = "active"
+    ended_at: datetime | None = None
+    end_reason: str | None = None
+    expires_at: datetime | None = None
+    config: JsonObject = attrs.field(factory=dict)
+    state: JsonObject = attrs.field(factory=dict)
+    template: JsonObject | None = None
+    conversations: dict[str, ConversationEntry] = attrs.field(factory=dict)
+    message_offset: int = 0
+    memory_tokens: int = 0
+    pages: list[PageRef] = attrs.field(factory=list)
+    index_pages: list[PageRef] = attrs.field(factory=list)
+    archive_pages: list[PageRef] = attrs.field(factory=list)
+    evidence: dict[str, Evidence] = attrs.field(factory=dict)
+    topics: dict[str, float] = attrs.field(factory=dict)
+    preferences: JsonObject = attrs.field(factory=dict)
+    metrics: dict[str, Metric] = attrs.field(factory=dict)
+    totals: Totals = attrs.field(factory=Totals)
+    shares: dict[str, JsonObject] = attrs.field(factory=dict)
+    token_counter: str = ""
+    seq: int = 0
+    batch_ids: list[str] = attrs.field(factory=list)
+    extra: JsonObject = attrs.field(factory=dict)
+    local_memories: dict[str, MemoryEntry] = attrs.field(factory=dict)
+    open_memories: Callable[[], dict[str, MemoryEntry]] | None = None
+    open_messages: Callable[[], list[Message]] | None = None
+    _memories: dict[str, MemoryEntry] = attrs.field(factory=dict, alias="memories")
+    _messages: list[Message] = attrs.field(factory=list, alias="messages")
+
+    @property
+    def memories(self) -> dict[str, MemoryEntry]:
+        """The stored entries by id, superseded ones that were not filed yet among them."""
+        if self.open_memories is not None:
+            opener, self.open_memories = self.open_memories, None
+            try:
+                self._memories = opener()
+            except BaseException:
+                self.open_memories = opener
+                raise
+        return self._memories
+
+    @property
+    def messages(self) -> list[Message]:
+        """The newest messages, oldest first; the earlier ones lie in pages."""
+        if self.open_messages is not None:
+            opener, self.open_messages = self.open_messages, None
+            try:
+                self._messages = opener()
+            except BaseException:
+                self.open_messages = opener
+                raise
+        return self._messages
+
+    def set_messages(self, messages: list[Message], offset: int) -> None:
+        """Puts other recent messages in place; only filing and changes do this."""
+        self.open_messages = None
+        self._messages = messages
+        self.message_offset = offset
+
+    @property
+    def message_total(self) -> int:
+        """The index that the next message gets."""
+        return self.totals.message_count
+
+    def all_memories(self) -> list[MemoryEntry]:
+        """Stored and process-only entries, superseded ones included."""
+        return [*self.memories.values(), *self.local_memories.values()]
+
+    def find_memory(self, entry_id: str) -> MemoryEntry | None:
+        """The entry of this id, wherever it is kept."""
+        return self.memories.get(entry_id) or self.local_memories.get(entry_id)
+
+    def copy(self) -> SessionData:
+        """An independent copy: the containers are new, the frozen records in them shared."""
+        other = attrs.evolve(self, memories=self._memories, messages=self._messages)
+        for name in (
+            "config state conversations evidence topics preferences metrics shares extra local_memories"
+        ).split():
+            setattr(other, name, dict(getattr(self, name)))
+        for name in ("pages", "index_pages", "archive_pages", "batch_ids"):
+            setattr(other, name, list(getattr(self, name)))
+        other._memories = dict(self._memories)
+        other._messages = list(self._messages)
+        other.totals = attrs.evolve(self.totals, hours=list(self.totals.hours))
+        return other

@@ -1,0 +1,158 @@
+"""The checked kinds of value that stored data is made of."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated, Any, TypeAlias
+
+import msgspec
+from msgspec import Meta
+
+from voxsession.errors import ConfigurationError
+
+__all__ = [
+    "Count",
+    "Json",
+    "JsonObject",
+    "Share",
+    "UtcTime",
+    "as_utc",
+    "check_id",
+    "check_json",
+    "check_number",
+    "check_text",
+    "check_user_id",
+    "decode_json",
+    "encode_canonical",
+    "encode_json",
+    "json_decoder",
+]
+
+UtcTime: TypeAlias = Annotated[datetime, Meta(tz=True)]
+Share: TypeAlias = Annotated[float, Meta(ge=0.0, le=1.0)]
+Count: TypeAlias = Annotated[int, Meta(ge=0)]
+Json: TypeAlias = Any
+JsonObject: TypeAlias = dict[str, Any]
+
+MAX_JSON_DEPTH = 64
+MAX_USER_ID = 1000
+_ID = re.compile(r"[A-Za-z0-9_:@+=\-][A-Za-z0-9._:@+=\-]{0,199}\Z")
+
+encode_json: Callable[[Any], bytes] = msgspec.json.Encoder().encode
+"""Compact JSON bytes."""
+encode_canonical: Callable[[Any], bytes] = msgspec.json.Encoder(order="sorted").encode
+"""The one spelling of a value, for what is authenticated or hashed."""
+_decode_any = msgspec.json.Decoder().decode
+
+
+def decode_json(raw: bytes | str) -> Any:
+    """Any JSON value; `ValueError` for what is no JSON, so that callers need not know the library."""
+    try:
+        return _decode_any(raw)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        raise ValueError(str(error)) from None
+
+
+def json_decoder(kind: Any) -> Callable[[bytes], Any]:
+    """A function from JSON bytes to `kind`; it raises `ValueError` with the path of what does not fit."""
+    decode = msgspec.json.Decoder(kind).decode
+
+    def checked(raw: bytes) -> Any:
+        try:
+            return decode(raw)
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+            raise ValueError(str(error)) from None
+
+    return checked
+
+
+def as_utc(option: str, value: datetime) -> datetime:
+    """The moment in UTC; a naive time is refused because its zone would be a guess."""
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        raise ConfigurationError.out_of_range(
+            option, value, "give a datetime with a time zone, such as datetime(2026, 5, 1, tzinfo=UTC)"
+        )
+    return value.astimezone(UTC)
+
+
+def check_id(option: str, value: object) -> str:
+    """The one door for session, conversation and device ids."""
+    if isinstance(value, str) and _ID.match(value):
+        return value
+    raise ConfigurationError.out_of_range(
+        option,
+        value,
+        "an id has 1 to 200 of the characters A-Z a-z 0-9 . _ : @ + = - and does not begin with a dot",
+    )
+
+
+def check_user_id(value: object, option: str = "user_id") -> str | None:
+    """A user id: any Unicode text of 1 to 1,000 characters, or None."""
+    if value is None:
+        return None
+    text = check_text(option, value)
+    if not 1 <= len(text) <= MAX_USER_ID:
+        raise ConfigurationError.out_of_range(option, value, f"a user id has 1 to {MAX_USER_ID} characters")
+    return text
+
+
+def check_text(option: str, value: object, *, allow_empty: bool = True) -> str:
+    """A text that can be stored: a str, encodable as UTF-8, so without lone surrogates."""
+    if not isinstance(value, str):
+        raise ConfigurationError.out_of_range(option, value, "a str is needed")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise ConfigurationError(
+            f"{option} is not Unicode text: a lone surrogate stands at position {error.start}. "
+            "Decode the input with errors='replace' before it comes here.",
+            option=option,
+        ) from None
+    if not allow_empty and not value.strip():
+        raise ConfigurationError(
+            f"{option} is empty. Give at least one character that is not white space.", option=option
+        )
+    return value
+
+
+def check_number(
+    option: str, value: object, low: float, high: float, *, whole: bool = False
+) -> int | float:
+    """A finite number from `low` to `high`; bool is no number here."""
+    fits = isinstance(value, int) if whole else isinstance(value, (int, float))
+    if fits and not isinstance(value, bool):
+        assert isinstance(value, (int, float))
+        if math.isfinite(value) and low <= value <= high:
+            return value
+    kind = "a whole number" if whole else "a number"
+    upto = f"from {low:g} to {high:g}" if math.isfinite(high) else f"of at least {low:g}"
+    raise ConfigurationError.out_of_range(option, value, f"{kind} {upto} is needed")
+
+
+def check_json(option: str, value: object, depth: int = 0) -> Any:
+    """A deep copy of a JSON-ready value; anything else is refused with the path to it."""
+    if value is None or isinstance(value, (bool, int)):
+        return value
+    if isinstance(value, str):
+        return check_text(option, value)
+    if isinstance(value, float):
+        if math.isfinite(value):
+            return value
+        raise ConfigurationError.out_of_range(option, value, "JSON has no NaN and no infinity")
+    if depth >= MAX_JSON_DEPTH:
+        raise ConfigurationError(f"{option} is nested deeper than {MAX_JSON_DEPTH} levels.", option=option)
+    if isinstance(value, dict):
+        copy = {}
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise ConfigurationError.out_of_range(f"key of {option}", key, "JSON keys are str")
+            copy[check_text(f"key of {option}", key)] = check_json(f"{option}.{key[:40]}", item, depth + 1)
+        return copy
+    if isinstance(value, (list, tuple)):
+        return [check_json(f"{option}[{i}]", item, depth + 1) for i, item in enumerate(value)]
+    raise ConfigurationError.out_of_range(
+        option, type(value).__name__, "only what JSON has: None, bool, int, float, str, list, dict"
+    )

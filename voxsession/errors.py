@@ -1,0 +1,258 @@
+"""Every error that voxsession raises.
+
+::
+
+    VoxSessionError
+      ConfigurationError (ValueError)      a wrong setting or argument
+      SessionError
+        SessionNotFoundError (LookupError)
+        SessionExistsError
+        SessionClosedError                 this handle was closed
+        SessionEndedError                  ended or expired
+        ConflictError                      someone else saved first
+        ConversationBusyError              a turn is running
+      PermissionDeniedError
+      StorageError
+        StorageUnavailableError            a retry may help
+        StorageFullError                   max_sessions reached, disk full
+      FormatError
+        UnsupportedFormatError             written by a newer version
+        IntegrityError                     altered, truncated, foreign or unexpectedly plain data
+      KeyNotFoundError (LookupError)       a key that this process does not have
+      BudgetError                          the part that must fit does not
+      ModelError                           the model call failed
+      ProtocolError                        a server or bridge got a message it cannot accept
+
+Each error carries its data as attributes and makes its own sentence: what
+happened, to which id, what to do. None ever holds a key or a message text.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "BudgetError",
+    "ConfigurationError",
+    "ConflictError",
+    "ConversationBusyError",
+    "FormatError",
+    "IntegrityError",
+    "KeyNotFoundError",
+    "ModelError",
+    "PermissionDeniedError",
+    "ProtocolError",
+    "SessionClosedError",
+    "SessionEndedError",
+    "SessionError",
+    "SessionExistsError",
+    "SessionNotFoundError",
+    "StorageError",
+    "StorageFullError",
+    "StorageUnavailableError",
+    "UnsupportedFormatError",
+    "VoxSessionError",
+]
+
+
+def _shown(value: object) -> str:
+    """A value short enough for a sentence; a long one may be a text or a key, so only its kind is named."""
+    if isinstance(value, (str, bytes)) and len(value) > 80:
+        return f"a {type(value).__name__} of {len(value)} characters"
+    text = repr(value)
+    return text if len(text) <= 120 else f"a {type(value).__name__}"
+
+
+class VoxSessionError(Exception):
+    """The base of all errors of this package.
+
+    Example:
+        >>> try:
+        ...     raise SessionNotFoundError("sess_1")
+        ... except VoxSessionError as error:
+        ...     print(error.session_id)
+        sess_1
+    """
+
+
+class ConfigurationError(VoxSessionError, ValueError):
+    """A setting or an argument is wrong: `option` names it, `value` is what was given."""
+
+    def __init__(self, message: str, *, option: str | None = None, value: object = None) -> None:
+        super().__init__(message)
+        self.option = option
+        self.value = value
+
+    @classmethod
+    def out_of_range(cls, option: str, value: object, allowed: str, where: str = "") -> ConfigurationError:
+        """The error for a value that `option` does not allow; `where` names the file or call."""
+        place = f" in {where}" if where else ""
+        return cls(f"{option}={_shown(value)}{place} is not allowed: {allowed}.", option=option, value=value)
+
+
+class SessionError(VoxSessionError):
+    """Something about one session, named by `session_id`."""
+
+    def __init__(self, session_id: str, message: str) -> None:
+        super().__init__(message)
+        self.session_id = session_id
+
+
+class SessionNotFoundError(SessionError, LookupError):
+    """No such session is stored, or it belongs to somebody else."""
+
+    def __init__(self, session_id: str, message: str | None = None) -> None:
+        super().__init__(
+            session_id,
+            message
+            or f"No session {session_id!r} is stored here. Create it with "
+            "voxon.create_session(session_id=...), or check the id and storage.",
+        )
+
+
+class SessionExistsError(SessionError):
+    """A session of this id is stored already."""
+
+    def __init__(self, session_id: str) -> None:
+        super().__init__(
+            session_id,
+            f"A session {session_id!r} exists already. Open it with voxon.load_session({session_id!r}), "
+            "or choose another id.",
+        )
+
+
+class SessionClosedError(SessionError):
+    """This handle was closed; reading stays possible, changing does not."""
+
+    def __init__(self, session_id: str) -> None:
+        super().__init__(
+            session_id,
+            f"This handle of session {session_id!r} is closed. "
+            f"Open it again with await voxon.load_session({session_id!r}).",
+        )
+
+
+class SessionEndedError(SessionError):
+    """The session (or conversation) was ended or has expired; it opens for reading only."""
+
+    def __init__(self, session_id: str, message: str | None = None) -> None:
+        super().__init__(
+            session_id,
+            message
+            or f"Session {session_id!r} has ended or expired: it can be read, not changed. "
+            "Create a new session to go on.",
+        )
+
+
+class ConflictError(SessionError):
+    """Someone else saved first: `expected_seq` was the version here, `found_seq` the stored one."""
+
+    def __init__(
+        self, session_id: str, *, expected_seq: int, found_seq: int | None, what: str | None = None
+    ) -> None:
+        part = f" ({what})" if what else ""
+        super().__init__(
+            session_id,
+            f"Session {session_id!r} was changed elsewhere{part}: version {expected_seq} was expected, "
+            f"{found_seq if found_seq is not None else 'none'} found. Nothing was written. "
+            "Take in the other changes with await session.reload(keep_pending=False) and try again.",
+        )
+        self.expected_seq = expected_seq
+        self.found_seq = found_seq
+
+
+class ConversationBusyError(SessionError):
+    """A turn of this conversation is still running and `on_busy="reject"` was asked for."""
+
+    def __init__(self, session_id: str, conversation_id: str) -> None:
+        super().__init__(
+            session_id,
+            f"Conversation {conversation_id!r} is answering another message. "
+            'Wait for it, or use on_busy="queue" or on_busy="interrupt".',
+        )
+        self.conversation_id = conversation_id
+
+
+class PermissionDeniedError(VoxSessionError):
+    """The grant does not exist, does not allow this, or is no longer valid; which of these is not told."""
+
+    def __init__(self, message: str = "This is not permitted. Ask the owner for a share that allows it.") -> None:
+        super().__init__(message)
+
+
+class StorageError(VoxSessionError):
+    """The storage failed; the driver's own error is the cause. `storage` and `operation` say where."""
+
+    def __init__(self, message: str, *, storage: str = "", operation: str = "") -> None:
+        super().__init__(message)
+        self.storage = storage
+        self.operation = operation
+
+
+class StorageUnavailableError(StorageError):
+    """The storage could not be reached or did not answer in time; a retry may help, nothing was lost here."""
+
+
+class StorageFullError(StorageError):
+    """The storage takes no more: the disk is full or `max_sessions` is reached."""
+
+
+class FormatError(VoxSessionError):
+    """Stored data cannot be read as what it should be."""
+
+
+class UnsupportedFormatError(FormatError):
+    """The data was written by a newer version: format `found`, this version knows up to `newest`."""
+
+    def __init__(self, what: str, *, found: object, newest: int) -> None:
+        super().__init__(
+            f"{what} has format {_shown(found)}; this version of voxsession reads up to {newest}. "
+            "Upgrade voxsession to open it; nothing was changed."
+        )
+        self.found = found
+        self.newest = newest
+
+
+class IntegrityError(FormatError):
+    """The data is altered, truncated, foreign or unexpectedly plain; it was left as it is.
+
+    `record` names the stored record, `reason` what did not hold.
+    """
+
+    def __init__(self, record: str, reason: str) -> None:
+        super().__init__(
+            f"Stored record {record!r} cannot be trusted: {reason}. Nothing was changed; "
+            "restore it from a backup, or move it away to go on without it."
+        )
+        self.record = record
+        self.reason = reason
+
+
+class KeyNotFoundError(VoxSessionError, LookupError):
+    """Data is sealed with a key that this process does not have; `key_id` names the key, never its content."""
+
+    def __init__(self, key_id: str | None, record: str, remedy: str | None = None) -> None:
+        named = f"key {key_id!r}" if key_id else "a key"
+        super().__init__(
+            f"{record} is sealed with {named}, which is not known here. "
+            + (remedy or "Give the right session_encryption_key (or SESSION_KEY, or the key ring file).")
+        )
+        self.key_id = key_id
+
+
+class BudgetError(VoxSessionError):
+    """What must be in the context does not fit: `needed_tokens` against `available_tokens`."""
+
+    def __init__(self, what: str, *, needed_tokens: int, available_tokens: int) -> None:
+        super().__init__(
+            f"{what} need {needed_tokens} tokens, the context has {available_tokens}. "
+            "Raise context_tokens, shorten the instructions, or send a shorter message."
+        )
+        self.needed_tokens = needed_tokens
+        self.available_tokens = available_tokens
+
+
+class ModelError(VoxSessionError):
+    """The model call failed; the provider's error is the cause."""
+
+
+class ProtocolError(VoxSessionError):
+    """A server or a bridge got a message that it cannot accept; the connection state is unchanged."""

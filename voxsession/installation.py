@@ -1,0 +1,218 @@
+"""One opened installation: its storage, its keys, its live sessions."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable
+from typing import Any, TypeVar
+
+from voxsession.clock import Clock
+from voxsession.codec.keys import KeyRing
+from voxsession.core.changes import TokensRecounted
+from voxsession.core.envelope import stamp, storage_key
+from voxsession.core.session_data import SessionData
+from voxsession.errors import ConfigurationError, StorageUnavailableError
+from voxsession.memory.tokens import LateCounter, TokenCounter
+from voxsession.session.handlers import EventHub
+from voxsession.session.live import LiveCore
+from voxsession.session.pointers import Pointers
+from voxsession.session.recorder import Loaded, Recorder, StorageRules
+from voxsession.session.vault import Vault
+from voxsession.storage.lift import lift
+from voxsession.storage.registry import open_storage
+from voxsession.voxon_config import VoxonConfig
+
+__all__ = ["Installation", "within"]
+
+_T = TypeVar("_T")
+
+
+class Installation:
+    """What a facade has open; nothing is, until `ready` is first awaited.
+
+    Args:
+        counter: counts tokens; a `LateCounter` is loaded when the storage opens.
+        hub: gets the events of all sessions.
+    """
+
+    recorder: Recorder | None = None
+    vault: Vault
+    pointers: Pointers
+
+    def __init__(self, config: VoxonConfig, clock: Clock, counter: TokenCounter, hub: EventHub) -> None:
+        self.config = config
+        self.tenant = config.tenant or ""
+        self.cores: dict[str, LiveCore] = {}
+        self._clock = clock
+        self._counter = counter
+        self._hub = hub
+        self._opening: dict[str, asyncio.Future[Any]] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._starting: asyncio.Future[Recorder] | None = None
+
+    async def ready(self) -> Recorder:
+        """Opens storage and keys, once; of several callers at once one opens and the others wait."""
+        self._meet_loop()
+        if self.recorder is not None:
+            return self.recorder
+        if self._starting is None:
+            self._starting = asyncio.ensure_future(self._start())
+            self._starting.add_done_callback(_take_outcome)
+        try:
+            return await asyncio.shield(self._starting)
+        finally:
+            if self._starting is not None and self._starting.done():
+                self._starting = None
+
+    async def _start(self) -> Recorder:
+        storage = lift(_storage_of(self.config))
+        await storage.open()
+        if isinstance(self._counter, LateCounter) and not self._counter.exact:
+            await asyncio.to_thread(self._counter.load)
+        ring = _ring_of(self.config)
+        vault = Vault(storage, self._clock, ring, self.config.session_encryption_method, self.tenant)
+        await within(self.config.storage_timeout_seconds, vault.open(), storage.storage_type)
+        ttl = self.config.session_ttl_seconds
+        rules = StorageRules(
+            tenant=self.tenant,
+            timeout_seconds=self.config.storage_timeout_seconds,
+            ttl_seconds=ttl if ttl is not None else storage.default_ttl,
+        )
+        self.vault = vault
+        self.pointers = Pointers(storage, vault, self._clock, self.tenant)
+        self.recorder = Recorder(storage, vault, self._clock, rules)
+        return self.recorder
+
+    def _meet_loop(self) -> None:
+        loop = asyncio.get_running_loop()
+        if self._loop is loop:
+            return
+        if self._loop is not None and self._loop.is_running():
+            raise ConfigurationError(
+                "This Voxon is in use by another running event loop. Make one Voxon for each loop; "
+                "they can share a storage."
+            )
+        # A new loop after the old one ended (asyncio.run for each request): what was bound to it is gone.
+        self._loop = loop
+        self._starting = None
+        self._opening.clear()
+
+    async def live(self, session_id: str, lazy: bool) -> LiveCore | None:
+        """The live core of a stored session; several openings at once load it once."""
+        recorder = await self.ready()
+        core = self.cores.get(session_id)
+        if core is not None:
+            return core
+        if session_id not in self._opening:
+            task = asyncio.ensure_future(recorder.load(session_id, lazy=lazy))
+            task.add_done_callback(_take_outcome)
+            self._opening[session_id] = task
+        opening = self._opening[session_id]
+        try:
+            loaded: Loaded | None = await asyncio.shield(opening)
+        finally:
+            if opening.done() and self._opening.get(session_id) is opening:
+                del self._opening[session_id]
+        if session_id in self.cores:
+            return self.cores[session_id]
+        return self._adopt(recorder, loaded) if loaded is not None else None
+
+    def _adopt(self, recorder: Recorder, loaded: Loaded) -> LiveCore:
+        core = self.new_core(loaded.data)
+        recorder.adopt(core, loaded)
+        self.cores[core.data.session_id] = core
+        if loaded.opened.torn:
+            core.signal("tail.repaired", torn=True)
+        self._recount(core)
+        return core
+
+    def _recount(self, core: LiveCore) -> None:
+        """Real token counts take the place of estimates that an earlier opening had to make do with."""
+        data, counter = core.data, self._counter
+        if not counter.exact or data.open_memories is not None or data.open_messages is not None:
+            return
+        messages = {m.id: counter.count(m.content or "") for m in data.messages if m.estimated}
+        memories = {e.id: counter.count(e.content) for e in data.memories.values() if e.estimated}
+        if messages or memories:
+            core.record(
+                TokensRecounted(
+                    at=self._clock.now(), counter=counter.name, messages=messages, memories=memories
+                )
+            )
+            core.settle_memory()
+
+    async def find_latest(self, owner: str) -> str | None:
+        """The id of the person's most recently active session, from an index; nothing is scanned."""
+        recorder = await self.ready()
+        live = [
+            core.data
+            for core in self.cores.values()
+            if core.owner == owner and core.exists and core.data.status == "active"
+        ]
+        if not recorder.storage.can_list:
+            return await self.pointers.get(owner)
+        found = await recorder.storage.list_sessions(
+            owner=owner, active_only=True, limit=20, tenant=self.tenant
+        )
+        now = stamp(self._clock.now())
+        for header in found:
+            if not header.get("expires_at") or header["expires_at"] > now:
+                return str(header["session_id"])
+        newest = max(live, key=lambda data: data.updated_at, default=None)
+        return newest.session_id if newest is not None else None
+
+    def new_core(self, data: SessionData) -> LiveCore:
+        return LiveCore(
+            data=data,
+            clock=self._clock,
+            counter=self._counter,
+            hub=EventHub(self._clock, parent=self._hub),
+            key=storage_key("session", self.tenant, data.session_id),
+        )
+
+    def release(self, core: LiveCore) -> None:
+        if core.handles <= 0 and self.cores.get(core.data.session_id) is core:
+            del self.cores[core.data.session_id]
+
+    async def close(self) -> None:
+        """Closes the storage if it was opened here; sessions still open keep what is pending."""
+        recorder, self.recorder = self.recorder, None
+        if recorder is not None and isinstance(self.config.session_storage, str):
+            await recorder.storage.close()
+
+
+def _storage_of(config: VoxonConfig) -> Any:
+    return open_storage(
+        config.session_storage,
+        path=config.session_storage_path,
+        durability=config.durability,
+        max_sessions=config.max_sessions,
+        database_url=config.session_database_url,
+        redis_url=config.session_redis_url,
+        session_prefix=config.session_prefix,
+    )
+
+
+def _ring_of(config: VoxonConfig) -> KeyRing | None:
+    if config.session_encryption_method == "none":
+        return None
+    key = config.session_encryption_key or os.environ.get("SESSION_KEY") or None
+    return key if key is None or isinstance(key, KeyRing) else KeyRing(key)
+
+
+async def within(seconds: float, operation: Awaitable[_T], storage: str) -> _T:
+    """What the operation gives, or `StorageUnavailableError` after so many seconds."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await operation
+    except TimeoutError:
+        raise StorageUnavailableError(
+            f"{storage} storage did not answer within {seconds:g} s.", storage=storage, operation="open"
+        ) from None
+
+
+def _take_outcome(task: asyncio.Future[Any]) -> None:
+    """Keeps a failure that nobody waits for any more from being reported as lost."""
+    if not task.cancelled():
+        task.exception()

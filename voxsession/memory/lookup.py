@@ -1,0 +1,259 @@
+"""One search from question to hits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from heapq import nlargest, nsmallest
+
+import attrs
+
+from voxsession.memory.postings import Postings
+from voxsession.memory.question import Question, tells_of_self
+from voxsession.memory.rank import Concept, Weights, date_share, idf, spread_out, stretch_shares, word_scores
+from voxsession.memory.related import forms_of, related_to
+from voxsession.memory.shelf import Passage, Shelf
+from voxsession.memory.time_words import says_when
+from voxsession.memory.words import words_of
+
+__all__ = ["Hit", "Lookup"]
+
+#: Rows read of one word, and of all words of a question; commoner words are left out where rarer ones are left.
+_MOST_ROWS_OF_A_WORD = 6_000
+_MOST_ROWS = 24_000
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Hit:
+    """One result.
+
+    Attributes:
+        id: The passage's id.
+        source: The passage's source.
+        score: How good it is, 0..1; 1 is about what a text of average length gets that holds all the question's
+            words and is of the person and the time it asks about.
+        reasons: Why it was found, in short words for people.
+    """
+
+    id: str
+    source: str
+    score: float
+    reasons: tuple[str, ...]
+
+
+class Lookup:
+    """What one search knows: the question, and for each of its words where that stands.
+
+    Args:
+        question: The question.
+        shelf: The passages, settled.
+        postings: The index over their rows.
+        weights: The numbers of the ranking.
+    """
+
+    def __init__(self, question: Question, shelf: Shelf, postings: Postings, weights: Weights) -> None:
+        self._question = question
+        self._shelf = shelf
+        self._postings = postings
+        self._weights = weights
+        self._room = _MOST_ROWS
+        self._concepts = self._find_concepts()
+
+    def hits(self, limit: int, sources: frozenset[str], category: str | None) -> list[Hit]:
+        """The best passages.
+
+        Args:
+            limit: How many at most.
+            sources: The sources of passages that may be returned; the others still help their neighbours.
+            category: The category of passages that may be returned; None for any.
+
+        Returns:
+            Hits, best first; equally good ones newest first, then by id.
+        """
+        scores = self._candidates(limit, sources, category)
+        unit = max(scores.values(), default=0.0) or 1.0
+        # What cannot reach the worst of the best even with every boost need not be looked at closely.
+        least = _worst_of_best(limit, scores) - self._most_boost() * unit
+        ranked = []
+        for slot, score in scores.items():
+            if score >= least and (passage := self._shelf.passages[slot]) is not None:
+                # Rounded, for sums in another order differ in their last digits.
+                total = round(score + unit * self._boost(passage, slot), 9)
+                if total > 0:
+                    ranked.append((-total, -passage.at.timestamp(), passage.id, slot, passage))
+        best_possible = self._best_possible(unit)
+        return [
+            Hit(
+                id=passage.id,
+                source=passage.source,
+                score=min(1.0, -total / best_possible),
+                reasons=self._reasons(passage, slot),
+            )
+            for total, _, _, slot, passage in nsmallest(limit, ranked)
+        ]
+
+    # -- words ---------------------------------------------------------------
+
+    def _find_concepts(self) -> list[Concept]:
+        found: list[Concept] = []
+        common: list[tuple[str, str]] = []
+        seen: set[str] = set()
+        for word in self._question.words:
+            terms = [term for term in self._postings.terms_of(word) if term not in seen]
+            seen.update(terms)
+            # A word with a sign inside is several terms, each of which counts for itself.
+            for term in terms:
+                alike = [term, *self._terms(forms_of(word))] if len(terms) == 1 else [term]
+                rows = self._rows(alike)
+                if rows is None:
+                    common.append((word, term))
+                    continue
+                related = self._rows(self._terms(related_to(word)))
+                found.append(Concept(word=word, rows=rows, related=(related or frozenset()) - rows))
+        if not any(concept.rows or concept.related for concept in found):
+            for word, term in common:
+                rows = frozenset(self._postings.newest_rows_with(term, _MOST_ROWS_OF_A_WORD))
+                found.append(Concept(word=word, rows=rows, related=frozenset()))
+        return found
+
+    def _terms(self, words: Iterable[str]) -> list[str]:
+        return list(dict.fromkeys(term for word in words for term in self._postings.terms_of(word)))
+
+    def _rows(self, terms: Sequence[str]) -> frozenset[int] | None:
+        """The rows that hold one of some terms; None where that is too many to tell anything."""
+        rows: set[int] = set()
+        for term in terms:
+            limit = min(_MOST_ROWS_OF_A_WORD, self._room)
+            more = self._postings.rows_with(term, limit)
+            if len(more) >= limit:
+                return None
+            self._room -= len(more)
+            rows.update(more)
+        return frozenset(rows)
+
+    # -- scores ----------------------------------------------------------------
+
+    def _candidates(self, limit: int, sources: frozenset[str], category: str | None) -> dict[int, float]:
+        """The passages that may be among the best, by slot, with their scores before the boosts."""
+        shelf, weights = self._shelf, self._weights
+        raw = spread_out(word_scores(self._concepts, shelf, weights), shelf, weights)
+        shares = stretch_shares(raw, shelf, weights)
+        shares[0] = 0.0  # of what is in no stretch
+        stretches = shelf.stretches
+        scores = {slot: score + shares.get(stretches[slot], 0.0) for slot, score in raw.items()}
+        for slot in [slot for slot in raw if not stretches[slot]]:
+            passage = shelf.passages[slot]
+            importance = min(1.0, max(0.0, passage.weight)) if passage is not None else 0.0
+            scores[slot] *= weights.memory * (0.8 + 0.2 * importance)
+        for span in self._question.spans:
+            for slot in shelf.within(span.start, span.end):
+                scores.setdefault(slot, shares.get(stretches[slot], 0.0))
+        scores = self._allowed(scores, sources, category)
+        least = _worst_of_best(limit, scores) - self._most_boost() * max(scores.values(), default=0.0)
+        beside = {
+            slot: share
+            for stretch, share in shares.items()
+            if stretch and share >= least
+            for slot in shelf.members(stretch)
+            if slot not in scores
+        }
+        return scores | self._allowed(beside, sources, category)
+
+    def _allowed(
+        self, scores: dict[int, float], sources: frozenset[str], category: str | None
+    ) -> dict[int, float]:
+        passages = self._shelf.passages
+        if category is None and sources >= {"message", "memory"}:
+            return scores
+        return {
+            slot: score
+            for slot, score in scores.items()
+            if (passage := passages[slot]) is not None
+            and passage.source in sources
+            and (category is None or passage.category == category)
+        }
+
+    def _most_boost(self) -> float:
+        question, weights = self._question, self._weights
+        boost = weights.date if question.spans else 0.0
+        if question.names or question.role:
+            boost += weights.speaker + weights.tells
+        return boost + (weights.when if question.wants_time else 0.0)
+
+    def _best_possible(self, unit: float) -> float:
+        total = self._shelf.rows_total
+        words = sum(idf(len(concept.rows) or len(concept.related), total) for concept in self._concepts)
+        return (self._weights.memory * words or unit) * (1 + self._most_boost())
+
+    # -- boosts --------------------------------------------------------------
+
+    def _boost(self, passage: Passage, slot: int) -> float:
+        """What who said it, when, and of what kind it is add, in shares of the best score."""
+        question, weights, boost = self._question, self._weights, 0.0
+        if self._is_of_the_asked(passage, slot):
+            boost += weights.speaker
+            boost += weights.tells if self._tells(passage, slot) else 0.0
+        if question.spans:
+            boost += weights.date * date_share(passage.at, question.spans)
+        if question.wants_time and self._says_when(passage, slot):
+            boost += weights.when
+        return boost
+
+    def _is_of_the_asked(self, passage: Passage, slot: int) -> bool:
+        """Whether a message is by whom the question is about, or a memory of them."""
+        question = self._question
+        if not question.names:
+            # What is remembered without a name is remembered of the user.
+            return question.role is not None and (
+                passage.role == question.role or (passage.role is None and question.role == "user")
+            )
+        if passage.speaker in question.names:
+            return True
+        if passage.source != "memory":
+            return False
+        words = self._shelf.words.get(slot)
+        if words is None:
+            words = self._shelf.words[slot] = frozenset(words_of(passage.text))
+        return not question.name_words.isdisjoint(words)
+
+    def _tells(self, passage: Passage, slot: int) -> bool:
+        tells = self._shelf.tells.get(slot)
+        if tells is None:
+            tells = self._shelf.tells[slot] = passage.source == "memory" or tells_of_self(passage.text)
+        return tells
+
+    def _says_when(self, passage: Passage, slot: int) -> bool:
+        says = self._shelf.says_when.get(slot)
+        if says is None:
+            says = self._shelf.says_when[slot] = says_when(passage.text)
+        return says
+
+    # -- reasons ---------------------------------------------------------------
+
+    def _reasons(self, passage: Passage, slot: int) -> tuple[str, ...]:
+        question = self._question
+        rows = range(slot, slot + self._shelf.rows_of(slot))
+        words = [c.word for c in self._concepts if any(row in c.rows for row in rows)]
+        near = [
+            c.word for c in self._concepts if c.word not in words and any(row in c.related for row in rows)
+        ]
+        reasons = [f"words: {', '.join(words)}"] if words else []
+        if near:
+            reasons.append(f"related words: {', '.join(near)}")
+        if not words and not near and passage.source == "message" and self._concepts:
+            reasons.append("next to a match")
+        if passage.speaker in question.names:
+            reasons.append(f"speaker {passage.speaker}")
+        elif passage.source == "message" and self._is_of_the_asked(passage, slot):
+            reasons.append(f"said by the {passage.role}")
+        if question.spans and date_share(passage.at, question.spans):
+            reasons.append(f"date {passage.at.day} {passage.at:%B %Y}")
+        if question.wants_time and self._says_when(passage, slot):
+            reasons.append("says when")
+        return tuple(reasons)
+
+
+def _worst_of_best(limit: int, scores: dict[int, float]) -> float:
+    """The lowest of the best scores; below all where there are not so many."""
+    if len(scores) < limit:
+        return float("-inf")
+    return nlargest(limit, scores.values())[-1]

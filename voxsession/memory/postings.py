@@ -1,0 +1,138 @@
+"""The inverted index: which rows hold a word, kept by SQLite's FTS5 in memory."""
+
+from __future__ import annotations
+
+import sqlite3
+import weakref
+from collections.abc import Iterable, Sequence
+
+__all__ = ["Postings"]
+
+# Marks (Mn, Mc) belong to their word in Indic and Thai script; accents on Latin letters are folded away.
+_TOKENIZER = "porter unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'"
+_MOST_STEMS = 20_000
+# One write costs as much as fifty rows in it: a few new rows wait for the next search.
+_MOST_PENDING = 64
+
+
+class Postings:
+    """Words to rows, stemmed and without accents; not safe for threads by itself.
+
+    SQLite does what is slow in Python (cutting, folding, stemming, keeping lists of rows in order); the ranking,
+    which needs more than FTS5's own, reads the raw lists. Neither the texts nor the places of the words in them
+    are kept here, so that whoever takes a row out brings its text along.
+
+    Example:
+        >>> postings = Postings()
+        >>> postings.add([(1, "We sang songs"), (2, "One song, one singer: a song")])
+        >>> postings.terms_of("songs"), postings.rows_with("song", 10)
+        (('song',), [1, 2])
+    """
+
+    __slots__ = ("__weakref__", "_db", "_pending", "_stems")
+
+    def __init__(self) -> None:
+        self._db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        weakref.finalize(self, self._db.close)
+        # Nothing to roll back to: an index that fails half-way is built anew by its owner.
+        self._db.execute("PRAGMA journal_mode=OFF")
+        for table, detail in (("said", "none"), ("asked", "full")):
+            self._db.execute(
+                f"CREATE VIRTUAL TABLE {table} USING fts5"
+                f'(text, content="", columnsize=0, detail={detail}, tokenize="{_TOKENIZER}")'
+            )
+            self._db.execute(f"CREATE VIRTUAL TABLE {table}_words USING fts5vocab({table}, 'instance')")
+        self._pending: dict[int, str] = {}
+        self._stems: dict[str, tuple[str, ...]] = {}
+
+    def add(self, rows: Sequence[tuple[int, str]]) -> None:
+        """Index texts under row numbers that are not in use.
+
+        Args:
+            rows: Pairs of row number (from 1) and text that can be encoded as UTF-8.
+        """
+        self._pending.update(rows)
+        if len(self._pending) >= _MOST_PENDING:
+            self._flush()
+
+    def remove(self, rows: Sequence[tuple[int, str]]) -> None:
+        """Take rows out of the index, with exactly the texts they were added with.
+
+        Args:
+            rows: Pairs of row number and text.
+        """
+        self._write(
+            "INSERT INTO said(said, rowid, text) VALUES('delete', ?, ?)",
+            [(row, text) for row, text in rows if self._pending.pop(row, None) is None],
+        )
+
+    def clear(self) -> None:
+        """Take out every row."""
+        self._pending.clear()
+        self._db.execute("INSERT INTO said(said) VALUES('delete-all')")
+
+    def terms_of(self, word: str) -> tuple[str, ...]:
+        """What a question's word is called in the index: folded and stemmed; several parts, or none for mere signs.
+
+        Args:
+            word: A word that can be encoded as UTF-8.
+
+        Returns:
+            The index's terms, in their order.
+        """
+        known = self._stems.get(word)
+        if known is None:
+            if len(self._stems) >= _MOST_STEMS:
+                self._stems.clear()
+            self._db.execute("INSERT INTO asked(rowid, text) VALUES(1, ?)", (word,))
+            rows = self._db.execute("SELECT term FROM asked_words ORDER BY offset").fetchall()
+            self._db.execute("INSERT INTO asked(asked) VALUES('delete-all')")
+            known = self._stems[word] = tuple(dict.fromkeys(term for (term,) in rows))
+        return known
+
+    def rows_with(self, term: str, limit: int) -> list[int]:
+        """The rows that hold a term, ascending.
+
+        Args:
+            term: A term from `terms_of`.
+            limit: How many to read at most.
+
+        Returns:
+            Row numbers; as many as `limit` means that there may be more.
+        """
+        self._flush()
+        select = "SELECT doc FROM said_words WHERE term = ? LIMIT ?"
+        rows: Iterable[tuple[int]] = self._db.execute(select, (term, limit))
+        return [row for (row,) in rows]
+
+    def newest_rows_with(self, term: str, limit: int) -> list[int]:
+        """The last rows that hold a term, descending; slower than `rows_with`, for very common terms.
+
+        Args:
+            term: A term from `terms_of`.
+            limit: How many to read at most.
+
+        Returns:
+            Row numbers.
+        """
+        self._flush()
+        quoted = '"' + term.replace('"', '""') + '"'
+        rows: Iterable[tuple[int]] = self._db.execute(
+            "SELECT rowid FROM said WHERE said MATCH ? ORDER BY rowid DESC LIMIT ?", (quoted, limit)
+        )
+        # FTS5 stems what it is given; the few stems that are not their own stem are found the other way.
+        return [row for (row,) in rows] or self.rows_with(term, limit)
+
+    def _flush(self) -> None:
+        if self._pending:
+            self._write("INSERT INTO said(rowid, text) VALUES(?, ?)", list(self._pending.items()))
+            self._pending.clear()
+
+    def _write(self, statement: str, rows: Sequence[tuple[int, str]]) -> None:
+        if not rows:
+            return
+        self._db.execute("BEGIN")
+        try:
+            self._db.executemany(statement, rows)
+        finally:
+            self._db.execute("COMMIT")

@@ -1,0 +1,135 @@
+"""The search index of one session, kept in step with its data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from voxsession.core.memory_entry import MemoryEntry
+from voxsession.core.message import Message
+from voxsession.core.session_data import SessionData
+from voxsession.memory.matches import MemoryMatch
+from voxsession.memory.search import Passage, SearchIndex
+
+__all__ = ["SessionIndex"]
+
+
+class SessionIndex:
+    """Memories and past messages of a session, searchable; built when it is first needed.
+
+    It is derived, never stored: `refresh` takes in what is new in the data,
+    `add_filed` takes in messages that were loaded from pages.
+    """
+
+    def __init__(self) -> None:
+        self._index = SearchIndex()
+        self._entries: dict[str, MemoryEntry] = {}
+        self._messages: dict[str, Message] = {}
+        self._revision = -1
+        self.filed_upto = 0
+
+    def add_filed(self, messages: Iterable[tuple[int, Message]]) -> None:
+        """Takes in messages with their index in the session (may be slow: run it in a thread)."""
+        fresh = [(index, message) for index, message in messages if message.id not in self._messages]
+        self._add_messages(fresh)
+
+    def refresh(self, data: SessionData, revision: int) -> None:
+        """Takes in what changed in the live data since the last call."""
+        if revision == self._revision:
+            return
+        self._revision = revision
+        offset = data.message_offset
+        changed = [
+            (offset + place, message)
+            for place, message in enumerate(data.messages)
+            if self._messages.get(message.id) is not message
+        ]
+        self._add_messages(changed)
+        self._refresh_entries(data.all_memories())
+
+    def forget(self, ids: Iterable[str]) -> None:
+        """Takes entries and messages out for good."""
+        gone = list(ids)
+        self._index.remove(gone)
+        for item_id in gone:
+            self._entries.pop(item_id, None)
+            self._messages.pop(item_id, None)
+
+    def search(
+        self,
+        query: str,
+        limit: int,
+        *,
+        now: datetime,
+        sources: Sequence[str] = ("memories", "messages"),
+        category: str | None = None,
+        at: datetime | None = None,
+    ) -> list[MemoryMatch]:
+        """The best matches, best first; expired and superseded entries are never among them."""
+        kinds = tuple({"memories": "memory", "messages": "message"}[source] for source in sources)
+        # More than asked for, since entries may have expired since they were taken in.
+        hits = self._index.search(query, limit + 8, sources=kinds, category=category, at=at or now)
+        found: list[MemoryMatch] = []
+        for hit in hits:
+            entry, message = self._entries.get(hit.id), self._messages.get(hit.id)
+            if entry is not None and not entry.is_live(now):
+                continue
+            if entry is not None or message is not None:
+                found.append(MemoryMatch(score=hit.score, reasons=hit.reasons, entry=entry, message=message))
+        return found[:limit]
+
+    def _add_messages(self, messages: Sequence[tuple[int, Message]]) -> None:
+        passages = []
+        for index, message in messages:
+            known = self._messages.get(message.id)
+            self._messages[message.id] = message
+            text = message.content or ""
+            if known is not None and known.content == message.content:
+                continue
+            if message.redacted or not text.strip() or message.role in ("tool", "system"):
+                if known is not None:
+                    self._index.remove([message.id])
+                continue
+            passages.append(
+                Passage(
+                    id=message.id,
+                    text=text,
+                    source="message",
+                    at=message.at,
+                    speaker=message.name,
+                    role=message.role,
+                    group=message.conversation_id,
+                    position=index,
+                    category=None,
+                )
+            )
+        if passages:
+            self._index.add(passages)
+
+    def _refresh_entries(self, entries: Iterable[MemoryEntry]) -> None:
+        live = {entry.id: entry for entry in entries if entry.superseded_by is None}
+        gone = [entry_id for entry_id in self._entries if entry_id not in live]
+        if gone:
+            self.forget(gone)
+        passages = []
+        for entry_id, entry in live.items():
+            known = self._entries.get(entry_id)
+            self._entries[entry_id] = entry
+            if known is not None and (known.content, known.category) == (entry.content, entry.category):
+                continue
+            passages.append(
+                Passage(
+                    id=entry_id,
+                    text=entry.content,
+                    source="memory",
+                    at=entry.timestamp,
+                    speaker=entry.speaker,
+                    role=None,
+                    group="",
+                    position=0,
+                    category=entry.category,
+                    weight=float(entry.importance),
+                )
+            )
+        if passages:
+            self._index.add(passages)

@@ -1,0 +1,246 @@
+"""Passages in their places: which rows of the index each has, and what stands before and after it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+import attrs
+
+from voxsession.memory.words import LONGEST_PIECE_WORDS, pieces, searchable, words_of
+
+__all__ = ["ASKS_ASSISTANT", "ASKS_PERSON", "STATES", "Passage", "Shelf"]
+
+#: How a message leads to the next one. A person's answer needs its question to be understood;
+#: an assistant's repeats it anyway.
+STATES, ASKS_ASSISTANT, ASKS_PERSON = range(3)
+
+#: Messages of one conversation that lie together count as a stretch about the same things, this many at most.
+_STRETCH_MESSAGES = 64
+#: Only a message up to this long says what the one after it is about.
+_SHORT_WORDS = 60
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Passage:
+    """Something that can be found: a memory, or a message of the past.
+
+    Attributes:
+        id: Names it in the index.
+        text: What it says; empty text is never found by words.
+        source: "message" or "memory".
+        at: When it was said or learned, aware.
+        speaker: The person's name; None for a user or assistant without one.
+        role: "user", "assistant", "tool" or "system"; None for memories.
+        group: The conversation's id; "" for memories.
+        position: Its place in the session's order.
+        category: A memory's category, or None.
+        weight: A memory's importance, 0..1.
+    """
+
+    id: str
+    text: str
+    source: str
+    at: datetime
+    speaker: str | None = None
+    role: str | None = None
+    group: str = ""
+    position: int = 0
+    category: str | None = None
+    weight: float = 1.0
+
+
+class Shelf:
+    """All passages by id, by row and by conversation; not safe for threads by itself.
+
+    What the ranking reads in its innermost loops are lists with one place for each row number, from 1; 0 stands
+    for "none". A passage has one row, or several if it is long; the first one's number is its *slot*, which stands
+    for the whole of it.
+
+    Attributes:
+        slot_of: The slot of each passage, by id.
+        passages: The passage of each row; None where nothing is any more.
+        slots: The slot of each row's passage.
+        lengths: The words of each row, at most `LONGEST_PIECE_WORDS`.
+        after: The next message of the conversation, by slot.
+        before: The message before, by slot.
+        answers: The next message, by slot, only where this one is short enough to say what it is about.
+        leads: How this message leads to the next, by slot: `STATES`, `ASKS_ASSISTANT` or `ASKS_PERSON`.
+        stretches: The stretch of conversation of each message, by slot; 0 for memories.
+        name_words: The speakers' names, each with its words in lower case.
+        rows_total: How many rows are in use.
+        words_total: The sum of their lengths.
+        says_when: By slot, whether a text says when something was; filled as somebody asks, as are the next two.
+        tells: By slot, whether somebody tells of themselves in a text.
+        words: By slot, the words of a text.
+    """
+
+    def __init__(self) -> None:
+        self.slot_of: dict[str, int] = {}
+        self.passages: list[Passage | None] = [None]
+        self.slots: list[int] = [0]
+        self.lengths: list[int] = [0]
+        self.after: list[int] = [0]
+        self.before: list[int] = [0]
+        self.answers: list[int] = [0]
+        self.leads: list[int] = [0]
+        self.stretches: list[int] = [0]
+        self.name_words: dict[str, frozenset[str]] = {}
+        self.rows_total = 0
+        self.words_total = 0
+        self.says_when: dict[int, bool] = {}
+        self.tells: dict[int, bool] = {}
+        self.words: dict[int, frozenset[str]] = {}
+        # What is indexed of a passage, where it is not its text as it stands.
+        self._pieces: dict[int, tuple[str, ...]] = {}
+        self._groups: dict[str, list[int]] = {}
+        self._stretch_of: dict[tuple[str, int], int] = {}
+        self._stretch_places: list[tuple[str, int]] = [("", 0)]
+        self._speakers: Counter[str] = Counter()
+        self._disordered: set[str] = set()
+        self._newest: datetime | None = None
+
+    @property
+    def unused_rows(self) -> int:
+        """How many row numbers were given away and are no longer in use."""
+        return len(self.passages) - 1 - self.rows_total
+
+    def put(self, passages: Iterable[Passage]) -> list[tuple[int, str]]:
+        """Give passages whose ids are not in yet their rows, and messages their places in their conversations.
+
+        Returns:
+            The rows to index, with their texts.
+        """
+        placed: list[tuple[Passage, int]] = []
+        new: list[tuple[int, str]] = []
+        row = first = len(self.passages)
+        for passage in passages:
+            slot, text = row, passage.text
+            placed.append((passage, slot))
+            texts = pieces(searchable(text))
+            if len(texts) != 1 or texts[0] is not text:
+                self._pieces[slot] = tuple(texts)
+            for piece in texts or ("",):
+                if piece:
+                    new.append((row, piece))
+                self.lengths.append(min(piece.count(" ") + 1, LONGEST_PIECE_WORDS))
+                self.passages.append(passage)
+                self.slots.append(slot)
+                row += 1
+        self.words_total += sum(self.lengths[first:])
+        self.rows_total += row - first
+        for links in (self.after, self.before, self.answers, self.leads, self.stretches):
+            links.extend([0] * (row - first))
+        for passage, slot in placed:
+            self.slot_of[passage.id] = slot
+            if passage.speaker:
+                self._meet(passage.speaker)
+            if passage.source == "message":
+                self._append(passage, slot)
+            if self._newest is not None and passage.at > self._newest:
+                self._newest = passage.at
+        return new
+
+    def take(self, passage_id: str) -> list[tuple[int, str]]:
+        """Take a passage out, if it is in.
+
+        Returns:
+            The rows to take out of the index, with their texts.
+        """
+        slot = self.slot_of.pop(passage_id, 0)
+        passage = self.passages[slot]
+        if passage is None:
+            return []
+        texts = self._pieces.pop(slot, (passage.text,))
+        for row in range(slot, slot + max(1, len(texts))):
+            self.passages[row] = None
+            self.words_total -= self.lengths[row]
+            self.rows_total -= 1
+        if passage.speaker:
+            self._speakers[passage.speaker] -= 1
+            if not self._speakers[passage.speaker]:
+                del self._speakers[passage.speaker], self.name_words[passage.speaker]
+        if passage.source == "message":
+            self._disordered.add(passage.group)
+        if passage.at == self._newest:
+            self._newest = None
+        for noted in (self.says_when, self.tells, self.words):
+            noted.pop(slot, None)
+        return list(enumerate(texts, slot))
+
+    def settle(self) -> None:
+        """Bring the conversations that lost a message, or got one late, into order."""
+        for name in self._disordered:
+            members = [
+                passage for slot in self._groups.pop(name) if (passage := self.passages[slot]) is not None
+            ]
+            members.sort(key=_order)
+            for passage in members:
+                self._append(passage, self.slot_of[passage.id])
+            if members:
+                last = self._groups[name][-1]
+                self.after[last] = self.answers[last] = 0
+        self._disordered.clear()
+
+    def newest(self) -> datetime:
+        """The time of the newest passage; there must be one."""
+        if self._newest is None:
+            self._newest = max(passage.at for passage in self.passages if passage is not None)
+        return self._newest
+
+    def rows_of(self, slot: int) -> int:
+        """How many rows a passage has in the index."""
+        return len(self._pieces[slot]) if slot in self._pieces else 1
+
+    def members(self, stretch: int) -> list[int]:
+        """The slots of a stretch's messages, in their order."""
+        name, block = self._stretch_places[stretch]
+        return self._groups[name][block * _STRETCH_MESSAGES : (block + 1) * _STRETCH_MESSAGES]
+
+    def within(self, start: datetime, end: datetime) -> Iterator[int]:
+        """The slots of the passages of a stretch of time, its end not included."""
+        for slot in self.slot_of.values():
+            passage = self.passages[slot]
+            if passage is not None and start <= passage.at < end:
+                yield slot
+
+    def _append(self, passage: Passage, slot: int) -> None:
+        """Put a message behind the last one of its conversation, and tell the two of each other."""
+        name = passage.group
+        group = self._groups.setdefault(name, [])
+        place = len(group)
+        if place % _STRETCH_MESSAGES:
+            self.stretches[slot] = self.stretches[group[-1]]
+        else:
+            stretch = self._stretch_of.setdefault(
+                (name, place // _STRETCH_MESSAGES), len(self._stretch_places)
+            )
+            if stretch == len(self._stretch_places):
+                self._stretch_places.append((name, place // _STRETCH_MESSAGES))
+            self.stretches[slot] = stretch
+        ahead = group[-1] if group else 0
+        group.append(slot)
+        self.before[slot] = ahead
+        previous = self.passages[ahead]
+        if previous is None:
+            # The first one; or the one ahead is gone, and then `settle` comes before anything is read.
+            return
+        if _order(previous) > _order(passage):
+            self._disordered.add(name)
+        self.after[ahead] = slot
+        short = self.lengths[ahead] <= _SHORT_WORDS and self.rows_of(ahead) == 1
+        self.answers[ahead] = slot if short else 0
+        if previous.text.rstrip().endswith(("?", "\uff1f")):
+            self.leads[ahead] = ASKS_ASSISTANT if passage.role == "assistant" else ASKS_PERSON
+        else:
+            self.leads[ahead] = STATES
+
+    def _meet(self, speaker: str) -> None:
+        if speaker not in self.name_words:
+            self.name_words[speaker] = frozenset(words_of(speaker))
+        self._speakers[speaker] += 1
+
+
+def _order(passage: Passage) -> tuple[int, str]:
+    return passage.position, passage.id

@@ -1,0 +1,106 @@
+"""What answers: the contract of a model, its request, its reply."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import attrs
+
+from voxsession.core.config import SessionConfig
+from voxsession.core.message import Message, Usage
+from voxsession.core.types import JsonObject
+from voxsession.memory.context import Context
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+__all__ = ["Model", "ModelRequest", "Reply"]
+
+
+class Reply(str):
+    """What the model answered: a `str` that knows where it came from.
+
+    Attributes:
+        text: the same text as a plain `str`.
+        message: the recorded message (set by the conversation).
+        usage: tokens it took.
+        context: what was sent to the model (set by the conversation).
+        interrupted: it was cut off; the text is what was delivered or heard.
+        tool_calls: functions that the model asks for, in the OpenAI form (`id`, `function.name`,
+            `function.arguments` as JSON text).
+
+    Example:
+        >>> reply = Reply("Hello!")
+        >>> reply.upper(), reply.interrupted
+        ('HELLO!', False)
+    """
+
+    message: Message | None
+    usage: Usage | None
+    context: Context | None
+    interrupted: bool
+    tool_calls: list[JsonObject]
+
+    def __new__(
+        cls,
+        text: str = "",
+        *,
+        message: Message | None = None,
+        usage: Usage | None = None,
+        context: Context | None = None,
+        interrupted: bool = False,
+        tool_calls: Sequence[JsonObject] = (),
+    ) -> Reply:
+        """Makes a reply of a text and what is known about it."""
+        reply = super().__new__(cls, text)
+        reply.message = message
+        reply.usage = usage
+        reply.context = context
+        reply.interrupted = interrupted
+        reply.tool_calls = list(tool_calls)
+        return reply
+
+    @property
+    def text(self) -> str:
+        """The reply as a plain `str`."""
+        return str.__str__(self)
+
+
+@attrs.define(frozen=True, slots=True, kw_only=True, repr=False)
+class ModelRequest:
+    """One call of a model.
+
+    Attributes:
+        messages: dicts with `role`, `content` and, where known, `name`, `tool_calls`, `tool_call_id`.
+        config: the session's settings.
+        functions: schemas of the functions the model may call, in the OpenAI form; empty where it may not.
+        context: how `messages` came about, with the memories and past messages chosen.
+    """
+
+    messages: list[JsonObject]
+    config: SessionConfig
+    functions: list[JsonObject] = attrs.field(factory=list)
+    context: Context
+    session_id: str
+    conversation_id: str
+
+    def __repr__(self) -> str:
+        return f"ModelRequest(session_id={self.session_id!r}, {len(self.messages)} messages)"
+
+
+@runtime_checkable
+class Model(Protocol):
+    """An object that answers; an `async def model(request)` does as well.
+
+    `respond` gives a `Reply`, a `str`, or an async iterator of text chunks, either
+    at once or when awaited. It never writes to the session.
+    """
+
+    def respond(self, request: ModelRequest) -> Any:
+        """Answers the newest message of `request`."""
+        ...
+
+
+if TYPE_CHECKING:
+    ModelLike = Model | Callable[[ModelRequest], Awaitable[str | Reply | AsyncIterator[str]] | AsyncIterator[str]]

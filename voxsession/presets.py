@@ -1,0 +1,292 @@
+"""Ready settings by name, read from TOML files."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import os
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from voxsession.core.config import SessionConfig, check_setting, config_values
+from voxsession.core.types import check_text
+from voxsession.errors import ConfigurationError
+
+__all__ = ["SessionPresets", "resolve_preset"]
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,99}")
+_IDS = ("session_id", "user_id")
+
+
+@attrs.frozen(slots=True)
+class _Preset:
+    """What a preset sets, with what it extends already in."""
+
+    values: dict[str, Any]
+    description: str = ""
+
+
+class _NoSuchPreset(ConfigurationError, AttributeError):
+    """Nobody knows a preset of this name; also an AttributeError, so that `hasattr` and tools can ask."""
+
+
+class _ByAttribute(type):
+    """Lets a class give a preset for each name in capitals."""
+
+    def __getattr__(cls, name: str) -> SessionConfig:
+        if name.startswith("_"):
+            raise AttributeError(f"SessionPresets has no attribute {name!r}")
+        return _config_of(_preset(name))
+
+    def __dir__(cls) -> list[str]:
+        return [*super().__dir__(), *(name.upper() for name in _names())]
+
+
+class SessionPresets(metaclass=_ByAttribute):
+    """Ready settings: `SessionPresets.EDUCATIONAL` and the others give a fresh `SessionConfig` each time.
+
+    A preset is a TOML file; its name is the file's, its keys are fields of `SessionConfig`, and
+    `extends = "other"` takes over what another preset sets. Names may be written in small letters, with
+    spaces or hyphens.
+
+    Example:
+        >>> SessionPresets.EDUCATIONAL.temperature
+        0.5
+        >>> SessionPresets.names()
+        ['conversation', 'customer_support', 'educational', 'task_oriented']
+        >>> SessionPresets.CONVERSATION is SessionPresets.CONVERSATION
+        False
+    """
+
+    @staticmethod
+    def names() -> list[str]:
+        """The names of all presets, those that were registered among them, by the alphabet."""
+        return _names()
+
+    @staticmethod
+    def get(name: str) -> SessionConfig:
+        """The preset of this name.
+
+        Raises:
+            ConfigurationError: there is none; the message lists the names.
+
+        Example:
+            >>> SessionPresets.get("task-oriented").memory_mode
+            'ephemeral'
+        """
+        return _config_of(_preset(name))
+
+    @staticmethod
+    def describe(name: str) -> str:
+        """What the preset is for, in a sentence; empty where it does not say.
+
+        Raises:
+            ConfigurationError: there is no such preset.
+
+        Example:
+            >>> SessionPresets.describe("educational").partition(":")[0]
+            'Teaching'
+        """
+        return _preset(name).description
+
+    @staticmethod
+    def load(path: str | os.PathLike[str]) -> SessionConfig:
+        """The preset in a file of your own; what it extends is looked for beside it, then among the known ones.
+
+        Raises:
+            ConfigurationError: the file cannot be read, is no TOML (with the line), names an unknown setting,
+                gives a value out of range, sets an id, or extends itself.
+        """
+        return _config_of(_read(Path(path)))
+
+    @staticmethod
+    def register(name: str, config: SessionConfig, *, description: str = "") -> None:
+        """Makes a config known under a name, for this process; an earlier one of that name is replaced.
+
+        What is kept is a copy without the ids.
+
+        Raises:
+            ConfigurationError: the name is no name, or that of a preset that ships with the package.
+
+        Example:
+            >>> SessionPresets.register("example_kiosk", SessionConfig(voice="nova"))
+            >>> SessionPresets.EXAMPLE_KIOSK.voice
+            'nova'
+            >>> SessionPresets.unregister("example_kiosk")
+        """
+        key = _key(name)
+        if not _NAME.fullmatch(key):
+            raise ConfigurationError.out_of_range(
+                "name", name, "a preset's name has letters, digits and underscores, and begins with a letter"
+            )
+        if _beside(_folder(), key):
+            raise ConfigurationError(
+                f"The preset {key!r} ships with voxsession and cannot be replaced. Choose another name.",
+                option="name",
+                value=name,
+            )
+        if not isinstance(config, SessionConfig):
+            raise ConfigurationError.out_of_range("config", config, "a SessionConfig is needed")
+        _registered[key] = _Preset(config_values(config), check_text("description", description))
+
+    @staticmethod
+    def unregister(name: str) -> None:
+        """Takes a registered preset away; an unknown name is passed over."""
+        _registered.pop(_key(name), None)
+
+
+def resolve_preset(preset: str | os.PathLike[str] | SessionConfig) -> SessionConfig:
+    """A fresh config for what was given as a preset: a name, a config, or the path of a TOML file.
+
+    A text with a slash or the ending `.toml` is a path. A config is copied without its `session_id`, so that
+    one config used twice never gives two people one session.
+
+    Raises:
+        ConfigurationError: it is none of these, or the preset itself is wrong.
+
+    Example:
+        >>> resolve_preset("educational") == SessionPresets.EDUCATIONAL
+        True
+    """
+    if isinstance(preset, SessionConfig):
+        return SessionConfig(user_id=preset.user_id, **config_values(preset))
+    if isinstance(preset, str):
+        is_path = preset.lower().endswith(".toml") or "/" in preset or "\\" in preset
+        return SessionPresets.load(preset) if is_path else SessionPresets.get(preset)
+    if isinstance(preset, os.PathLike):
+        return SessionPresets.load(preset)
+    raise ConfigurationError.out_of_range(
+        "preset", preset, "give a preset's name, a SessionConfig, or the path of a TOML file"
+    )
+
+
+# --- looking up
+
+_registered: dict[str, _Preset] = {}
+
+
+def _config_of(preset: _Preset) -> SessionConfig:
+    return SessionConfig(**preset.values)
+
+
+def _key(name: object) -> str:
+    text = check_text("preset", name)
+    return re.sub(r"[\s\-]+", "_", text.strip()).casefold()
+
+
+def _names() -> list[str]:
+    return sorted({*_registered, *(_key(path.stem) for path in _files(_folder()))})
+
+
+def _preset(name: str) -> _Preset:
+    key = _key(name)
+    if key in _registered:
+        return _registered[key]
+    if (path := _beside(_folder(), key)) is not None:
+        return _shipped(path)
+    raise _unknown(name)
+
+
+def _unknown(name: str, where: str = "") -> ConfigurationError:
+    known = _names()
+    near = difflib.get_close_matches(_key(name), known, 1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    place = f"{where}: there" if where else "There"
+    shown = name if len(name) <= 80 else name[:80] + "..."
+    return _NoSuchPreset(
+        f"{place} is no preset {shown!r}.{hint} Known: {', '.join(known)}.", option="preset", value=name
+    )
+
+
+@functools.cache
+def _folder() -> Path:
+    """Where the presets of the package lie: inside it in a wheel, beside it in a checkout."""
+    package = Path(__file__).parent
+    inside = package / "_presets"
+    return inside if inside.is_dir() else package.parent / "presets"
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return folder.glob("*.toml")
+
+
+def _beside(folder: Path, key: str) -> Path | None:
+    # Names are compared with what lies there and never made into a path, so that none can lead out of the folder.
+    return next((path for path in _files(folder) if _key(path.stem) == key), None)
+
+
+# --- reading
+
+
+@functools.cache
+def _shipped(path: Path) -> _Preset:
+    return _read(path)
+
+
+def _read(path: Path, chain: tuple[Path, ...] = ()) -> _Preset:
+    """The preset of a file; `chain` are the files that extend it, outermost first."""
+    table = _table(path)
+    where = str(path)
+    base = _Preset({})
+    parent = table.pop("extends", None)
+    if parent is not None:
+        base = _extended(check_text(f"extends in {where}", parent), path, (*chain, path))
+    description = check_text(f"description in {where}", table.pop("description", ""))
+    for name in _IDS:
+        if name in table:
+            raise ConfigurationError(
+                f"{where}: {name} has no place in a preset, because a preset is used for many sessions. "
+                f"Give it to create_session({name}=...).",
+                option=name,
+                value=table[name],
+            )
+    checked = {name: check_setting(name, value, where=where) for name, value in table.items()}
+    return _Preset({**base.values, **checked}, description)
+
+
+def _extended(name: str, path: Path, chain: tuple[Path, ...]) -> _Preset:
+    key = _key(name)
+    found = _beside(path.parent, key)
+    if found is not None and found not in chain:
+        return _read(found, chain)
+    if found in (None, path):  # a file of your own may extend the known preset of the same name
+        if key in _registered:
+            return _registered[key]
+        shipped = _beside(_folder(), key)
+        if shipped is not None and shipped.resolve() != path.resolve():
+            return _read(shipped, chain)
+    if found is None:
+        raise _unknown(name, f"{path}, extends={name[:80]!r}")
+    names = [member.stem for member in (*chain[chain.index(found) :], found)]
+    raise ConfigurationError(
+        f"{path}: these presets extend each other: {' -> '.join(names)}. Take one 'extends' out.",
+        option="extends",
+        value=name,
+    )
+
+
+def _table(path: Path) -> dict[str, Any]:
+    """The keys and values of a file."""
+    try:
+        raw = path.read_bytes()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ConfigurationError(
+            f"The preset {str(path)!r} cannot be read: {reason}. Give the path of a TOML file.",
+            option="preset",
+            value=str(path),
+        ) from error
+    try:
+        return tomllib.loads(raw.decode())
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        reason = f"it is not UTF-8 (at line {line})"
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        last_line = raw.count(b"\n") + 1
+        reason = str(error).replace("at end of document", f"at line {last_line}, its end")
+    raise ConfigurationError(f"{path} is no TOML: {reason}.", option="preset", value=str(path))

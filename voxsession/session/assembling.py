@@ -1,0 +1,106 @@
+"""Gathering what a context is chosen from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Generator, Sequence
+from typing import Any
+
+import attrs
+
+from voxsession.core.message import Message
+from voxsession.learning.preferences import adaptation_lines
+from voxsession.memory.context import Context, ContextParts, build_context
+from voxsession.memory.matches import MemoryMatch
+from voxsession.session.host import SessionHost
+from voxsession.session.live import LiveCore
+from voxsession.session.reading import lineage, load_everything, read_history, visible
+
+__all__ = ["ContextPreview", "assemble", "assemble_fully"]
+
+RECALL_LIMIT = 12
+
+
+@attrs.define(frozen=True, slots=True, kw_only=True, repr=False)
+class ContextPreview(Context):
+    """A context from what is loaded; awaiting it gives the one that would be sent."""
+
+    finish: Callable[[], Coroutine[Any, Any, Context]]
+
+    def __await__(self) -> Generator[Any, None, Context]:
+        return self.finish().__await__()
+
+
+def assemble(core: LiveCore, conversation_id: str, newest: Message | None = None) -> Context:
+    """The context of a conversation from what is loaded; nothing is read or written.
+
+    Args:
+        newest: a message that is not recorded yet, to be answered.
+    """
+    data = core.view
+    line = lineage(data, conversation_id)
+    messages = visible(data.messages, data.message_offset, line)
+    return _build(core, messages, newest, complete=_reaches_start(core, conversation_id))
+
+
+async def assemble_fully(
+    core: LiveCore, host: SessionHost, conversation_id: str, newest: Message | None = None
+) -> Context:
+    """The context as it is sent: filed messages are loaded as far as they could matter."""
+    await load_everything(core, host)
+    preview = assemble(core, conversation_id, newest)
+    if preview.complete:
+        return preview
+    history = await read_history(core, host, conversation_id, limit=2 * _needed(core))
+    return _build(core, history, newest, complete=True)
+
+
+def _build(
+    core: LiveCore, messages: Sequence[Message], newest: Message | None, *, complete: bool
+) -> Context:
+    data, now = core.view, core.now()
+    config = data.config
+    said = [*messages, newest] if newest is not None else list(messages)
+    state = data.state.get("context")
+    parts = ContextParts(
+        instructions=_instructions(config),
+        messages=said,
+        entries=[entry for entry in data.all_memories() if entry.is_live(now)],
+        matches=_matches(core, said),
+        wishes=adaptation_lines(data) if config.get("enable_adaptation", True) else (),
+        state=state if isinstance(state, dict) else None,
+        complete=complete,
+        budget_tokens=int(config.get("context_tokens", 8000)),
+        now=now,
+    )
+    return build_context(parts, core.counter)
+
+
+def _instructions(config: dict[str, Any]) -> str:
+    text = str(config.get("instructions", ""))
+    language = config.get("language")
+    return f"{text}\nAnswer in this language: {language}." if language else text
+
+
+def _matches(core: LiveCore, said: Sequence[Message]) -> list[MemoryMatch]:
+    question = next((message for message in reversed(said) if message.role == "user"), None)
+    if question is None or not question.content:
+        return []
+    core.index.refresh(core.view, -2 if core.in_batch else core.revision)
+    found = core.index.search(question.content, RECALL_LIMIT + 1, now=core.now())
+    return [match for match in found if match.message is None or match.message.id != question.id][:RECALL_LIMIT]
+
+
+def _reaches_start(core: LiveCore, conversation_id: str) -> bool:
+    data = core.view
+    for name, _ in lineage(data, conversation_id):
+        entry = data.conversations.get(name)
+        if entry is None:
+            return data.message_offset == 0
+        if entry.first_index is not None and entry.first_index < data.message_offset:
+            return False
+    return True
+
+
+def _needed(core: LiveCore) -> int:
+    """How many messages could fit at most: even the shortest takes some tokens."""
+    return max(int(core.view.config.get("context_tokens", 8000)) // 8, 50)

@@ -1,0 +1,314 @@
+"""A conversation: messages in order, answered by a model that sees what is remembered."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import Any
+
+from voxsession.core.changes import ConversationEnded, MessageAdded, MessageInterrupted
+from voxsession.core.conversation import ConversationEntry
+from voxsession.core.message import Message
+from voxsession.core.types import JsonObject, check_text
+from voxsession.errors import ConfigurationError, SessionEndedError
+from voxsession.learning.analytics import conversation_analytics
+from voxsession.memory.context import Context
+from voxsession.models.base import Reply
+from voxsession.session.assembling import ContextPreview, assemble, assemble_fully
+from voxsession.session.functions import FunctionTable
+from voxsession.session.gate import TurnGate
+from voxsession.session.host import SessionHost
+from voxsession.session.learn import learn_from
+from voxsession.session.live import LiveCore
+from voxsession.session.messages import hour_of, message_from_dict
+from voxsession.session.reading import lineage, read_history, visible
+from voxsession.session.turn import Turn
+
+__all__ = ["Conversation", "ReplyStream"]
+
+
+class ReplyStream(AsyncIterator[str]):
+    """The text of a reply as it comes; `reply` is there when it is over.
+
+    Leaving it early keeps what was delivered, marked interrupted: settled by
+    `aclose()`, at the latest by the next call on the conversation.
+    """
+
+    def __init__(self, turn: Turn, text: str, metadata: JsonObject | None, on_busy: str) -> None:
+        self._turn = turn
+        self._chunks = turn.start(text, metadata, on_busy)
+
+    @property
+    def reply(self) -> Reply | None:
+        """The whole reply once the stream is over."""
+        return self._turn.reply
+
+    def __aiter__(self) -> ReplyStream:
+        return self
+
+    async def __anext__(self) -> str:
+        return await anext(self._chunks)
+
+    async def aclose(self) -> None:
+        """Ends the stream; harmless when it is over."""
+        await self._turn.close()
+
+    async def __aenter__(self) -> ReplyStream:
+        return self
+
+    async def __aexit__(self, *problem: object) -> None:
+        await self.aclose()
+
+
+class Conversation:
+    """One handle on a conversation, made by the session; `async with` ends it."""
+
+    def __init__(self, core: LiveCore, host: SessionHost, conversation_id: str) -> None:
+        self._core = core
+        self._host = host
+        self._id = conversation_id
+        self._functions = FunctionTable()
+        self._has_left = False
+        core.open_conversations[conversation_id] = core.open_conversations.get(conversation_id, 0) + 1
+
+    # --- what it is
+
+    @property
+    def conversation_id(self) -> str:
+        """The id to continue it by."""
+        return self._id
+
+    @property
+    def parent_id(self) -> str | None:
+        """The conversation that it branched from."""
+        return self._entry.parent_id
+
+    @property
+    def status(self) -> str:
+        """`active` or `ended`."""
+        return self._entry.status
+
+    @property
+    def messages(self) -> list[Message]:
+        """The recent messages that it sees, oldest first; `history()` gives all."""
+        data = self._core.view
+        return visible(data.messages, data.message_offset, lineage(data, self._id))
+
+    @property
+    def _entry(self) -> ConversationEntry:
+        entry = self._core.view.conversations.get(self._id)
+        if entry is None:  # it was started in a batch that was undone
+            moment = self._core.now()
+            return ConversationEntry(id=self._id, started_at=moment, last_at=moment, status="ended")
+        return entry
+
+    @property
+    def _gate(self) -> TurnGate:
+        gate: TurnGate = self._core.gates.setdefault(self._id, TurnGate())
+        return gate
+
+    def _writable(self) -> LiveCore:
+        data = self._core.view
+        if data.status == "ended" or (data.expires_at is not None and data.expires_at <= self._core.now()):
+            raise SessionEndedError(data.session_id)
+        if self._has_left or self._entry.status == "ended":
+            raise SessionEndedError(
+                data.session_id,
+                f"Conversation {self._id!r} has ended. Go on with "
+                f"await session.resume_conversation({self._id!r}).",
+            )
+        return self._core
+
+    async def history(self, limit: int | None = None, before: str | datetime | None = None) -> list[Message]:
+        """All messages that it sees, or the latest `limit` of them, oldest first; pages are loaded as needed.
+
+        Args:
+            limit: at most this many.
+            before: only those before this message id or moment.
+        """
+        return await read_history(self._core, self._host, self._id, limit, before)
+
+    # --- talking
+
+    async def send_message(
+        self, text: str, *, metadata: JsonObject | None = None, on_busy: str = "queue"
+    ) -> Reply:
+        """Says something and gives the model's answer; the turn is durable when this returns.
+
+        Args:
+            text: what the user says.
+            metadata: the app's own JSON-ready data for the message.
+            on_busy: while another turn runs: ``queue``, ``reject`` or ``interrupt`` it.
+
+        Raises:
+            BudgetError: the message can never fit the context; nothing was recorded.
+            ModelError: the model failed; the user's message is kept.
+            ConversationBusyError: another turn runs and `on_busy` is ``reject``.
+            StorageError: the turn could not be saved; it is kept for the next save.
+        """
+        turn = self._turn(text)
+        async for _ in turn.start(text, metadata, on_busy):
+            pass
+        assert turn.reply is not None
+        return turn.reply
+
+    def stream_message(
+        self, text: str, *, metadata: JsonObject | None = None, on_busy: str = "queue"
+    ) -> ReplyStream:
+        """The same as `send_message`, the text chunk by chunk as the model gives it."""
+        return ReplyStream(self._turn(text), text, metadata, on_busy)
+
+    def _turn(self, text: str) -> Turn:
+        core = self._writable()
+        check_text("text", text, allow_empty=False)
+        return Turn(core, self._host, self._id, self._gate, self._functions)
+
+    async def add_messages(self, messages: Sequence[Mapping[str, Any]]) -> list[Message]:
+        """Records messages that were made elsewhere, as one durable batch, and learns from them.
+
+        Args:
+            messages: dicts with `role` and, all optional, `content`, `name` (the speaker), `at` (aware),
+                `metadata`, `tool_calls`, `tool_call_id`; `content` may be None beside `tool_calls`.
+
+        Returns:
+            The recorded messages, in the same order.
+
+        Raises:
+            ConfigurationError: one of them is wrong; it names which, and none was recorded.
+        """
+        core = self._writable()
+        if isinstance(messages, (str, bytes, Mapping)):
+            raise ConfigurationError.out_of_range("messages", type(messages).__name__, "a list of dicts is needed")
+        await self._gate.settle_abandoned()
+        made = [
+            await message_from_dict(core, self._id, given, place) for place, given in enumerate(messages)
+        ]
+        core.record(
+            *(
+                MessageAdded(at=message.at, message=message, local_hour=hour_of(core, message.at))
+                for message in made
+            )
+        )
+        learn_from(core, self._host, made)
+        if made:
+            await self._host.autosave_now(core)
+        return made
+
+    async def interrupt(self, heard: str | None = None) -> None:
+        """Cuts the reply off: one that runs is stopped, the last one is marked.
+
+        Args:
+            heard: what reached the person; history and later contexts hold that. None keeps what was delivered.
+        """
+        core = self._writable()
+        text = None if heard is None else check_text("heard", heard)
+        await self._gate.settle_abandoned()
+        if self._gate.running is not None:
+            self._gate.running.stop(text)
+            return
+        last = next(
+            (m for m in reversed(self.messages) if m.role == "assistant" and m.conversation_id == self._id), None
+        )
+        if last is None or last.interrupted:
+            return
+        kept = text if text is not None else last.content or ""
+        core.record(
+            MessageInterrupted(
+                at=core.now(),
+                message_id=last.id,
+                conversation_id=self._id,
+                content=kept,
+                token_count=core.counter.count(kept),
+                estimated=not core.counter.exact,
+            )
+        )
+        await self._host.autosave_now(core)
+
+    # --- context, functions
+
+    def build_context(self, text: str | None = None) -> ContextPreview:
+        """The context that would be sent: at once from what is loaded, awaited with all that could matter.
+
+        Args:
+            text: a message that the user might send next; it is not recorded.
+
+        Raises:
+            BudgetError: instructions and newest message alone exceed `context_tokens`.
+        """
+        core, host, conversation_id = self._core, self._host, self._id
+        newest = self._draft(text) if text is not None else None
+
+        async def finish() -> Context:
+            return await assemble_fully(core, host, conversation_id, newest)
+
+        preview = assemble(core, conversation_id, newest)
+        fields = {name: getattr(preview, name) for name in Context.__slots__ if not name.startswith("__")}
+        return ContextPreview(**fields, finish=finish)
+
+    def _draft(self, text: str) -> Message:
+        core = self._core
+        checked = check_text("text", text, allow_empty=False)
+        return Message(
+            id="draft",
+            conversation_id=self._id,
+            role="user",
+            content=checked,
+            at=core.now(),
+            token_count=core.counter.count(checked),
+            estimated=not core.counter.exact,
+        )
+
+    def register_function(self, fn: Callable[..., Any]) -> Callable[..., Any]:
+        """Lets the model call `fn` (sync or async) where `enable_functions` is on; its signature is its schema.
+
+        Raises:
+            ConfigurationError: its name or its parameters are not fit for a model.
+        """
+        return self._functions.register(fn)
+
+    function = register_function
+
+    def get_analytics(self) -> dict[str, Any]:
+        """Duration, turns, interruptions, injections and mean response time of this conversation."""
+        return conversation_analytics(self._entry, self._core.now())
+
+    # --- the end
+
+    async def end(self) -> None:
+        """Ends the conversation and saves; it can be resumed. Harmless when repeated."""
+        await self._leave()
+        await self._host.autosave_now(self._core)
+
+    async def _leave(self) -> None:
+        if self._has_left:
+            return
+        await self._gate.settle_abandoned()
+        self._has_left = True
+        core = self._core
+        others = core.open_conversations.get(self._id, 1) - 1
+        core.open_conversations[self._id] = others
+        if others <= 0:
+            core.open_conversations.pop(self._id, None)
+            core.gates.pop(self._id, None)
+            entry = core.view.conversations.get(self._id)
+            if entry is not None and entry.status == "active":
+                since = entry.opened_at or entry.started_at
+                seconds = max((core.now() - since).total_seconds(), 0.0)
+                core.record(ConversationEnded(at=core.now(), conversation_id=self._id, duration_seconds=seconds))
+
+    async def __aenter__(self) -> Conversation:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            await self.end()
+        else:
+            await self._leave()  # the session's own exit saves; a failing save must not hide the error
+
+    def __repr__(self) -> str:
+        return f"Conversation({self._id!r}, {self.status})"
+
+

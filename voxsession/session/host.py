@@ -1,0 +1,55 @@
+"""What a session needs of the facade that made it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import attrs
+
+from voxsession.clock import Clock
+from voxsession.memory.tokens import TokenCounter
+from voxsession.session.live import LiveCore
+from voxsession.session.recorder import Recorder
+
+__all__ = ["SessionHost"]
+
+
+@attrs.define(slots=True, kw_only=True, eq=False)
+class SessionHost:
+    """The parts that all sessions of one facade share.
+
+    Attributes:
+        ready: opens storage and keys on first use; gives the recorder.
+        release: takes a core back whose last handle closed.
+        autosave: the end of a turn, `add_messages`, the end of a conversation and `close` save.
+        extractor: gives facts of a user message; at once, or awaited in the background.
+        summarizer: shortens texts; None uses the model.
+    """
+
+    clock: Clock
+    counter: TokenCounter
+    model: Any
+    extractor: Any
+    summarizer: Any
+    autosave: bool
+    ready: Callable[[], Awaitable[Recorder]]
+    release: Callable[[LiveCore], None]
+
+    async def save(self, core: LiveCore) -> bool:
+        """Saves what is pending; inside a batch nothing is saved before it ends."""
+        if core.in_batch:
+            return False
+        recorder = await self.ready()
+        return await recorder.save(core)
+
+    async def autosave_now(self, core: LiveCore) -> None:
+        """Saves where the app left that to the library."""
+        if self.autosave:
+            await self.save(core)
+
+    async def settle(self, core: LiveCore) -> None:
+        """Waits for the background work of a session; its failures were told as events."""
+        while core.tasks:
+            await asyncio.wait(core.tasks)

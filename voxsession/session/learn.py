@@ -1,0 +1,114 @@
+"""What a session learns from a message: facts to remember, evidence for preferences."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from voxsession.core.changes import MemoryReinforced
+from voxsession.core.memory_entry import MemoryEntry
+from voxsession.core.message import Message
+from voxsession.learning.preferences import learn, learned_moves
+from voxsession.memory.facts import Fact
+from voxsession.session.host import SessionHost
+from voxsession.session.live import LiveCore
+
+__all__ = ["keeps_local", "learn_from"]
+
+HYBRID_IMPORTANCE = 0.5
+
+
+def keeps_local(mode: str, importance: float, *, learned: bool) -> bool:
+    """Whether an entry stays with the process: decided by the memory mode when it is recorded."""
+    if mode == "ephemeral":
+        return True
+    return mode == "hybrid" and learned and importance < HYBRID_IMPORTANCE
+
+
+def learn_from(core: LiveCore, host: SessionHost, messages: Sequence[Message]) -> None:
+    """Takes facts and evidence from what the user said; nothing is learned from anybody else's words."""
+    if not core.view.config.get("enable_learning", True):
+        return
+    evidence_before = dict(core.view.evidence)
+    previous: Message | None = None
+    for message in messages:
+        if message.role == "user" and message.content and message.origin == "said":
+            _extract(core, host, message, previous)
+            core.record(*learn(core.view, message, previous=_earlier_user(core, message), reply=previous))
+        previous = message
+    for name, old, new in learned_moves(evidence_before, core.view):
+        core.signal("preference.learned", name=name, old=old, value=new)
+
+
+def _earlier_user(core: LiveCore, message: Message) -> Message | None:
+    for earlier in reversed(core.view.messages):
+        if earlier.id != message.id and earlier.role == "user" and earlier.at <= message.at:
+            return earlier
+    return None
+
+
+def _extract(core: LiveCore, host: SessionHost, message: Message, previous: Message | None) -> None:
+    said_before = previous.content if previous is not None and previous.role == "assistant" else None
+    extract = getattr(host.extractor, "extract", host.extractor)
+    facts = extract(message.content, at=message.at, speaker=message.name, previous=said_before)
+    if not asyncio.iscoroutine(facts):
+        _remember_all(core, host, message, facts)
+        return
+
+    async def in_background() -> None:
+        try:
+            _remember_all(core, host, message, await facts)
+        except Exception as error:
+            core.signal("handler.failed", handler="extractor", event="message.added", error=error)
+
+    task = asyncio.get_running_loop().create_task(in_background())
+    core.tasks.add(task)
+    task.add_done_callback(core.tasks.discard)
+
+
+def _remember_all(core: LiveCore, host: SessionHost, message: Message, facts: Iterable[Fact]) -> None:
+    for fact in facts:
+        if not _reinforce(core, fact, message):
+            entry = _entry_of(fact, message, core, host)
+            if 0 < entry.token_count <= int(core.view.config.get("max_memory_size", 10_000)):
+                mode = str(core.view.config.get("memory_mode", "hybrid"))
+                core.remember(entry, local=keeps_local(mode, fact.importance, learned=True))
+
+
+def _slot(fact: Fact, message: Message) -> str | None:
+    return f"{(message.name or 'user').casefold()}.{fact.slot}" if fact.slot else None
+
+
+def _reinforce(core: LiveCore, fact: Fact, message: Message) -> bool:
+    """The same fact again is more evidence, not another entry."""
+    slot, wanted = _slot(fact, message), fact.content.casefold()
+    for entry in core.view.all_memories():
+        if entry.superseded_by is None and entry.slot == slot and entry.content.casefold() == wanted:
+            local = entry.id in core.view.local_memories
+            core.record(MemoryReinforced(at=message.at, entry_id=entry.id, local=local))
+            return True
+    return False
+
+
+def _entry_of(fact: Fact, message: Message, core: LiveCore, host: SessionHost) -> MemoryEntry:
+    category = fact.category
+    allowed: Any = (core.view.template or {}).get("memory_categories")
+    if allowed and category not in allowed:
+        category = "general"
+    return MemoryEntry(
+        id=core.clock.new_id("mem"),
+        content=fact.content,
+        category=category,
+        importance=float(fact.importance),
+        timestamp=message.at,
+        expires_at=fact.expires_at,
+        speaker=message.name,
+        source="user",
+        token_count=host.counter.count(fact.content),
+        estimated=not host.counter.exact,
+        slot=_slot(fact, message),
+        value=fact.value,
+        message_id=message.id,
+        conversation_id=message.conversation_id,
+    )

@@ -1,0 +1,223 @@
+"""The one live core that all handles of a session in a process share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import datetime
+from typing import Any
+
+import attrs
+
+from voxsession.clock import Clock
+from voxsession.codec.session_codec import SessionCodec
+from voxsession.core.changes import Change, MemoryAdded, MemoryUpdated
+from voxsession.core.envelope import Record
+from voxsession.core.events import Event
+from voxsession.core.memory_entry import MemoryEntry
+from voxsession.core.session_data import SessionData
+from voxsession.memory.budget import evictions, supersessions
+from voxsession.memory.recall import SessionIndex
+from voxsession.memory.tokens import TokenCounter
+from voxsession.session.handlers import EventHub
+from voxsession.session.loop_bound import LoopBound
+
+__all__ = ["Attempt", "LiveCore", "Pending"]
+
+
+@attrs.define(slots=True)
+class Pending:
+    """A change that is not saved yet, with what it was based on (None where it commutes)."""
+
+    change: Change
+    observed: Any
+
+
+@attrs.define(slots=True)
+class Attempt:
+    """A write that was begun: it is sent again unaltered until its outcome is known.
+
+    Attributes:
+        count: how many pending changes it holds, from the front.
+    """
+
+    record: Record
+    whole: bool
+    count: int
+    size: int
+    drop_pages: list[str] = attrs.field(factory=list)
+
+
+@attrs.define(slots=True, eq=False)
+class BatchScope:
+    """The changes of one `batch_update()` block, on a copy of the data that only the block sees."""
+
+    core: LiveCore
+    data: SessionData
+    revision: int
+    changes: list[Pending] = attrs.field(factory=list)
+    is_open: bool = True
+
+
+_batches: ContextVar[tuple[BatchScope, ...]] = ContextVar("voxsession_batches", default=())
+
+
+@attrs.define(slots=True, eq=False, kw_only=True)
+class LiveCore:
+    """The state of an open session: data, pending changes, what is known of its stored record.
+
+    Attributes:
+        pending: changes that are applied but not saved, in order: the dirty flag and the undo list in one.
+        exists: a record of it is stored.
+        needs_whole: the next save must be a whole document.
+        revision: grows with every change, so that indexes know when they are behind.
+        open_conversations: conversation ids with an open handle; they are not filed away.
+    """
+
+    data: SessionData
+    clock: Clock
+    counter: TokenCounter
+    hub: EventHub
+    key: str
+    owner: str = ""
+    codec: SessionCodec | None = None
+    exists: bool = False
+    needs_whole: bool = False
+    document_bytes: int = 0
+    tail_bytes: int = 0
+    pending: list[Pending] = attrs.field(factory=list)
+    attempt: Attempt | None = None
+    revision: int = 0
+    handles: int = 0
+    index: SessionIndex = attrs.field(factory=SessionIndex)
+    open_conversations: dict[str, int] = attrs.field(factory=dict)
+    tasks: set[asyncio.Task[Any]] = attrs.field(factory=set)
+    gates: dict[str, Any] = attrs.field(factory=dict)
+    debug: Any = None
+    save_lock: LoopBound[asyncio.Lock] = attrs.field(factory=lambda: LoopBound(asyncio.Lock))
+
+
+    @property
+    def view(self) -> SessionData:
+        """What this task sees: the live data, or inside its batch the data with the batch on top."""
+        scope = self._scope()
+        if scope is None:
+            return self.data
+        if scope.revision != self.revision:
+            self._refresh(scope)
+        return scope.data
+
+    @property
+    def in_batch(self) -> bool:
+        """Whether this task is inside a batch of this session."""
+        return self._scope() is not None
+
+    @property
+    def is_dirty(self) -> bool:
+        """Whether anything waits for the next save."""
+        return bool(self.pending) or self.needs_whole or not self.exists
+
+    def now(self) -> datetime:
+        """The present moment, aware, in UTC."""
+        return self.clock.now()
+
+    # --- changes
+
+    def record(self, *changes: Change) -> None:
+        """Applies changes in order, then tells the handlers; in a batch both wait for its end."""
+        scope = self._scope()
+        target = self.view
+        applied = [_apply(change, target) for change in changes]
+        if scope is not None:
+            scope.changes += applied
+            return
+        self.pending += applied
+        self.revision += 1
+        self.announce(changes)
+
+    def remember(self, entry: MemoryEntry, *, local: bool) -> None:
+        """Records an entry, then what follows from it: older holders of its slot step back, the budget holds."""
+        self.record(MemoryAdded(at=entry.timestamp, entry=entry, local=local))
+        self.settle_memory(entry.slot)
+
+    def settle_memory(self, slot: str | None = None) -> None:
+        """Decides supersession in `slot` and eviction, as far as there is something to decide."""
+        now = self.now()
+        if slot is not None and (changes := supersessions(self.view, slot, now)):
+            self.record(*changes)
+        limit = int(self.view.config.get("max_memory_size", 10_000))
+        if changes := evictions(self.view, now, limit):
+            self.record(*changes)
+
+    def announce(self, changes: Sequence[Change]) -> None:
+        """Makes the events of applied changes."""
+        if not self.hub.is_heard:
+            return
+        for change in changes:
+            if change.event is not None:
+                name = "conversation.branched" if _is_branch(change) else change.event
+                self.hub.emit(Event(name, change.at, self.data.session_id, change.event_fields()))
+
+    def signal(self, name: str, /, **fields: Any) -> None:
+        """Tells the handlers of something that is no change; inside a batch it waits for nothing."""
+        if self.hub.is_heard:
+            self.hub.emit(Event(name, self.now(), self.data.session_id, fields))
+
+    # --- batches
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """Gathers what this task changes in the block: all of it becomes pending at the end, or nothing."""
+        outer = self._scope()
+        base = self.view
+        scope = BatchScope(core=self, data=base.copy(), revision=self.revision)
+        if outer is not None:
+            scope.changes = list(outer.changes)
+        token = _batches.set((*_batches.get(), scope))
+        try:
+            yield
+        except BaseException:
+            scope.is_open = False
+            raise
+        finally:
+            _batches.reset(token)
+        scope.is_open = False
+        if outer is not None:
+            outer.changes, outer.data, outer.revision = scope.changes, scope.data, scope.revision
+        elif scope.changes:
+            self._land([pending.change for pending in scope.changes])
+
+    def _land(self, changes: list[Change]) -> None:
+        self.pending += [_apply(change, self.data) for change in changes]
+        self.revision += 1
+        self.announce(changes)
+
+    def _scope(self) -> BatchScope | None:
+        for scope in reversed(_batches.get()):
+            if scope.core is self and scope.is_open:
+                return scope
+        return None
+
+    def _refresh(self, scope: BatchScope) -> None:
+        """Other tasks changed the session meanwhile: the batch is put on top of that."""
+        scope.data = self.data.copy()
+        scope.changes = [_apply(pending.change, scope.data) for pending in scope.changes]
+        scope.revision = self.revision
+
+
+def _apply(change: Change, data: SessionData) -> Pending:
+    pending = Pending(change, change.observe(data))
+    change.apply(data)
+    return pending
+
+
+def _is_branch(change: Change) -> bool:
+    return change.kind == "conversation.started" and getattr(change, "parent_id", None) is not None
+
+
+def slots_of(changes: Sequence[Change]) -> set[str]:
+    """The slots that changes put an entry into."""
+    entries = [change.entry for change in changes if isinstance(change, (MemoryAdded, MemoryUpdated))]
+    return {entry.slot for entry in entries if entry.slot is not None}

@@ -1,0 +1,112 @@
+"""Making messages of what an app or a model gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from voxsession.core.message import ROLES, Message, Role
+from voxsession.core.types import JsonObject, as_utc, check_json, check_text
+from voxsession.errors import ConfigurationError
+from voxsession.memory.tokens import count_long
+from voxsession.session.live import LiveCore
+
+__all__ = ["hour_of", "message_from_dict", "new_message"]
+
+_KEYS = frozenset({"id", "role", "content", "name", "at", "metadata", "tool_calls", "tool_call_id"})
+
+
+async def new_message(
+    core: LiveCore,
+    conversation_id: str,
+    role: Role,
+    content: str | None,
+    *,
+    name: str | None = None,
+    at: datetime | None = None,
+    metadata: JsonObject | None = None,
+    tool_calls: Sequence[JsonObject] | None = None,
+    tool_call_id: str | None = None,
+) -> Message:
+    """A checked message with its id, time and size.
+
+    Raises:
+        ConfigurationError: the text is empty, no str or no Unicode; the metadata is not JSON-ready.
+    """
+    if content is not None:
+        check_text("text", content, allow_empty=role != "user")
+    elif not tool_calls:
+        raise ConfigurationError("text is missing: only a message with tool_calls can be without.", option="text")
+    return Message(
+        id=core.clock.new_id("msg"),
+        conversation_id=conversation_id,
+        role=role,
+        content=content,
+        at=at or core.now(),
+        name=name,
+        metadata=_json("metadata", metadata, dict),
+        token_count=await count_long(core.counter, content or ""),
+        estimated=not core.counter.exact,
+        tool_calls=_json("tool_calls", list(tool_calls), list) if tool_calls else None,
+        tool_call_id=tool_call_id,
+    )
+
+
+async def message_from_dict(core: LiveCore, conversation_id: str, given: object, place: int) -> Message:
+    """The message of one dict of `add_messages`; errors name its place in the list."""
+    where = f"messages[{place}]"
+    if not isinstance(given, Mapping):
+        raise ConfigurationError.out_of_range(where, type(given).__name__, "a dict with role and content is needed")
+    unknown = set(given) - _KEYS
+    if unknown:
+        raise ConfigurationError.out_of_range(
+            where, sorted(map(str, unknown)), "known keys are " + ", ".join(sorted(_KEYS))
+        )
+    role = given.get("role")
+    if role not in ROLES:
+        raise ConfigurationError.out_of_range(f"{where}.role", role, "choose one of " + ", ".join(ROLES))
+    at, name = given.get("at"), given.get("name")
+    try:
+        return await new_message(
+            core,
+            conversation_id,
+            role,
+            given.get("content"),
+            name=None if name is None else check_text("name", name, allow_empty=False),
+            at=None if at is None else as_utc("at", at),
+            metadata=given.get("metadata"),
+            tool_calls=_json("tool_calls", given.get("tool_calls"), list),
+            tool_call_id=_optional_str("tool_call_id", given.get("tool_call_id")),
+        )
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{where}: {error}", option=f"{where}.{error.option}", value=error.value) from None
+
+
+def hour_of(core: LiveCore, moment: datetime) -> int | None:
+    """The hour of day in the session's time zone; None where analytics is off."""
+    config = core.view.config
+    if not config.get("enable_analytics", True):
+        return None
+    name = str(config.get("timezone", "UTC"))
+    return moment.hour if name == "UTC" else moment.astimezone(_zone(name)).hour
+
+
+@lru_cache(64)
+def _zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)
+
+
+def _json(option: str, value: Any, kind: type) -> Any:
+    if value is None:
+        return None
+    checked = check_json(option, value)
+    if not isinstance(checked, kind):
+        raise ConfigurationError.out_of_range(option, type(value).__name__, f"a {kind.__name__} is needed")
+    return checked
+
+
+def _optional_str(option: str, value: Any) -> str | None:
+    return None if value is None else check_text(option, value, allow_empty=False)

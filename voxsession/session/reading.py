@@ -1,0 +1,121 @@
+"""Reading what lies in pages."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+
+from voxsession.core.conversation import ConversationEntry
+from voxsession.core.message import Message
+from voxsession.core.session_data import PageRef, SessionData
+from voxsession.session.host import SessionHost
+from voxsession.session.live import LiveCore
+
+__all__ = ["find_conversation", "lineage", "load_everything", "read_history", "visible"]
+
+Line = tuple[tuple[str, int | None], ...]
+
+
+async def page_refs(core: LiveCore, host: SessionHost) -> list[PageRef]:
+    """All message pages, oldest first."""
+    refs = list(core.data.pages)
+    if core.data.index_pages:
+        recorder = await host.ready()
+        refs = (await recorder.load_index(core)).pages + refs
+    return refs
+
+
+async def load_everything(core: LiveCore, host: SessionHost) -> None:
+    """Takes all filed messages into the search index, once; decoding and indexing run in a thread."""
+    offset = core.data.message_offset
+    if core.index.filed_upto >= offset:
+        return
+    recorder = await host.ready()
+    for ref in await page_refs(core, host):
+        if ref.first_index + ref.count > core.index.filed_upto:
+            messages = await recorder.load_messages(core, ref)
+            await asyncio.to_thread(core.index.add_filed, list(enumerate(messages, ref.first_index)))
+    core.index.filed_upto = max(core.index.filed_upto, offset)
+
+
+async def find_conversation(core: LiveCore, host: SessionHost, conversation_id: str) -> ConversationEntry | None:
+    """The entry of a conversation, from the head or from the index pages."""
+    entry = core.view.conversations.get(conversation_id)
+    if entry is not None or not core.data.index_pages:
+        return entry
+    recorder = await host.ready()
+    index = await recorder.load_index(core)
+    return next((talk for talk in reversed(index.conversations) if talk.id == conversation_id), None)
+
+
+def lineage(data: SessionData, conversation_id: str) -> Line:
+    """A conversation with its ancestors, oldest first; each with the index that its messages are seen up to."""
+    line: list[tuple[str, int | None]] = []
+    seen: set[str] = set()
+    upto: int | None = None
+    current: str | None = conversation_id
+    while current is not None and current not in seen:
+        seen.add(current)
+        line.append((current, upto))
+        entry = data.conversations.get(current)
+        if entry is None:
+            break
+        if entry.branch_index is not None:
+            upto = entry.branch_index if upto is None else min(upto, entry.branch_index)
+        current = entry.parent_id
+    return tuple(reversed(line))
+
+
+def visible(messages: Sequence[Message], first_index: int, line: Line) -> list[Message]:
+    """The messages among these that the last conversation of the line sees."""
+    limits = dict(line)
+    return [
+        message
+        for index, message in enumerate(messages, first_index)
+        if message.conversation_id in limits
+        and ((limit := limits[message.conversation_id]) is None or index < limit)
+    ]
+
+
+async def read_history(
+    core: LiveCore,
+    host: SessionHost,
+    conversation_id: str,
+    limit: int | None = None,
+    before: str | datetime | None = None,
+) -> list[Message]:
+    """The latest `limit` messages a conversation sees before a message or moment, oldest first."""
+    data = core.view
+    line = lineage(data, conversation_id)
+    found = _cut(visible(data.messages, data.message_offset, line), before)
+    starts = [
+        entry.first_index
+        for name, _ in line
+        if (entry := data.conversations.get(name)) is not None and entry.first_index is not None
+    ]
+    first = min(starts, default=data.message_offset)
+    if first >= data.message_offset or _enough(found, limit, before):
+        return found if limit is None else found[len(found) - min(limit, len(found)) :]
+    recorder = await host.ready()
+    for ref in reversed(await page_refs(core, host)):
+        if _enough(found, limit, before) or ref.first_index + ref.count <= first:
+            break
+        page = visible(await recorder.load_messages(core, ref), ref.first_index, line)
+        found = _cut(page + found, before)
+    return found if limit is None else found[len(found) - min(limit, len(found)) :]
+
+
+def _cut(messages: list[Message], before: str | datetime | None) -> list[Message]:
+    if isinstance(before, datetime):
+        return [message for message in messages if message.at < before]
+    if before is not None:
+        for place, message in enumerate(messages):
+            if message.id == before:
+                return messages[:place]
+    return messages
+
+
+def _enough(found: list[Message], limit: int | None, before: str | datetime | None) -> bool:
+    # With a message id, only pages that reach it can be cut, so nothing is enough until it was seen.
+    return limit is not None and len(found) >= limit and not isinstance(before, str)

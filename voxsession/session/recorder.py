@@ -1,0 +1,346 @@
+"""What goes to storage and when: the only place that decides between an appended batch and a whole document."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from datetime import timedelta
+from typing import TypeVar
+
+import attrs
+
+from voxsession.clock import Clock
+from voxsession.codec.document import decode_messages
+from voxsession.codec.session_codec import Opened, SessionCodec, after_batch
+from voxsession.core.conversation import ConversationEntry
+from voxsession.core.envelope import FORMAT, Record, stamp, storage_key
+from voxsession.core.message import Message
+from voxsession.core.session_data import PageRef, SessionData
+from voxsession.errors import (
+    ConflictError,
+    IntegrityError,
+    SessionExistsError,
+    SessionNotFoundError,
+    StorageUnavailableError,
+    VoxSessionError,
+)
+from voxsession.memory.budget import expired
+from voxsession.session.filing import IndexPage, decode_index_page, plan_filing
+from voxsession.session.live import Attempt, LiveCore, slots_of
+from voxsession.session.rebase import rebase
+from voxsession.session.vault import Vault
+from voxsession.storage.base import SessionStorage
+
+__all__ = ["Loaded", "Recorder", "StorageRules"]
+
+TAIL_FLOOR_BYTES = 64 * 1024
+MAX_REBASES = 24
+_T = TypeVar("_T")
+
+
+@attrs.define(frozen=True, slots=True, kw_only=True)
+class StorageRules:
+    """What the facade's settings ask of every write.
+
+    Attributes:
+        timeout_seconds: a storage call that takes longer is `StorageUnavailableError`.
+        ttl_seconds: how long after its last write a session expires; None = never.
+    """
+
+    tenant: str = ""
+    timeout_seconds: float = 10.0
+    ttl_seconds: float | None = None
+
+
+@attrs.define(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """A stored session, opened; `rewrapped` tells that its data key is now wrapped by a newer master key."""
+
+    opened: Opened
+    codec: SessionCodec
+    owner: str
+    rewrapped: bool
+
+    @property
+    def data(self) -> SessionData:
+        """The session's data."""
+        return self.opened.data
+
+
+class Recorder:
+    """Loads and saves sessions of one installation."""
+
+    def __init__(self, storage: SessionStorage, vault: Vault, clock: Clock, rules: StorageRules) -> None:
+        self.storage = storage
+        self._vault = vault
+        self._clock = clock
+        self._rules = rules
+
+    def key_of(self, session_id: str) -> str:
+        """The storage key of a session."""
+        return storage_key("session", self._rules.tenant, session_id)
+
+    # --- loading
+
+    async def load(self, session_id: str, *, lazy: bool) -> Loaded | None:
+        """The stored session, opened and checked; None where there is none."""
+        record = await self._call(self.storage.load(self.key_of(session_id)), "load")
+        if record is None:
+            return None
+        if record.get("session_id") != session_id or record.get("tenant", "") != self._rules.tenant:
+            raise IntegrityError(session_id, "another session's record lies in its place")
+        codec, rewrapped = self._vault.codec_for(record)
+        opened = codec.open(record)
+        owner = self._vault.owner(opened.data.user_id)
+        if record.get("owner") != owner:
+            raise IntegrityError(session_id, "its owner does not match its content")
+        if not lazy:
+            _ = opened.data.memories, opened.data.messages
+        return Loaded(opened=opened, codec=codec, owner=owner, rewrapped=rewrapped)
+
+    def adopt(self, core: LiveCore, loaded: Loaded) -> None:
+        """Makes what was loaded the state of a core."""
+        opened = loaded.opened
+        core.data = opened.data
+        core.codec = loaded.codec
+        core.owner = loaded.owner
+        core.exists = True
+        core.needs_whole = opened.torn or loaded.rewrapped
+        core.document_bytes, core.tail_bytes = opened.document_bytes, opened.tail_bytes
+        core.revision += 1
+
+    async def load_messages(self, core: LiveCore, ref: PageRef) -> list[Message]:
+        """The messages of a page."""
+        return decode_messages(await self._page(core, ref), f"{core.data.session_id}/{ref.id}")
+
+    async def load_index(self, core: LiveCore) -> IndexPage:
+        """All filed conversation entries and page references, oldest first."""
+        talks: dict[str, ConversationEntry] = {}
+        pages: list[PageRef] = []
+        for ref in core.data.index_pages:
+            body = await self._page(core, ref)
+            try:
+                index = decode_index_page(body)
+            except ValueError as error:
+                raise IntegrityError(f"{core.data.session_id}/{ref.id}", f"the page is not readable ({error})") from None
+            talks.update((entry.id, entry) for entry in index.conversations)
+            pages += index.pages
+        return IndexPage(conversations=list(talks.values()), pages=pages)
+
+    async def _page(self, core: LiveCore, ref: PageRef) -> bytes:
+        assert core.codec is not None
+        record = await self._call(self.storage.load_page(core.key, ref.id), "load_page")
+        return core.codec.open_page(self._rules.tenant, core.data.session_id, ref, record)
+
+    # --- saving
+
+    async def save(self, core: LiveCore) -> bool:
+        """Makes everything pending durable, in one write; False where there was nothing to write.
+
+        Cancelling the caller does not stop a write that was begun.
+
+        Raises:
+            ConflictError: another writer changed the same thing; what is pending here is kept.
+            StorageError: the write failed; what is pending is kept for the next save.
+        """
+        task = asyncio.ensure_future(self._save_locked(core))
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.add_done_callback(_swallow)
+            raise
+
+    async def _save_locked(self, core: LiveCore) -> bool:
+        async with core.save_lock.get():
+            try:
+                return await self._commit(core)
+            except VoxSessionError as error:
+                core.signal("session.save_failed", error=error)
+                raise
+
+    async def _commit(self, core: LiveCore) -> bool:
+        for lost in range(MAX_REBASES):
+            attempt = core.attempt
+            if attempt is None:
+                if not self._has_work(core):
+                    core.pending.clear()
+                    return False
+                attempt = core.attempt = await self._compose(core)
+            try:
+                await self._send(core, attempt)
+            except ConflictError as error:
+                await self._meet_conflict(core, attempt, error)
+                await self._step_back(lost)
+                continue
+            await self._settle(core, attempt)
+            return True
+        raise ConflictError(
+            core.data.session_id, expected_seq=core.data.seq, found_seq=None, what="others save all the time"
+        )
+
+    def _has_work(self, core: LiveCore) -> bool:
+        return not core.exists or core.needs_whole or any(not p.change.local for p in core.pending)
+
+    def _must_be_whole(self, core: LiveCore) -> bool:
+        return (
+            not core.exists
+            or not self.storage.can_append
+            or core.needs_whole
+            or core.tail_bytes > max(TAIL_FLOOR_BYTES, core.document_bytes)
+            or any(pending.change.erases for pending in core.pending)
+        )
+
+    async def _compose(self, core: LiveCore) -> Attempt:
+        """The next write; it holds all that is pending at this moment."""
+        if core.codec is None:
+            core.codec = self._vault.new_codec(core.data.session_id)
+            core.owner = self._vault.owner(core.data.user_id)
+        if self._must_be_whole(core):
+            return await self._compose_whole(core)
+        changes = [pending.change for pending in core.pending if not pending.change.local]
+        record = core.codec.batch(self._header(core), changes)
+        return Attempt(record=record, whole=False, count=len(core.pending), size=_sealed_size(record))
+
+    async def _compose_whole(self, core: LiveCore) -> Attempt:
+        assert core.codec is not None
+        if gone := expired(core.data, self._clock.now()):
+            core.record(*gone)
+        while self.storage.can_page:
+            plan = plan_filing(
+                core.data, core.codec, self._clock, self._rules.tenant, core.open_conversations
+            )
+            for page in plan.records:
+                await self._call(self.storage.save_page(core.key, page), "save_page")
+            if plan.still_fits(core.data):
+                plan.carry_out(core.data)
+                core.revision += bool(plan.records)
+                break
+        header = self._header(core)
+        record = core.codec.document(header, core.data)
+        return Attempt(record=record, whole=True, count=len(core.pending), size=_sealed_size(record))
+
+    def _header(self, core: LiveCore) -> Record:
+        now, ttl = self._clock.now(), self._rules.ttl_seconds
+        return {
+            "format": FORMAT,
+            "kind": "session",
+            "tenant": self._rules.tenant,
+            "session_id": core.data.session_id,
+            "owner": core.owner,
+            "seq": core.data.seq + 1,
+            "base_seq": core.data.seq,
+            "batch_id": self._clock.new_id("b"),
+            "created_at": stamp(core.data.created_at),
+            "updated_at": stamp(now),
+            "expires_at": stamp(now + timedelta(seconds=ttl)) if ttl is not None else None,
+            "status": core.data.status,
+        }
+
+    async def _send(self, core: LiveCore, attempt: Attempt) -> None:
+        if attempt.whole:
+            if not core.exists and not self.storage.can_compare:
+                await self._refuse_existing(core)
+            await self._call(self.storage.save(attempt.record), "save")
+        else:
+            await self._call(self.storage.append(core.key, attempt.record), "append")
+
+    async def _refuse_existing(self, core: LiveCore) -> None:
+        found = await self._call(self.storage.load(core.key), "load")
+        if found is not None and found.get("batch_id") != (core.attempt and core.attempt.record["batch_id"]):
+            raise ConflictError(core.data.session_id, expected_seq=0, found_seq=found.get("seq"))
+
+    async def _settle(self, core: LiveCore, attempt: Attempt) -> None:
+        """The write is durable: what it held is no longer pending."""
+        saved = core.pending[: attempt.count]
+        del core.pending[: attempt.count]
+        core.attempt = None
+        core.exists = True
+        after_batch(core.data, attempt.record)
+        if attempt.whole:
+            core.needs_whole = False
+            core.document_bytes, core.tail_bytes = attempt.size, 0
+        else:
+            core.tail_bytes += attempt.size
+        core.signal("session.saved", seq=core.data.seq, changes=len(saved), whole=attempt.whole)
+
+    # --- conflicts
+
+    async def _meet_conflict(self, core: LiveCore, attempt: Attempt, error: ConflictError) -> None:
+        """Puts what is pending behind what others wrote; raises where that is not possible."""
+        session_id = core.data.session_id
+        if not core.exists:
+            core.attempt = None
+            raise SessionExistsError(session_id) from error
+        loaded = await self.load(session_id, lazy=False)
+        if loaded is None:
+            core.attempt = None
+            raise SessionNotFoundError(
+                session_id, f"Session {session_id!r} was deleted elsewhere; what was pending here was not written."
+            ) from error
+        if attempt.record["batch_id"] in loaded.data.batch_ids:
+            # The write had arrived although its answer was lost: it must not be made twice.
+            del core.pending[: attempt.count]
+        core.attempt = None
+        self._take_over(core, loaded)
+
+    async def _step_back(self, lost: int) -> None:
+        """Waits a random moment that grows with each lost race, so that many writers do not meet again."""
+        share = (self._clock.random_bytes(1)[0] + 1) / 256
+        await asyncio.sleep(0.001 * 2 ** min(lost, 8) * share)
+
+    async def reload(self, core: LiveCore, keep_pending: bool) -> None:
+        """Takes in what others wrote; what is pending goes behind it, or is dropped.
+
+        Raises:
+            ConflictError: a pending change does not commute with what others wrote; nothing changed here.
+            SessionNotFoundError: the session is gone.
+        """
+        async with core.save_lock.get():
+            loaded = await self.load(core.data.session_id, lazy=False)
+            if loaded is None:
+                raise SessionNotFoundError(core.data.session_id)
+            if core.attempt is not None:
+                if core.attempt.record["batch_id"] in loaded.data.batch_ids:
+                    del core.pending[: core.attempt.count]
+                core.attempt = None
+            if not keep_pending:
+                core.pending.clear()
+            self._take_over(core, loaded)
+
+    def _take_over(self, core: LiveCore, loaded: Loaded) -> None:
+        pending = rebase(core, loaded.data)
+        old = core.data
+        self.adopt(core, loaded)
+        core.data.local_memories = old.local_memories
+        core.pending = pending
+        # Decided anew: which memory of a slot counts, what the budget still holds.
+        for slot in slots_of([waiting.change for waiting in pending]):
+            core.settle_memory(slot)
+        core.settle_memory()
+
+    async def _call(self, operation: Awaitable[_T], name: str) -> _T:
+        try:
+            async with asyncio.timeout(self._rules.timeout_seconds):
+                return await operation
+        except TimeoutError:
+            raise StorageUnavailableError(
+                f"{self.storage.storage_type} storage did not answer {name}() within "
+                f"{self._rules.timeout_seconds:g} s. Nothing is lost here: save again when it is back.",
+                storage=self.storage.storage_type,
+                operation=name,
+            ) from None
+
+
+def _swallow(task: asyncio.Task[bool]) -> None:
+    """Takes the outcome of a write whose caller was cancelled; `session.save_failed` has told of it."""
+    if not task.cancelled():
+        task.exception()
+
+
+def _sealed_size(record: Record) -> int:
+    sealed = record.get("sealed")
+    if isinstance(sealed, str):
+        return len(sealed)
+    if isinstance(sealed, dict):
+        return sum(map(len, sealed.values()))
+    return len(repr(record))

@@ -1,0 +1,266 @@
+"""The memory calls of a session."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import attrs
+
+from voxsession.core.changes import MemoryRemoved, MemoryUpdated
+from voxsession.core.memory_entry import Memory, MemoryEntry
+from voxsession.core.types import JsonObject, as_utc, check_json, check_number, check_text
+from voxsession.errors import BudgetError, ConfigurationError
+from voxsession.memory.budget import live_tokens
+from voxsession.memory.matches import MemoryMatch
+from voxsession.session.base import SessionBase
+from voxsession.session.learn import keeps_local
+from voxsession.session.reading import load_everything
+
+__all__ = ["Remembering"]
+
+MAX_CATEGORY = 100
+MAX_DAYS = 36_500
+SOURCES = ("memories", "messages")
+
+
+class Remembering(SessionBase):
+    """What is remembered: adding, finding, changing, clearing."""
+
+    @property
+    def memory_usage(self) -> float:
+        """The share of the memory budget that is used, 0 to 1."""
+        limit = int(self._setting("max_memory_size"))
+        return live_tokens(self._core.view) / limit if limit else 0.0
+
+    def get_memory(self) -> Memory:
+        """All live entries with their size; neither superseded nor expired ones are among them."""
+        now = self._core.now()
+        live = [entry for entry in self._core.view.all_memories() if entry.is_live(now)]
+        live.sort(key=lambda entry: (entry.timestamp, entry.id))
+        return Memory(
+            entries=tuple(live),
+            token_count=sum(entry.token_count for entry in live),
+            max_tokens=int(self._setting("max_memory_size")),
+        )
+
+    def add_memory(
+        self,
+        content: str,
+        category: str = "general",
+        importance: float = 0.5,
+        expires_after_days: float | None = None,
+        sensitive: bool = False,
+        speaker: str | None = None,
+        at: datetime | None = None,
+        pinned: bool = False,
+        metadata: JsonObject | None = None,
+    ) -> MemoryEntry:
+        """Remembers a fact; it is saved with the next save.
+
+        Args:
+            content: the fact, best as one sentence.
+            category: any word; a template may allow only some.
+            importance: 0 to 1; decides who stays when the budget is full.
+            expires_after_days: days after which it is never returned again.
+            sensitive: keeps it out of logs, debug output, `repr`, errors and exports.
+            speaker: whom it is about or who said it; None = the user.
+            at: when it became known; None = now.
+            pinned: evicted last.
+            metadata: the app's own JSON-ready data.
+
+        Returns:
+            The entry, with its id.
+
+        Raises:
+            ConfigurationError: an argument is wrong; it names which, and what is allowed.
+            BudgetError: the entry alone is larger than `max_memory_size`.
+        """
+        core = self._writable()
+        text = check_text("content", content, allow_empty=False)
+        moment = as_utc("at", at) if at is not None else core.now()
+        weight = float(check_number("importance", importance, 0, 1))
+        entry = MemoryEntry(
+            id=core.clock.new_id("mem"),
+            content=text,
+            category=self._category(category),
+            importance=weight,
+            timestamp=moment,
+            expires_at=_expiry(moment, expires_after_days),
+            sensitive=bool(sensitive),
+            pinned=bool(pinned),
+            speaker=None if speaker is None else check_text("speaker", speaker, allow_empty=False),
+            metadata=None if metadata is None else _object("metadata", metadata),
+            token_count=core.counter.count(text),
+            estimated=not core.counter.exact,
+        )
+        self._check_fits(entry)
+        core.remember(entry, local=keeps_local(str(self._setting("memory_mode")), weight, learned=False))
+        return entry
+
+    def update_memory(self, id: str, **changes: Any) -> MemoryEntry:  # noqa: A002
+        """Gives an entry other values.
+
+        Args:
+            id: the entry's id.
+            **changes: any of `content`, `category`, `importance`, `expires_at`, `sensitive`, `pinned`,
+                `speaker`, `metadata`.
+
+        Returns:
+            The entry as it is now.
+
+        Raises:
+            ConfigurationError: there is no such entry, or a value is wrong.
+        """
+        core = self._writable()
+        old = core.view.find_memory(id)
+        if old is None or not old.is_live(core.now()):
+            raise ConfigurationError(f"There is no memory entry {id!r} in this session.", option="id", value=id)
+        values = {name: self._checked(name, value) for name, value in changes.items()}
+        if "content" in values:
+            values["token_count"] = core.counter.count(values["content"])
+            values["estimated"] = not core.counter.exact
+            values["slot"] = values["value"] = None  # an edited sentence may say something else
+        entry = attrs.evolve(old, **values)
+        self._check_fits(entry)
+        core.record(MemoryUpdated(at=core.now(), entry=entry, local=id in core.view.local_memories))
+        core.settle_memory()
+        return entry
+
+    def clear_memory(
+        self,
+        category: str | None = None,
+        before: datetime | None = None,
+        ids: Sequence[str] | None = None,
+    ) -> int:
+        """Erases entries; with several conditions those that meet all, without any, all entries.
+
+        The erased text leaves the disk with the next save, which writes the whole document.
+
+        Args:
+            category: only entries of this category.
+            before: only entries that became known before this moment (aware).
+            ids: only these entries.
+
+        Returns:
+            How many entries were erased.
+        """
+        core = self._writable()
+        limit = as_utc("before", before) if before is not None else None
+        wanted = set(ids) if ids is not None else None
+        gone = [
+            entry.id
+            for entry in core.view.all_memories()
+            if (category is None or entry.category == category)
+            and (limit is None or entry.timestamp < limit)
+            and (wanted is None or entry.id in wanted)
+        ]
+        local = [entry_id for entry_id in gone if entry_id in core.view.local_memories]
+        stored = [entry_id for entry_id in gone if entry_id not in core.view.local_memories]
+        now = core.now()
+        for entry_ids, is_local in ((stored, False), (local, True)):
+            if entry_ids:
+                core.record(MemoryRemoved(at=now, entry_ids=entry_ids, local=is_local))
+        return len(gone)
+
+    def search_memory(self, query: str, limit: int = 5, category: str | None = None) -> list[MemoryMatch]:
+        """Finds remembered entries by words; nothing is loaded or written.
+
+        Args:
+            query: any text.
+            limit: at most this many.
+            category: only entries of this category.
+
+        Returns:
+            Matches, best first; expired and superseded entries are never among them.
+        """
+        core = self._core
+        text = check_text("query", query)
+        count = int(check_number("limit", limit, 0, 1_000_000, whole=True))
+        core.index.refresh(core.view, self._index_revision())
+        return core.index.search(text, count, now=core.now(), sources=("memories",), category=category)
+
+    async def recall(
+        self,
+        query: str,
+        limit: int = 5,
+        sources: Sequence[str] = SOURCES,
+        at: datetime | None = None,
+    ) -> list[MemoryMatch]:
+        """Finds remembered entries and past messages, filed ones included.
+
+        Args:
+            query: any text; time expressions such as "last week" are understood.
+            limit: at most this many.
+            sources: ``memories``, ``messages`` or both.
+            at: the moment that "last week" counts from (aware); None = now.
+
+        Returns:
+            One ranked list, best first, each match with its reasons.
+        """
+        core = self._core
+        text = check_text("query", query)
+        count = int(check_number("limit", limit, 0, 1_000_000, whole=True))
+        if not sources or any(source not in SOURCES for source in sources):
+            raise ConfigurationError.out_of_range("sources", sources, "choose of 'memories', 'messages'")
+        if "messages" in sources:
+            await load_everything(core, self._host)
+        core.index.refresh(core.view, self._index_revision())
+        moment = as_utc("at", at) if at is not None else None
+        return core.index.search(text, count, now=core.now(), sources=tuple(sources), at=moment)
+
+    # --- checks
+
+    def _category(self, category: object) -> str:
+        name = check_text("category", category, allow_empty=False)
+        if len(name) > MAX_CATEGORY:
+            raise ConfigurationError.out_of_range("category", name, f"at most {MAX_CATEGORY} characters")
+        allowed = (self._core.view.template or {}).get("memory_categories")
+        if allowed and name not in (*allowed, "general"):
+            raise ConfigurationError.out_of_range(
+                "category", name, "the template allows " + ", ".join([*allowed, "general"])
+            )
+        return name
+
+    def _checked(self, name: str, value: Any) -> Any:
+        checks: dict[str, Any] = {
+            "content": lambda: check_text("content", value, allow_empty=False),
+            "category": lambda: self._category(value),
+            "importance": lambda: float(check_number("importance", value, 0, 1)),
+            "expires_at": lambda: None if value is None else as_utc("expires_at", value),
+            "sensitive": lambda: bool(value),
+            "pinned": lambda: bool(value),
+            "speaker": lambda: None if value is None else check_text("speaker", value, allow_empty=False),
+            "metadata": lambda: None if value is None else _object("metadata", value),
+        }
+        if name not in checks:
+            raise ConfigurationError(
+                f"{name} of a memory entry cannot be changed; these can: {', '.join(checks)}.", option=name
+            )
+        return checks[name]()
+
+    def _check_fits(self, entry: MemoryEntry) -> None:
+        limit = int(self._setting("max_memory_size"))
+        if entry.token_count > limit:
+            raise BudgetError(
+                "The memory entry does not fit: it would",
+                needed_tokens=entry.token_count,
+                available_tokens=limit,
+            )
+
+
+def _expiry(moment: datetime, days: float | None) -> datetime | None:
+    if days is None:
+        return None
+    span = float(check_number("expires_after_days", days, 0, MAX_DAYS))
+    if span <= 0:
+        raise ConfigurationError.out_of_range("expires_after_days", days, "more than 0 days are needed")
+    return moment + timedelta(days=span)
+
+
+def _object(option: str, value: Any) -> JsonObject:
+    checked = check_json(option, value)
+    if not isinstance(checked, dict):
+        raise ConfigurationError.out_of_range(option, type(value).__name__, "a dict with str keys is needed")
+    return checked

@@ -1,0 +1,273 @@
+"""A session: one continuing relation with one person, kept over conversations, restarts and machines."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator, Mapping
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, ExitStack
+from datetime import datetime
+from types import MappingProxyType, TracebackType
+from typing import Any
+
+from voxsession.core.changes import ConfigChanged, SessionEnded, StateUpdated
+from voxsession.core.config import RecordingConfig, SessionConfig
+from voxsession.core.types import check_id, check_json, check_text
+from voxsession.errors import SessionClosedError
+from voxsession.session.archive import Portable
+from voxsession.session.conversation import Conversation
+from voxsession.session.handlers import Events
+from voxsession.session.host import SessionHost
+from voxsession.session.insight import Insight
+from voxsession.session.live import LiveCore
+from voxsession.session.openings import Applied, Opening
+from voxsession.session.remembering import Remembering
+from voxsession.session.starting import open_conversation
+
+__all__ = ["Session"]
+
+
+class Session(Remembering, Portable, Insight):
+    """One handle on a session, made by `Voxon`; handles of one session in a process share its state.
+
+    `await` writes its first record; `async with` closes it at the end, also when the block raises.
+    """
+
+    def __init__(self, core: LiveCore, host: SessionHost) -> None:
+        self._core = core
+        self._host = host
+        self._is_closed = False
+        self._events = Events(core.hub)
+        self._conversations: list[Conversation] = []
+        self._config = RecordingConfig(lambda: self._core.view.config | self._ids(), self._set_config)
+        core.handles += 1
+
+    # --- what it is
+
+    @property
+    def session_id(self) -> str:
+        """The id to load it by."""
+        return self._core.data.session_id
+
+    @property
+    def user_id(self) -> str | None:
+        """Whose session it is."""
+        return self._core.data.user_id
+
+    @property
+    def config(self) -> SessionConfig:
+        """The settings; setting one is a recorded change."""
+        return self._config
+
+    @property
+    def status(self) -> str:
+        """`active`, `ended` or `expired`."""
+        data = self._core.view
+        if data.status != "active":
+            return data.status
+        return "expired" if data.expires_at is not None and data.expires_at <= self._core.now() else "active"
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it can go on: neither closed here, nor ended, nor expired."""
+        return not self._is_closed and self.status == "active"
+
+    @property
+    def created_at(self) -> datetime:
+        """When it began."""
+        return self._core.data.created_at
+
+    @property
+    def updated_at(self) -> datetime:
+        """When it was last saved."""
+        return self._core.data.updated_at
+
+    @property
+    def events(self) -> Events:
+        """Where handlers subscribe; subscriptions made here end with this handle."""
+        return self._events
+
+    @property
+    def state(self) -> Mapping[str, Any]:
+        """The app's own JSON-like state, read-only."""
+        return MappingProxyType(self._core.view.state)
+
+    # --- conversations
+
+    def start_conversation(
+        self, conversation_id: str | None = None, parent_id: str | None = None
+    ) -> Opening[Conversation]:
+        """Starts a conversation; an id that exists continues it.
+
+        Args:
+            conversation_id: chosen by the app; None makes one.
+            parent_id: the conversation to branch from, as it stands now.
+
+        Raises:
+            ConfigurationError: an id is not allowed, or the parent does not exist.
+        """
+        return self._opening(conversation_id, parent_id, "start")
+
+    def conversation(self, conversation_id: str | None = None) -> Opening[Conversation]:
+        """The named conversation, or a new one."""
+        return self._opening(conversation_id, None, "start")
+
+    def resume_conversation(self, conversation_id: str | None = None) -> Opening[Conversation]:
+        """The latest conversation (a new one where there is none), or the named one; the model sees what was said."""
+        return self._opening(conversation_id, None, "resume")
+
+    def _opening(self, conversation_id: str | None, parent_id: str | None, how: str) -> Opening[Conversation]:
+        if conversation_id is not None:
+            check_id("conversation_id", conversation_id)
+        if parent_id is not None:
+            check_id("parent_id", parent_id)
+
+        async def open_it() -> Conversation:
+            core = self._writable()
+            await self._ensure_stored()
+            conversation = await open_conversation(core, self._host, conversation_id, parent_id, how)
+            self._conversations.append(conversation)
+            return conversation
+
+        return Opening(open_it)
+
+    # --- saving
+
+    async def save(self) -> None:
+        """Makes everything pending durable, in one atomic write.
+
+        Raises:
+            ConflictError: another process changed the same thing first; pending changes are kept.
+            StorageError: the write failed; pending changes are kept.
+            SessionClosedError: this handle is closed.
+        """
+        if self._is_closed:
+            raise SessionClosedError(self.session_id)
+        await self._host.save(self._core)
+
+    async def reload(self, keep_pending: bool = True) -> None:
+        """Takes in what other processes wrote.
+
+        Args:
+            keep_pending: put pending changes behind it; False drops them.
+
+        Raises:
+            ConflictError: a pending change does not commute with what others wrote; nothing changed.
+        """
+        if self._is_closed:
+            raise SessionClosedError(self.session_id)
+        recorder = await self._host.ready()
+        await recorder.reload(self._core, keep_pending)
+        self._core.signal("session.reloaded", seq=self._core.data.seq)
+
+    async def close(self) -> None:
+        """Ends the conversations opened here, saves, and lets go of this handle; harmless when repeated."""
+        if self._is_closed:
+            return
+        if self.status == "active":
+            for conversation in self._conversations:
+                await conversation._leave()
+        await self._host.settle(self._core)
+        if self._core.is_dirty and self.status == "active":
+            await self._host.save(self._core)
+        self._core.signal("session.closed")
+        self._is_closed = True
+        self._conversations.clear()
+        self._events.end_all()
+        self._core.handles -= 1
+        self._host.release(self._core)
+
+    async def end(self, reason: str = "normal") -> None:
+        """Ends the session for good: it opens for reading only from now on."""
+        core = self._writable()
+        for conversation in self._conversations:
+            await conversation._leave()
+        await self._host.settle(core)
+        core.record(SessionEnded(at=core.now(), reason=check_text("reason", reason)))
+        await self._host.save(core)
+
+    def batch_update(self) -> _Batch:
+        """What this task changes in the block is one batch: all of it or nothing; events fire after it.
+
+        `async with` saves at the end, `with` leaves it for the next save.
+        """
+        return _Batch(self)
+
+    async def _ensure_stored(self) -> None:
+        if not self._core.exists:
+            await self._host.save(self._core)
+
+    # --- the app's state
+
+    def update_state(self, **patch: Any) -> Applied[Session]:
+        """Merges values into the app's state at once; awaiting it saves as well."""
+        return self._put_state(patch, replaces=False)
+
+    def replace_state(self, state: Mapping[str, Any]) -> Applied[Session]:
+        """Puts another state in place of the app's state at once; awaiting it saves as well."""
+        return self._put_state(dict(state), replaces=True)
+
+    def _put_state(self, values: dict[str, Any], *, replaces: bool) -> Applied[Session]:
+        core = self._writable()
+        checked = check_json("state", values)
+        core.record(StateUpdated(at=core.now(), patch=checked, replaces=replaces))
+        return Applied(self, self.save)
+
+    def _set_config(self, name: str, value: Any) -> None:
+        core = self._writable()
+        core.record(ConfigChanged(at=core.now(), values={name: value}))
+        if name == "max_memory_size":
+            core.settle_memory()
+
+    def _ids(self) -> dict[str, Any]:
+        return {"session_id": self.session_id, "user_id": self.user_id}
+
+    # --- await, async with
+
+    def __await__(self) -> Generator[Any, None, Session]:
+        return self._stored().__await__()
+
+    async def _stored(self) -> Session:
+        await self._ensure_stored()
+        return self
+
+    async def __aenter__(self) -> Session:
+        if self._is_closed:
+            raise SessionClosedError(self.session_id)
+        return await self._stored()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            await self.close()
+            return
+        try:
+            # A cancelled block must still save: the save runs on its own and is waited for.
+            await asyncio.shield(self.close())
+        except Exception as problem:
+            error.add_note(f"and closing session {self.session_id!r} failed: {problem}")
+
+    def __repr__(self) -> str:
+        return f"Session({self.session_id!r}, {self.status})"
+
+
+class _Batch(AbstractContextManager[None], AbstractAsyncContextManager[None]):
+    """The block of `batch_update()`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._stack = ExitStack()
+
+    def __enter__(self) -> None:
+        self._stack.enter_context(self._session._writable().batch())
+
+    def __exit__(self, *problem: Any) -> None:
+        self._stack.__exit__(*problem)
+
+    async def __aenter__(self) -> None:
+        self.__enter__()
+
+    async def __aexit__(self, *problem: Any) -> None:
+        self.__exit__(*problem)
+        if problem[0] is None:
+            await self._session.save()

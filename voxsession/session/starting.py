@@ -1,0 +1,72 @@
+"""How a conversation is opened: started, continued, branched or resumed."""
+
+from __future__ import annotations
+
+from voxsession.core.changes import ConversationResumed, ConversationStarted
+from voxsession.core.conversation import ConversationEntry
+from voxsession.errors import ConfigurationError, SessionEndedError
+from voxsession.session.conversation import Conversation
+from voxsession.session.host import SessionHost
+from voxsession.session.live import LiveCore
+from voxsession.session.reading import find_conversation
+
+__all__ = ["open_conversation"]
+
+
+async def open_conversation(
+    core: LiveCore, host: SessionHost, conversation_id: str | None, parent_id: str | None, how: str
+) -> Conversation:
+    """Opens a conversation of a session.
+
+    Raises:
+        ConfigurationError: the parent, or the conversation to resume, does not exist.
+        SessionEndedError: it was a call, and the call was ended.
+    """
+    if conversation_id is None and how == "resume":
+        conversation_id = _latest(core)
+    if conversation_id is not None:
+        entry = await find_conversation(core, host, conversation_id)
+        if entry is not None:
+            return _go_on(core, host, entry)
+        if how == "resume":
+            raise ConfigurationError(
+                f"There is no conversation {conversation_id!r} in this session. "
+                "Start it with session.start_conversation(...).",
+                option="conversation_id",
+                value=conversation_id,
+            )
+    new_id = conversation_id or core.clock.new_id("conv")
+    branch_index = None
+    if parent_id is not None:
+        parent = await find_conversation(core, host, parent_id)
+        if parent is None or parent_id == new_id:
+            raise ConfigurationError(
+                f"There is no conversation {parent_id!r} to branch from.", option="parent_id", value=parent_id
+            )
+        branch_index = core.view.message_total
+        if parent_id not in core.view.conversations:
+            core.record(ConversationResumed(at=core.now(), conversation_id=parent_id, entry=parent))
+    core.record(
+        ConversationStarted(
+            at=core.now(), conversation_id=new_id, parent_id=parent_id, branch_index=branch_index
+        )
+    )
+    return Conversation(core, host, new_id)
+
+
+def _latest(core: LiveCore) -> str | None:
+    talks = core.view.conversations.values()
+    newest = max(talks, key=lambda entry: (entry.last_at, entry.last_index or -1), default=None)
+    return newest.id if newest is not None else None
+
+
+def _go_on(core: LiveCore, host: SessionHost, entry: ConversationEntry) -> Conversation:
+    if entry.call is not None and entry.call.get("status") == "ended":
+        raise SessionEndedError(
+            core.data.session_id, f"Conversation {entry.id!r} was a call that has ended; start another one."
+        )
+    lies_open = entry.status == "active" and core.open_conversations.get(entry.id)
+    if not lies_open:
+        filed = entry if entry.id not in core.view.conversations else None
+        core.record(ConversationResumed(at=core.now(), conversation_id=entry.id, entry=filed))
+    return Conversation(core, host, entry.id)

@@ -1,0 +1,326 @@
+"""One turn: a message of the user, the context, the model's reply, what is learned from it."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import AsyncGenerator, Awaitable
+from typing import Any
+
+from voxsession.core.changes import MessageAdded, TurnCompleted
+from voxsession.core.config import SessionConfig, known_settings
+from voxsession.core.message import Message, Usage
+from voxsession.core.types import JsonObject
+from voxsession.errors import ModelError, VoxSessionError
+from voxsession.memory.context import Context
+from voxsession.models.base import ModelRequest, Reply
+from voxsession.session.assembling import assemble_fully
+from voxsession.session.functions import FunctionTable
+from voxsession.session.gate import TurnGate
+from voxsession.session.host import SessionHost
+from voxsession.session.learn import learn_from
+from voxsession.session.live import LiveCore
+from voxsession.session.messages import hour_of, new_message
+
+__all__ = ["Turn"]
+
+MAX_ROUNDS = 16
+
+
+class Turn:
+    """One turn in the making; `chunks()` runs it, `reply` is there when it is over.
+
+    Args:
+        functions: what the model may call where `enable_functions` is on.
+    """
+
+    def __init__(
+        self, core: LiveCore, host: SessionHost, conversation_id: str, gate: TurnGate, functions: FunctionTable
+    ) -> None:
+        self._core = core
+        self._host = host
+        self.conversation_id = conversation_id
+        self._gate = gate
+        self._functions = functions
+        self._reader: asyncio.Task[Any] | None = None
+        self._waiting: asyncio.Future[Any] | None = None
+        self._delivered: list[str] = []
+        self._heard: str | None = None
+        self._stopped = False
+        self._is_over = False
+        self._context: Context | None = None
+        self._user_message: Message | None = None
+        self._asked_at = 0.0
+        self._generator: AsyncGenerator[str, None] | None = None
+        self._answer = Reply()
+        self.reply: Reply | None = None
+
+    # --- running
+
+    async def chunks(
+        self, text: str, metadata: JsonObject | None, on_busy: str
+    ) -> AsyncGenerator[str, None]:
+        """Runs the turn; gives the reply's text as it comes."""
+        await self._gate.enter(self, on_busy, self._core.data.session_id)
+        try:
+            await self._begin(text, metadata)
+            for _ in range(MAX_ROUNDS):
+                self._answer = Reply()
+                async for chunk in self._ask():
+                    yield chunk
+                if self._stopped or not (self._answer.tool_calls and self._may_call()):
+                    break
+                await self._call_functions(self._answer)
+            else:
+                raise ModelError(f"The model asked for functions {MAX_ROUNDS} times in a row without an answer.")
+            await self._finish(interrupted=self._stopped)
+        except (GeneratorExit, asyncio.CancelledError):
+            # What was delivered is kept; the write goes with the next save.
+            self._record_reply(interrupted=True)
+            raise
+        except VoxSessionError as error:
+            await self._fail(error)
+            raise
+        finally:
+            self._is_over = True
+            self._gate.leave(self)
+
+    async def close(self) -> None:
+        """Ends a turn whose reader went away: what was delivered is kept, marked interrupted, and saved."""
+        if self._generator is not None and not self._is_over:
+            await self._generator.aclose()
+            await self._host.autosave_now(self._core)
+
+    def start(self, text: str, metadata: JsonObject | None, on_busy: str) -> AsyncGenerator[str, None]:
+        """The generator of `chunks`, remembered so that `close` can end it."""
+        self._generator = self.chunks(text, metadata, on_busy)
+        return self._generator
+
+    def stop(self, heard: str | None) -> None:
+        """Cuts the reply off from outside; `heard` is what reached the person."""
+        self._stopped, self._heard = True, heard
+        if self._waiting is not None:
+            self._waiting.cancel()
+
+    def is_abandoned(self) -> bool:
+        """Whether nobody will read on: its reader ended, or is the very task that asks."""
+        if self._reader is None or self._is_over:
+            return False
+        return self._reader.done() or self._reader is asyncio.current_task()
+
+    # --- steps
+
+    async def _begin(self, text: str, metadata: JsonObject | None) -> None:
+        core = self._core
+        message = await new_message(core, self.conversation_id, "user", text, metadata=metadata)
+        # Built before anything is recorded: a message that can never be sent is refused, not kept.
+        context = await assemble_fully(core, self._host, self.conversation_id, message)
+        core.record(MessageAdded(at=message.at, message=message, local_hour=hour_of(core, message.at)))
+        self._user_message = message
+        self._built(context)
+
+    def _built(self, context: Context) -> None:
+        self._context = context
+        self._core.signal(
+            "context.built", conversation_id=self.conversation_id, context=context, tokens=context.token_count
+        )
+
+    async def _ask(self) -> AsyncGenerator[str, None]:
+        """One call of the model; its text goes out, its outcome to `_answer`."""
+        if self._context is None:
+            self._built(await assemble_fully(self._core, self._host, self.conversation_id))
+        assert self._context is not None
+        request = ModelRequest(
+            messages=self._context.messages,
+            config=self._config(),
+            functions=self._functions.schemas if self._may_call() else [],
+            context=self._context,
+            session_id=self._core.data.session_id,
+            conversation_id=self.conversation_id,
+        )
+        self._asked_at = self._core.clock.monotonic()
+        try:
+            async for chunk in self._outcome(request):
+                self._reader = asyncio.current_task()
+                yield chunk
+        except (VoxSessionError, asyncio.CancelledError, GeneratorExit):
+            raise
+        except Exception as error:
+            raise ModelError(
+                f"The model failed with {type(error).__name__}; the user's message is kept. "
+                "The model's own error is the cause of this one."
+            ) from error
+
+    async def _outcome(self, request: ModelRequest) -> AsyncGenerator[str, None]:
+        respond = getattr(self._host.model, "respond", self._host.model)
+        outcome = respond(request)
+        if inspect.isawaitable(outcome):
+            outcome = await self._await(outcome)
+        if self._stopped:
+            return
+        if isinstance(outcome, str):
+            self._answer = outcome if isinstance(outcome, Reply) else Reply(outcome)
+            if outcome:
+                yield self._deliver(str(outcome))
+            return
+        if not hasattr(outcome, "__aiter__"):
+            raise ModelError(
+                f"The model gave {type(outcome).__name__}; a str, a Reply or an async iterator of str is needed."
+            )
+        async for chunk in self._stream(outcome):
+            yield chunk
+
+    async def _stream(self, outcome: Any) -> AsyncGenerator[str, None]:
+        iterator = aiter(outcome)
+        try:
+            while not self._stopped:
+                try:
+                    chunk = await self._await(anext(iterator))
+                except StopAsyncIteration:
+                    break
+                if self._stopped:
+                    break
+                if isinstance(chunk, Reply) and (chunk.tool_calls or chunk.usage):
+                    self._answer = chunk  # the closing word of a stream: calls and usage
+                elif not isinstance(chunk, str):
+                    raise ModelError(f"The model streamed {type(chunk).__name__}; chunks of str are needed.")
+                if chunk:
+                    yield self._deliver(str(chunk))
+        finally:
+            close = getattr(iterator, "aclose", None)
+            if close is not None:
+                await close()
+
+    def _deliver(self, chunk: str) -> str:
+        chunk = chunk.encode("utf-8", "replace").decode()
+        self._delivered.append(chunk)
+        self._core.signal("reply.chunk", conversation_id=self.conversation_id, text=chunk)
+        return chunk
+
+    async def _await(self, outcome: Awaitable[Any]) -> Any:
+        """Waits for the model in a way that `stop` can end without cancelling the caller."""
+        self._waiting = asyncio.ensure_future(outcome)
+        try:
+            return await self._waiting
+        except asyncio.CancelledError:
+            if not self._stopped or _is_cancelled():
+                raise
+            return None
+        finally:
+            if not self._waiting.done():
+                self._waiting.cancel()
+            self._waiting = None
+
+    # --- functions
+
+    def _may_call(self) -> bool:
+        return bool(self._core.view.config.get("enable_functions") and self._functions.schemas)
+
+    async def _call_functions(self, answer: Reply) -> None:
+        """Records the calls, saves, runs each, records its result, saves: nothing runs twice after a crash."""
+        core = self._core
+        calls = list(answer.tool_calls)
+        asked = await new_message(
+            core, self.conversation_id, "assistant", "".join(self._delivered) or None, tool_calls=calls
+        )
+        self._delivered.clear()
+        core.record(MessageAdded(at=asked.at, message=asked, local_hour=None))
+        for call in calls:
+            await self._host.autosave_now(core)
+            function = call.get("function") or {}
+            name, arguments = str(function.get("name")), str(function.get("arguments") or "")
+            core.signal("function.called", conversation_id=self.conversation_id, function=name)
+            started = core.clock.monotonic()
+            result, worked = await self._functions.run(name, arguments)
+            told = await new_message(
+                core, self.conversation_id, "tool", result, name=name, tool_call_id=str(call.get("id"))
+            )
+            core.record(MessageAdded(at=told.at, message=told, local_hour=None))
+            core.signal(
+                "function.completed",
+                conversation_id=self.conversation_id,
+                function=name,
+                worked=worked,
+                duration_ms=(core.clock.monotonic() - started) * 1000,
+            )
+        await self._host.autosave_now(core)
+        self._context = None  # the next round sees the results
+
+    # --- the end
+
+    async def _finish(self, *, interrupted: bool) -> None:
+        self._record_reply(interrupted=interrupted)
+        before = self._last_assistant()
+        assert self._user_message is not None
+        learn_from(self._core, self._host, [*before, self._user_message])
+        await self._host.autosave_now(self._core)
+
+    def _record_reply(self, *, interrupted: bool) -> None:
+        """Puts what was delivered (or heard) into the conversation, once."""
+        if self.reply is not None or self._user_message is None:
+            return
+        core = self._core
+        text = self._heard if interrupted and self._heard is not None else "".join(self._delivered)
+        message = None
+        if text or not interrupted:
+            counter = core.counter
+            message = Message(
+                id=core.clock.new_id("msg"),
+                conversation_id=self.conversation_id,
+                role="assistant",
+                content=text,
+                at=core.now(),
+                token_count=counter.count(text),
+                estimated=not counter.exact,
+                interrupted=interrupted,
+            )
+            usage = self._answer.usage or self._estimated_usage(message)
+            spent_ms = (core.clock.monotonic() - self._asked_at) * 1000
+            core.record(
+                MessageAdded(at=message.at, message=message, local_hour=hour_of(core, message.at)),
+                TurnCompleted(
+                    at=message.at,
+                    conversation_id=self.conversation_id,
+                    response_ms=spent_ms,
+                    injected=bool(self._context and (self._context.memories or self._context.recalled)),
+                    usage=usage,
+                ),
+            )
+            if interrupted:
+                core.signal("message.interrupted", conversation_id=self.conversation_id, message_id=message.id)
+        self.reply = Reply(
+            text, message=message, usage=self._answer.usage, context=self._context, interrupted=interrupted
+        )
+
+    async def _fail(self, error: VoxSessionError) -> None:
+        """Keeps what there is; a save that fails too must not hide the first error."""
+        if self._user_message is None:
+            return
+        if self._delivered:
+            self._record_reply(interrupted=True)
+        if isinstance(error, ModelError):
+            try:
+                await self._host.autosave_now(self._core)
+            except VoxSessionError as second:
+                error.add_note(f"and saving failed: {second}")
+
+    def _estimated_usage(self, message: Message) -> Usage:
+        sent = self._context.token_count if self._context else 0
+        return Usage(input_tokens=sent, output_tokens=message.token_count)
+
+    def _last_assistant(self) -> list[Message]:
+        assert self._user_message is not None
+        for message in reversed(self._core.view.messages):
+            if message.role == "assistant" and message.at < self._user_message.at:
+                return [message] if message.conversation_id == self.conversation_id else []
+        return []
+
+    def _config(self) -> SessionConfig:
+        data = self._core.view
+        return SessionConfig(**known_settings(data.config), user_id=data.user_id, session_id=data.session_id)
+
+
+def _is_cancelled() -> bool:
+    """Whether the running task itself was cancelled, rather than what it waits for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

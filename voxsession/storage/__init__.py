@@ -1,0 +1,1 @@
+"""Where sessions are kept: the contract, and an adapter for each kind of place."""

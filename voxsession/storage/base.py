@@ -1,0 +1,171 @@
+"""The contract of a storage: two methods are required, the rest is announced by flags.
+
+A storage moves records (see `voxsession.core.envelope`) and opens none. Its keys
+are what `storage_key` gives: the plain session id for sessions of the default
+tenant, else ``.kind.tenant.id``. Every call is awaited, none is made twice at
+once for one session by one `Voxon`, and none may alter the dict it was given.
+Driver errors are translated here, at the adapter's own border:
+`StorageUnavailableError` where a retry may help, `StorageFullError` where there
+is no room, `StorageError` else.
+
+The smallest adapter::
+
+    class CustomSessionStorage(SessionStorage):
+        async def save(self, session_data): await db.put(session_data["session_id"], session_data)
+        async def load(self, session_id): return await db.get(session_id)
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any, ClassVar
+
+from voxsession.core.envelope import Record
+from voxsession.errors import ConfigurationError
+
+__all__ = ["SessionStorage"]
+
+
+class SessionStorage(ABC):
+    """Where sessions are kept.
+
+    Attributes:
+        storage_type: the name that statistics and errors use.
+        can_append: `append` and `load_since` work; else every save is a whole document.
+        can_page: `save_page`, `load_page`, `list_pages` and `delete_pages` work; else pages lie inside the document.
+        can_list: `list_sessions`, `expired_sessions` and `delete` work.
+        can_compare: a write is refused unless its `base_seq` is the stored version, also between processes.
+        is_local: only this machine reaches it, so a key ring file may be made for it.
+        default_ttl: seconds after the last write until a session expires; None = never.
+    """
+
+    storage_type: ClassVar[str] = "custom"
+    can_append: bool = False
+    can_page: bool = False
+    can_list: bool = False
+    can_compare: bool = False
+    is_local: bool = True
+    default_ttl: float | None = None
+
+    # --- required
+
+    @abstractmethod
+    async def save(self, session_data: Record) -> None:
+        """Puts a whole record in place of what was stored under its key, all of it or nothing.
+
+        True afterwards: `load` gives an equal record without a tail; the old tail is gone. The
+        record's `base_seq` is the version it was made from, 0 where there must be none yet.
+
+        Raises:
+            ConflictError: (`can_compare`) another version than `base_seq` is stored, or none where one
+                must be; nothing was written. A record whose `batch_id` is the stored one is a repeated
+                write and succeeds.
+            StorageFullError: there is no room; what was stored before is still there.
+        """
+
+    @abstractmethod
+    async def load(self, session_id: str) -> Record | None:
+        """The record stored under this key, or None where there is none.
+
+        A storage that appends adds `tail`, the batches since the document in order (an empty list
+        where there are none), and `torn_bytes` where the last frame is incomplete.
+
+        Raises:
+            IntegrityError: something is stored that is no record.
+        """
+
+    # --- appending (can_append)
+
+    async def append(self, session_id: str, batch: Record) -> None:
+        """Adds a batch behind the document.
+
+        True afterwards: `load` gives it as the last of `tail`. The batch's header is the record's from now on.
+
+        Raises:
+            ConflictError: the stored version is not the batch's `base_seq`, or there is no document
+                (nothing is ever brought back to life by an append). A repeated `batch_id` succeeds.
+        """
+        raise self._lacking("append")
+
+    async def load_since(self, session_id: str, seq: int) -> list[Record] | None:
+        """The batches after version `seq` in order; None where only a whole `load` can tell."""
+        return None
+
+    # --- pages (can_page)
+
+    async def save_page(self, session_id: str, page: Record) -> None:
+        """Stores a page (its name is `page["page_id"]`) before the document that names it is saved."""
+        raise self._lacking("save_page")
+
+    async def load_page(self, session_id: str, page_id: str) -> Record | None:
+        """A page, or None where there is none of this name."""
+        raise self._lacking("load_page")
+
+    async def list_pages(self, session_id: str) -> list[tuple[str, datetime]]:
+        """The names of all stored pages of a session, with the time each was written."""
+        raise self._lacking("list_pages")
+
+    async def delete_pages(self, session_id: str, page_ids: Collection[str]) -> int:
+        """Removes pages; the number that were there."""
+        raise self._lacking("delete_pages")
+
+    # --- listing (can_list)
+
+    async def delete(self, session_id: str, expected_seq: int | None = None) -> bool:
+        """Removes a record with its tail, pages, markers and set-aside bytes; False where there was none.
+
+        Raises:
+            ConflictError: `expected_seq` is given and is not the stored version; nothing was removed.
+        """
+        raise self._lacking("delete")
+
+    async def list_sessions(
+        self,
+        *,
+        owner: str | None = None,
+        active_only: bool = False,
+        after: Record | None = None,
+        limit: int = 100,
+        kind: str = "session",
+        tenant: str = "",
+    ) -> list[Record]:
+        """Effective headers, the latest `updated_at` first, ties by id, at most `limit`.
+
+        `after` is the last header of the page before; pages have no gaps and no doubles as long as
+        nothing changes. `active_only` leaves out what is ended. A record that cannot be read is left
+        out here (it is reported when it is opened).
+        """
+        raise self._lacking("list_sessions")
+
+    async def expired_sessions(self, now: datetime, *, tenant: str = "", limit: int = 100) -> list[Record]:
+        """Headers whose `expires_at` has passed: candidates only, whoever deletes verifies first."""
+        raise self._lacking("expired_sessions")
+
+    async def cleanup_expired_sessions(self, max_age_seconds: float | None = None) -> int:
+        """Removes what has expired by its clear header; the facade's method of this name verifies first."""
+        raise self._lacking("cleanup_expired_sessions")
+
+    # --- life and health
+
+    async def open(self) -> None:
+        """Gets ready; called once before the first use, harmless when called again."""
+
+    async def close(self) -> None:
+        """Lets go of what `open` took; a later call opens it again."""
+
+    async def get_stats(self) -> dict[str, Any]:
+        """Figures about the storage; at least `storage_type`."""
+        return {"storage_type": self.storage_type}
+
+    async def health_check(self) -> dict[str, Any]:
+        """`{"status": "healthy"}`, or `{"status": "unhealthy", "error": ...}`; it never raises."""
+        return {"status": "healthy", "storage": "operational"}
+
+    def _lacking(self, operation: str) -> ConfigurationError:
+        return ConfigurationError(
+            f"{type(self).__name__} has no {operation}(): it was built with save() and load() only. "
+            "Write that method and set its can_... flag, or use a storage that has it.",
+            option="session_storage",
+        )

@@ -1,0 +1,79 @@
+"""A lock between threads and processes, held by an open file and let go of when its holder dies."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from types import TracebackType
+
+if sys.platform == "win32":
+    import msvcrt
+    import time
+else:
+    import fcntl
+
+__all__ = ["FileLock"]
+
+_FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+
+
+class FileLock:
+    """``with FileLock(path):`` waits, blocking its thread, until nobody else is inside.
+
+    The file is opened anew each time: two opens of one file exclude each other even within a process,
+    and a fork cannot inherit a lock half.
+
+    Args:
+        path: the file; it is made where there is none, and stays.
+        make_folder: called where its folder is missing.
+    """
+
+    __slots__ = ("_fd", "_make_folder", "_path")
+
+    def __init__(self, path: str, make_folder: Callable[[], object]) -> None:
+        self._path = path
+        self._make_folder = make_folder
+        self._fd = -1
+
+    def __enter__(self) -> None:
+        try:
+            fd = os.open(self._path, _FLAGS, 0o600)
+        except FileNotFoundError:
+            self._make_folder()
+            fd = os.open(self._path, _FLAGS, 0o600)
+        try:
+            _lock(fd)
+        except BaseException:
+            os.close(fd)
+            raise
+        self._fd = fd
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        fd, self._fd = self._fd, -1
+        if sys.platform == "win32":
+            os.lseek(fd, 0, os.SEEK_SET)
+            msvcrt.locking(fd, msvcrt.LK_UNLCK, 1)
+        os.close(fd)
+
+
+if sys.platform == "win32":
+
+    def _lock(fd: int) -> None:
+        # LK_LOCK gives up after ten seconds; waiting longer is for the caller's time-out to decide.
+        while True:
+            try:
+                msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
+                return
+            except OSError:
+                time.sleep(0.002)
+
+else:
+
+    def _lock(fd: int) -> None:
+        fcntl.flock(fd, fcntl.LOCK_EX)

@@ -1,0 +1,264 @@
+"""Records in files: each function is one save or load, run whole in a worker thread."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+
+from voxsession.core.envelope import Record, decode_line
+from voxsession.errors import IntegrityError, StorageError
+from voxsession.storage.file_folder import FileFolder, Place
+from voxsession.storage.file_frames import (
+    HEAD_BYTES,
+    append_line,
+    open_to_append,
+    read_all,
+    read_document_header,
+    read_newest,
+    read_torn,
+    replace_file,
+    sync_file,
+    sync_folder,
+    write_new,
+)
+from voxsession.storage.frames import Newest, check_base, check_owned, clear_header, conflict, record_of
+
+__all__ = ["FileRecords"]
+
+
+class FileRecords:
+    """Writes and reads session files.
+
+    Args:
+        folder: where they lie.
+        durable: false leaves out the sync of appended batches; a whole write is synced all the same, or
+            a power cut might leave neither old nor new.
+    """
+
+    def __init__(self, folder: FileFolder, *, durable: bool) -> None:
+        self._folder = folder
+        self._durable = durable
+
+    # --- writing
+
+    def save(self, key: str, line: bytes, header: Record) -> None:
+        """Puts a document in place of the file, if it was made from what is stored."""
+        place = self._folder.place(key)
+        with self._folder.locked(place):
+            try:
+                fd = open_to_append(place.path)
+            except FileNotFoundError:
+                check_base(key, header, None)
+                self._create(place, line, header)
+                return
+            try:
+                self._replace(place, fd, line, header)
+            finally:
+                os.close(fd)
+
+    def _create(self, place: Place, line: bytes, header: Record) -> None:
+        made = [self._mark(place, header.get("owner"))]
+        try:
+            replace_file(place.path, place.temporary, line)
+        except FileNotFoundError:
+            self._folder.make(place.folder)
+            replace_file(place.path, place.temporary, line)
+        self._sync_folders(place.folder, *made)
+
+    def _replace(self, place: Place, fd: int, line: bytes, header: Record) -> None:
+        size = os.fstat(fd).st_size
+        newest = _newest(place, fd, size)
+        owner, old_owner = header.get("owner"), newest.header.get("owner")
+        if newest.is_repeat_of(header):
+            # The first try may have ended before it was durable.
+            sync_file(fd)
+            self._sync_folders(place.folder, self._mark(place, owner))
+            return
+        check_base(place.key, header, newest)
+        if newest.torn_bytes:
+            self._set_aside(place, read_torn(fd, size, newest.torn_bytes))
+        made = self._mark(place, owner) if owner != old_owner else ""
+        replace_file(place.path, place.temporary, line)
+        self._sync_folders(place.folder, made)
+        if owner != old_owner:
+            self._unmark(place, old_owner)
+
+    def append(self, key: str, line: bytes, header: Record) -> None:
+        """Adds a batch to the file, if it was made from what is stored."""
+        place = self._folder.place(key)
+        with self._folder.locked(place):
+            try:
+                fd = open_to_append(place.path)
+            except FileNotFoundError:
+                self._folder.must_exist()
+                raise conflict(key, header.get("base_seq") or 0, None) from None
+            try:
+                self._append(place, fd, line, header)
+            finally:
+                os.close(fd)
+
+    def _append(self, place: Place, fd: int, line: bytes, header: Record) -> None:
+        size = os.fstat(fd).st_size
+        newest = _newest(place, fd, size)
+        if newest.torn_bytes:
+            # Behind torn bytes a line would be lost; whoever reloads sees them and saves whole.
+            raise conflict(place.key, header.get("base_seq") or 0, newest.seq)
+        if newest.is_repeat_of(header):
+            sync_file(fd)
+            return
+        check_base(place.key, header, newest, appending=True)
+        if header.get("owner") != newest.header.get("owner"):
+            self._sync_folders(self._mark(place, header.get("owner")))
+        append_line(fd, line, size, durable=self._durable)
+
+    def _set_aside(self, place: Place, torn: bytes) -> None:
+        number = 1
+        while True:
+            try:
+                write_new(place.torn(number), torn)
+                return
+            except FileExistsError:
+                number += 1
+
+    def _sync_folders(self, *paths: str) -> None:
+        if self._durable:
+            for path in paths:
+                if path:
+                    sync_folder(path)
+
+    # --- whose it is
+
+    def _mark(self, place: Place, owner: object) -> str:
+        """Notes whose record it is; the folder that is to be synced."""
+        if not isinstance(owner, str) or not owner:
+            return ""
+        folder = self._folder.owner_folder(place.folder, owner)
+        path = os.path.join(folder, place.stem)
+        while True:
+            try:
+                os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+                return folder
+            except FileNotFoundError:
+                # Not made yet, or just removed as empty by somebody who deleted the owner's last session.
+                self._folder.make(folder)
+
+    def _unmark(self, place: Place, owner: object) -> None:
+        if isinstance(owner, str) and owner:
+            folder = self._folder.owner_folder(place.folder, owner)
+            _unlink(os.path.join(folder, place.stem))
+            with contextlib.suppress(OSError):  # it holds other markers
+                os.rmdir(folder)
+
+    def drop_stale_marker(self, key: str, owner: str) -> None:
+        """Removes the marker of a record that is not there; under the lock none is just being made."""
+        place = self._folder.place(key)
+        with self._folder.locked(place):
+            if not os.path.exists(place.path):
+                self._unmark(place, owner)
+
+    # --- reading
+
+    def load(self, key: str) -> Record | None:
+        """The record with its tail; None where there is none."""
+        raw = self._read(self._folder.place(key))
+        return None if raw is None else record_of(raw, key)
+
+    def load_since(self, key: str, seq: int) -> list[Record] | None:
+        """The batches after a version; None where they do not tell, or not alone."""
+        raw = self._read(self._folder.place(key))
+        if raw is None:
+            return None
+        document, *lines = raw.split(b"\n")
+        if not lines or lines.pop():
+            return None
+        batches: list[Record] = []
+        for line in reversed(lines):
+            batch = decode_line(line, key)
+            if batch["seq"] == seq:
+                return batches[::-1]
+            batches.append(batch)
+        header = clear_header(document[:HEAD_BYTES]) or decode_line(document, key)
+        check_owned(header, key)
+        return batches[::-1] if header["seq"] == seq else None
+
+    def _read(self, place: Place) -> bytes | None:
+        try:
+            raw = read_all(place.path)
+            if not raw.endswith(b"\n"):
+                # A writer may be in the middle of a line; once it is this thread's turn, none is.
+                raw = self._read_alone(place)
+            return raw
+        except FileNotFoundError:
+            self._folder.must_exist()
+            return None
+
+    def _read_alone(self, place: Place) -> bytes:
+        try:
+            with self._folder.locked(place):
+                return read_all(place.path)
+        except PermissionError:
+            return read_all(place.path)  # a folder for reading only has no writers to wait for
+
+    # --- removing
+
+    def delete(self, key: str, expected_seq: int | None) -> bool:
+        """Removes the file and all that belongs to it; False where there was no file."""
+        place = self._folder.place(key)
+        with self._folder.locked(place):
+            owners = self._owners(place, expected_seq)
+            _unlink(place.temporary)
+            was_there = _unlink(place.path)
+            for owner in owners:
+                self._unmark(place, owner)
+            self._remove_rest(place)
+            if was_there:
+                sync_folder(place.folder)
+            return was_there
+
+    def _owners(self, place: Place, expected_seq: int | None) -> set[object]:
+        """Who is named in the file; a version that is not the expected one is a conflict."""
+        try:
+            fd = open_to_append(place.path)
+        except FileNotFoundError:
+            self._folder.must_exist()
+            if expected_seq is not None:
+                raise conflict(place.key, expected_seq, None) from None
+            return set()
+        try:
+            size = os.fstat(fd).st_size
+            newest = _newest(place, fd, size)
+            found = {newest.header.get("owner"), read_document_header(fd, size, place.key).get("owner")}
+        except IntegrityError:
+            # To be erased without a look at it, it need not be readable.
+            if expected_seq is not None:
+                raise
+            return set()
+        finally:
+            os.close(fd)
+        if expected_seq is not None and newest.seq != expected_seq:
+            raise conflict(place.key, expected_seq, newest.seq)
+        return found
+
+    def _remove_rest(self, place: Place) -> None:
+        number = 1
+        while _unlink(place.torn(number)):
+            number += 1
+        if os.path.isdir(place.pages):
+            shutil.rmtree(place.pages)
+            if os.path.isdir(place.pages):
+                raise StorageError(f"The pages of {place.record_id!r} could not be removed.", storage="file")
+
+
+def _newest(place: Place, fd: int, size: int) -> Newest:
+    newest = read_newest(fd, size, place.key)
+    check_owned(newest.header, place.key)
+    return newest
+
+
+def _unlink(path: str) -> bool:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return False
+    return True

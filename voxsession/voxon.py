@@ -1,0 +1,281 @@
+"""The facade: it opens the storage, makes sessions and finds them again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
+
+from voxsession.clock import Clock, SystemClock
+from voxsession.core.changes import SessionCreated
+from voxsession.core.config import SessionConfig, config_values
+from voxsession.core.session_data import SessionData
+from voxsession.core.types import check_id, check_user_id
+from voxsession.errors import (
+    ConfigurationError,
+    ConflictError,
+    SessionExistsError,
+    SessionNotFoundError,
+    StorageError,
+)
+from voxsession.installation import Installation
+from voxsession.learning.profiles import SessionProfile, seed_changes
+from voxsession.memory.extract import extract_facts
+from voxsession.memory.tokens import LateCounter, TokenCounter
+from voxsession.models.offline import OfflineModel
+from voxsession.presets import resolve_preset
+from voxsession.session.handlers import EventHub, Events
+from voxsession.session.host import SessionHost
+from voxsession.session.openings import Opening
+from voxsession.session.session import Session
+from voxsession.upkeep import Upkeep
+from voxsession.voxon_config import VoxonConfig
+
+__all__ = ["Voxon"]
+
+
+class Voxon(Upkeep):
+    """Conversations that remember, in one storage.
+
+    Making one does no I/O: storage and keys open on first use. `async with`, or
+    `await voxon.close()`, closes what it opened.
+
+    Args:
+        config: where and how sessions are kept; None = encrypted files in ``./sessions``.
+        model: what answers: an `async def model(request)` or an object with `respond`; None = `OfflineModel`.
+        extractor: finds facts in a user message; None = the pattern-based default.
+        summarizer: an `async def summarize(texts) -> str` for `summarize_memory`.
+        token_counter: an object with `count(text)`, `exact`, `name`; None = tiktoken, estimates until it is loaded.
+        clock: where times and ids come from.
+
+    Raises:
+        ConfigurationError: a `SessionConfig` was given as `config`, or something that is no config.
+
+    Example:
+        >>> import asyncio
+        >>> async def main():
+        ...     async with Voxon(VoxonConfig(session_storage="memory")) as voxon:
+        ...         async with voxon.session(user_id="user_123") as session:
+        ...             async with session.conversation() as conv:
+        ...                 await conv.send_message("My name is Alice")
+        ...                 return await conv.send_message("What's my name?")
+        >>> print(asyncio.run(main()))
+        Your name is Alice.
+    """
+
+    def __init__(
+        self,
+        config: VoxonConfig | None = None,
+        *,
+        model: Any = None,
+        embedder: Any = None,
+        extractor: Any = None,
+        summarizer: Any = None,
+        token_counter: TokenCounter | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.config = _checked_config(config)
+        if embedder is not None:
+            raise ConfigurationError(
+                "embedder= is not supported by this version: recall is lexical. Leave it out.", option="embedder"
+            )
+        self._clock: Clock = clock or SystemClock()
+        counter = token_counter if token_counter is not None else LateCounter()
+        hub = EventHub(self._clock)
+        self._events = Events(hub)
+        self._home = Installation(self.config, self._clock, counter, hub)
+        self._host = SessionHost(
+            clock=self._clock,
+            counter=counter,
+            model=model if model is not None else OfflineModel(),
+            extractor=extractor if extractor is not None else extract_facts,
+            summarizer=summarizer,
+            autosave=self.config.autosave,
+            ready=self._home.ready,
+            release=self._home.release,
+        )
+
+    async def __aenter__(self) -> Voxon:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Closes the storage if this object opened it; sessions still open keep what is pending. Harmless twice."""
+        await self._home.close()
+
+    # --- sessions
+
+    def create_session(
+        self,
+        *,
+        user_id: str | None = None,
+        session_id: str | None = None,
+        config: SessionConfig | None = None,
+        preset: Any = None,
+        preference_profile: SessionProfile | Mapping[str, Any] | None = None,
+    ) -> Session:
+        """A new session, at once; awaiting it (or its first save) writes its first record.
+
+        Args:
+            user_id: whose session it is; wins over `config.user_id`.
+            session_id: chosen by the app; wins over `config.session_id`; None makes one.
+            config: its settings; not together with `preset`.
+            preset: a `SessionConfig`, or the name of a preset such as ``"educational"``.
+            preference_profile: what was learned elsewhere, to begin with.
+
+        Raises:
+            ConfigurationError: `config` and `preset` together, or an id or a setting that is not allowed.
+            SessionExistsError: (when it is first written) a session of this id exists.
+        """
+        settings = _settings(config, preset)
+        chosen_id = session_id if session_id is not None else settings.session_id
+        new_id = check_id("session_id", chosen_id) if chosen_id is not None else self._clock.new_id("sess")
+        owner = check_user_id(user_id if user_id is not None else settings.user_id)
+        now = self._clock.now()
+        values = config_values(settings)
+        data = SessionData(
+            session_id=new_id, user_id=owner, created_at=now, updated_at=now, token_counter=self._host.counter.name
+        )
+        core = self._home.new_core(data)
+        session = Session(core, self._host)
+        # The first of this id in the process is the one that others find; a second is refused when it is written.
+        self._home.cores.setdefault(new_id, core)
+        core.record(SessionCreated(at=now, session_id=new_id, user_id=owner, config=values))
+        if preference_profile is not None:
+            profile = preference_profile
+            if not isinstance(profile, SessionProfile):
+                profile = SessionProfile.from_dict(dict(profile))
+            core.record(*seed_changes(profile, now))
+        return session
+
+    def session(
+        self,
+        user_id: str | None = None,
+        session_id: str | None = None,
+        *,
+        config: SessionConfig | None = None,
+        preset: Any = None,
+        preference_profile: SessionProfile | Mapping[str, Any] | None = None,
+    ) -> Opening[Session]:
+        """The person's most recently active session, or a new one; an unknown `session_id` is created.
+
+        The stored settings win over `config` and `preset`, which count for a new session only.
+        """
+        check_user_id(user_id)
+        if session_id is not None:
+            check_id("session_id", session_id)
+        _settings(config, preset)
+        new = {"config": config, "preset": preset, "preference_profile": preference_profile}
+
+        async def open_it() -> Session:
+            if session_id is not None:
+                return await self._open_or_create(session_id, user_id, new)
+            if user_id is None:
+                return await self.create_session(**new)
+            return await self._latest_or_new(user_id, new)
+
+        return Opening(open_it)
+
+    def load_session(
+        self, session_id: str, *, user_id: str | None = None, lazy_load: bool = False
+    ) -> Opening[Session]:
+        """Opens a stored session; an ended or expired one opens for reading.
+
+        Args:
+            session_id: its id.
+            user_id: where given, it must be this person's session.
+            lazy_load: open memories and messages only when they are first touched.
+
+        Raises:
+            SessionNotFoundError: there is none, or it is somebody else's.
+            KeyNotFoundError: its key is not known here.
+            IntegrityError: it was altered, truncated, exchanged, or is unexpectedly plain.
+            UnsupportedFormatError: a newer version wrote it.
+        """
+        check_id("session_id", session_id)
+        check_user_id(user_id)
+        return Opening(lambda: self._load(session_id, user_id, lazy_load))
+
+    async def _load(self, session_id: str, user_id: str | None, lazy: bool) -> Session:
+        core = await self._home.live(session_id, lazy)
+        if core is None or (user_id is not None and core.data.user_id != user_id):
+            raise SessionNotFoundError(session_id)
+        session = Session(core, self._host)
+        core.signal("session.loaded")
+        return session
+
+    async def _open_or_create(self, session_id: str, user_id: str | None, new: dict[str, Any]) -> Session:
+        for _ in range(8):
+            core = await self._home.live(session_id, lazy=False)
+            if core is not None:
+                if core.data.user_id != user_id and not (user_id is None and core.data.user_id is None):
+                    raise SessionNotFoundError(session_id)
+                session = Session(core, self._host)
+                core.signal("session.loaded")
+                return session
+            try:
+                return await self.create_session(user_id=user_id, session_id=session_id, **new)
+            except SessionExistsError:
+                self._home.cores.pop(session_id, None)
+        raise ConflictError(session_id, expected_seq=0, found_seq=None, what="others create and delete it")
+
+    async def _latest_or_new(self, user_id: str, new: dict[str, Any]) -> Session:
+        await self._home.ready()
+        owner = self._home.vault.owner(user_id)
+        for _ in range(8):
+            session_id = await self._home.find_latest(owner) or await self._claim(owner, new)
+            try:
+                session = await self._open_or_create(session_id, user_id, new)
+            except SessionNotFoundError:
+                continue
+            if session.status == "active":
+                return session
+            await session.close()
+            await self._home.pointers.replace(owner, session_id, self._new_id(new))
+        raise StorageError("No session of this person could be opened or created.", operation="session")
+
+    async def _claim(self, owner: str, new: dict[str, Any]) -> str:
+        """Agrees with other processes on the id of a person's next session."""
+        return await self._home.pointers.claim(owner, self._new_id(new))
+
+    def _new_id(self, new: dict[str, Any]) -> str:
+        config = new.get("config")
+        chosen = config.session_id if isinstance(config, SessionConfig) else None
+        return chosen or self._clock.new_id("sess")
+
+    @property
+    def events(self) -> Events:
+        """The events of all sessions of this object."""
+        return self._events
+
+
+def _checked_config(config: object) -> VoxonConfig:
+    if isinstance(config, SessionConfig):
+        raise ConfigurationError(
+            "Voxon() takes a VoxonConfig (where sessions are kept). A SessionConfig belongs to one session: "
+            "voxon.create_session(config=...) or voxon.session(..., config=...).",
+            option="config",
+        )
+    if config is None:
+        return VoxonConfig()
+    if not isinstance(config, VoxonConfig):
+        raise ConfigurationError.out_of_range(
+            "config", type(config).__name__, "give a VoxonConfig; a dict goes through VoxonConfig.from_dict"
+        )
+    return config
+
+
+def _settings(config: object, preset: object) -> SessionConfig:
+    if config is not None and preset is not None:
+        raise ConfigurationError("Give config or preset, not both.", option="preset")
+    if preset is not None:
+        return resolve_preset(preset)  # type: ignore[arg-type]
+    if config is None:
+        return SessionConfig()
+    if not isinstance(config, SessionConfig):
+        raise ConfigurationError.out_of_range("config", type(config).__name__, "a SessionConfig is needed")
+    return config

@@ -1,0 +1,244 @@
+"""The settings of one installation: where sessions are kept, with which keys, for how long."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from voxsession.codec.cipher import cipher_for
+from voxsession.codec.keys import KeyRing, parse_key
+from voxsession.core.types import check_number, check_text
+from voxsession.errors import ConfigurationError
+
+__all__ = ["VoxonConfig"]
+
+_Check = Callable[[str, Any], Any]
+
+
+def _number(low: float, high: float = float("inf"), *, whole: bool = False, optional: bool = False) -> _Check:
+    def check(option: str, value: Any) -> Any:
+        return None if optional and value is None else check_number(option, value, low, high, whole=whole)
+
+    return check
+
+
+def _text(option: str, value: Any) -> str | None:
+    return None if value is None else check_text(option, value, allow_empty=False)
+
+
+def _path(option: str, value: Any) -> str:
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    return check_text(option, value, allow_empty=False)
+
+
+def _flag(option: str, value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise ConfigurationError.out_of_range(option, value, "True or False is needed")
+
+
+def _storage(option: str, value: Any) -> Any:
+    if isinstance(value, str):
+        return check_text(option, value, allow_empty=False)
+    if hasattr(value, "save") and hasattr(value, "load") and not isinstance(value, type):
+        return value
+    raise ConfigurationError.out_of_range(
+        option,
+        value,
+        "give a name ('file', 'memory', 'database', 'redis'), a URL, or an object with save() and load()",
+    )
+
+
+def _key(option: str, value: Any) -> Any:
+    if value is None or value == "" or value == b"" or isinstance(value, KeyRing):
+        return value or None
+    parse_key(value)
+    return value
+
+
+def _method(option: str, value: Any) -> str:
+    cipher_for(value)
+    return str(value)
+
+
+def _durability(option: str, value: Any) -> str:
+    if value in ("full", "relaxed"):
+        return str(value)
+    raise ConfigurationError.out_of_range(option, value, "choose 'full' or 'relaxed'")
+
+
+def _tenant(option: str, value: Any) -> str | None:
+    if value is None:
+        return None
+    text = check_text(option, value, allow_empty=False)
+    if len(text) > 100 or not all(c.isascii() and (c.isalnum() or c in "_:@+=-") for c in text):
+        raise ConfigurationError.out_of_range(option, value, "up to 100 of A-Z a-z 0-9 _ : @ + = - (no dot)")
+    return text
+
+
+_SETTINGS: dict[str, tuple[Any, _Check]] = {
+    "session_storage": ("file", _storage),
+    "session_storage_path": ("./sessions", _path),
+    "session_database_url": (None, _text),
+    "session_redis_url": (None, _text),
+    "session_encryption_key": (None, _key),
+    "session_encryption_method": ("AES256", _method),
+    "session_ttl_seconds": (None, _number(0.001, optional=True)),
+    "session_prefix": (None, _text),
+    "tenant": (None, _tenant),
+    "max_sessions": (None, _number(1, whole=True, optional=True)),
+    "max_session_age_hours": (None, _number(0, optional=True)),
+    "max_resume_attempts": (10, _number(0, whole=True)),
+    "max_resume_age_hours": (24, _number(0)),
+    "cleanup_interval_seconds": (300, _number(0)),
+    "cleanup_batch_size": (100, _number(1, whole=True)),
+    "storage_timeout_seconds": (10, _number(0.001)),
+    "lock_ttl_seconds": (86_400, _number(0.001)),
+    "enable_metrics": (False, _flag),
+    "metrics_interval_seconds": (60, _number(0.001)),
+    "autosave": (True, _flag),
+    "durability": ("full", _durability),
+}
+
+_ENVIRONMENT = {
+    "SESSION_STORAGE": "session_storage",
+    "SESSION_STORAGE_PATH": "session_storage_path",
+    "DATABASE_URL": "session_database_url",
+    "REDIS_URL": "session_redis_url",
+    "SESSION_KEY": "session_encryption_key",
+    "SESSION_TTL": "session_ttl_seconds",
+    "DEFAULT_SESSION_TTL": "lock_ttl_seconds",
+    "SESSION_PREFIX": "session_prefix",
+    "MAX_SESSIONS": "max_sessions",
+}
+_NUMBERS = {"session_ttl_seconds", "lock_ttl_seconds", "max_sessions"}
+
+# The keys of the resume plan's SESSION_CONFIG.
+_PLAN = {
+    "storage_type": "session_storage",
+    "redis_url": "session_redis_url",
+    "session_ttl": "session_ttl_seconds",
+    "max_session_age": "max_session_age_hours",
+    "max_resume_attempts": "max_resume_attempts",
+    "max_resume_age": "max_resume_age_hours",
+    "cleanup_interval": "cleanup_interval_seconds",
+    "cleanup_batch_size": "cleanup_batch_size",
+    "enable_metrics": "enable_metrics",
+    "metrics_interval": "metrics_interval_seconds",
+}
+
+
+class VoxonConfig:
+    """The settings of one installation; each is checked when it is given.
+
+    Args:
+        session_storage: ``file``, ``memory``, ``database``, ``redis``, a URL, or an object with `save` and `load`.
+        session_storage_path: folder of the file storage.
+        session_encryption_key: bytes or text (see the guide on keys), a `KeyRing`, or None.
+        session_encryption_method: ``AES256``, ``ChaCha20``, or ``none`` (only when named).
+        session_ttl_seconds: seconds after the last write until a session expires; None = never.
+        tenant: a name space of its own in the same storage.
+        max_sessions: most sessions the in-memory storage takes.
+        storage_timeout_seconds: a storage call that takes longer is an error.
+        autosave: the end of a turn, `add_messages`, the end of a conversation and `close` save.
+        durability: ``full`` waits for the disk, ``relaxed`` leaves that to the system.
+
+    Raises:
+        ConfigurationError: an unknown setting, a wrong type, a value out of range.
+
+    Example:
+        >>> VoxonConfig(session_storage="memory").session_encryption_method
+        'AES256'
+    """
+
+    session_storage: Any
+    session_storage_path: str
+    session_database_url: str | None
+    session_redis_url: str | None
+    session_encryption_key: bytes | str | KeyRing | None
+    session_encryption_method: str
+    session_ttl_seconds: float | None
+    session_prefix: str | None
+    tenant: str | None
+    max_sessions: int | None
+    max_session_age_hours: float | None
+    max_resume_attempts: int
+    max_resume_age_hours: float
+    cleanup_interval_seconds: float
+    cleanup_batch_size: int
+    storage_timeout_seconds: float
+    lock_ttl_seconds: float
+    enable_metrics: bool
+    metrics_interval_seconds: float
+    autosave: bool
+    durability: str
+
+    def __init__(self, **settings: Any) -> None:
+        for name, value in settings.items():
+            setattr(self, name, value)
+        for name, (default, _) in _SETTINGS.items():
+            if name not in settings:
+                object.__setattr__(self, name, default)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in _SETTINGS:
+            near = difflib.get_close_matches(name, _SETTINGS, 1)
+            hint = f"Did you mean {near[0]!r}?" if near else "Known: " + ", ".join(_SETTINGS) + "."
+            raise ConfigurationError(f"There is no setting {name!r} of VoxonConfig. {hint}", option=name)
+        object.__setattr__(self, name, _SETTINGS[name][1](name, value))
+
+    @classmethod
+    def from_env(cls, **settings: Any) -> VoxonConfig:
+        """The settings that the environment names; arguments win.
+
+        Raises:
+            ConfigurationError: a variable does not hold what it should; it is named.
+        """
+        found: dict[str, Any] = {}
+        for variable, name in _ENVIRONMENT.items():
+            value = os.environ.get(variable)
+            if value:
+                found[name] = _as_number(variable, value) if name in _NUMBERS else value
+        _join_redis_parts(found)
+        return cls(**{**found, **settings})
+
+    @classmethod
+    def from_dict(cls, settings: Mapping[str, Any]) -> VoxonConfig:
+        """The settings of a dict; the keys of the resume plan's SESSION_CONFIG are understood too."""
+        known: dict[str, Any] = {}
+        for name, value in settings.items():
+            known[_PLAN.get(name, name)] = value
+        return cls(**known)
+
+    def __repr__(self) -> str:
+        # URLs and keys hold secrets, so only harmless settings are shown.
+        shown = ("session_storage_path", "session_encryption_method", "tenant", "autosave", "durability")
+        kind = self.session_storage if isinstance(self.session_storage, str) else type(self.session_storage).__name__
+        kind = kind.split("://")[0]
+        return f"VoxonConfig(session_storage={kind!r}, " + ", ".join(f"{n}={getattr(self, n)!r}" for n in shown) + ")"
+
+
+def _as_number(variable: str, value: str) -> float | int:
+    try:
+        number = float(value)
+    except ValueError:
+        raise ConfigurationError.out_of_range(variable, value, "the environment variable must hold a number") from None
+    return int(number) if number.is_integer() else number
+
+
+def _join_redis_parts(found: dict[str, Any]) -> None:
+    """REDIS_PASSWORD and REDIS_DB complete a REDIS_URL that has neither."""
+    url, password, number = found.get("session_redis_url"), os.environ.get("REDIS_PASSWORD"), os.environ.get("REDIS_DB")
+    if not url or "://" not in url:
+        return
+    scheme, rest = url.split("://", 1)
+    if password and "@" not in rest:
+        from urllib.parse import quote
+
+        rest = f":{quote(password, safe='')}@{rest}"
+    if number and "/" not in rest:
+        rest = f"{rest}/{number}"
+    found["session_redis_url"] = f"{scheme}://{rest}"
