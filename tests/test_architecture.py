@@ -24,7 +24,7 @@ FLOORS = {
     4: ("memory",),
     5: ("learning",),
     6: ("session", "models"),
-    7: ("voxon", "presets", "portability", "__init__"),
+    7: ("voxon", "voxon_config", "installation", "upkeep", "presets", "portability", "__init__"),
     8: ("resume", "locks", "server", "realtime", "bridges", "integrations", "cli", "notebook", "__main__"),
 }
 FLOOR_OF = {part: floor for floor, parts in FLOORS.items() for part in parts}
@@ -37,10 +37,10 @@ STORAGE_MAY_IMPORT = ("core.envelope", "errors", "clock", "storage")
 HOMES = {
     "attr": ("*",),
     "attrs": ("*",),
-    "aiofiles": ("storage/file*", "portability.py"),
+    "aiofiles": ("session/streams.py",),
     "cryptography": ("codec/cipher.py", "codec/keys.py"),
     "msgspec": ("core/types.py", "codec/*"),
-    "tiktoken": ("memory/tokens.py",),
+    "tiktoken": ("memory/token_ranks.py",),
     "sqlalchemy": ("storage/database*",),
     "redis": ("storage/redis*",),
     "openai": ("models/openai.py",),
@@ -350,9 +350,9 @@ CASES = [
     (thinking_does_not_store, "memory/search.py", "from voxsession.storage.base import SessionStorage", True),
     (thinking_does_not_store, "learning/features.py", "from voxsession.memory.tokens import count", False),
     (one_library_one_module, "memory/search.py", "import tiktoken", True),
-    (one_library_one_module, "memory/tokens.py", "import tiktoken", False),
+    (one_library_one_module, "memory/token_ranks.py", "import tiktoken", False),
     (one_library_one_module, "codec/seal.py", "from cryptography.exceptions import InvalidTag", True),
-    (one_library_one_module, "storage/file_pages.py", "import aiofiles", False),
+    (one_library_one_module, "session/streams.py", "import aiofiles", False),
     (one_library_one_module, "core/message.py", "from msgspec import Meta", True),
     (one_library_one_module, "voxon.py", "import pandas", True),
     (one_library_one_module, "testing/conformance.py", "import pytest", False),

@@ -57,7 +57,10 @@ def _shown(value: object) -> str:
     """A value short enough for a sentence; a long one may be a text or a key, so only its kind is named."""
     if isinstance(value, (str, bytes)) and len(value) > 80:
         return f"a {type(value).__name__} of {len(value)} characters"
-    text = repr(value)
+    try:
+        text = repr(value)
+    except Exception:  # a number of 5,000 digits, or a broken __repr__
+        return f"a {type(value).__name__}"
     return text if len(text) <= 120 else f"a {type(value).__name__}"
 
 
@@ -174,7 +177,9 @@ class ConversationBusyError(SessionError):
 class PermissionDeniedError(VoxSessionError):
     """The grant does not exist, does not allow this, or is no longer valid; which of these is not told."""
 
-    def __init__(self, message: str = "This is not permitted. Ask the owner for a share that allows it.") -> None:
+    def __init__(
+        self, message: str = "This is not permitted. Ask the owner for a share that allows it."
+    ) -> None:
         super().__init__(message)
 
 

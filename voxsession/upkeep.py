@@ -113,7 +113,9 @@ class Upkeep:
         try:
             recorder = await self._home.ready()
             found = await within(
-                self.config.storage_timeout_seconds, recorder.storage.health_check(), recorder.storage.storage_type
+                self.config.storage_timeout_seconds,
+                recorder.storage.health_check(),
+                recorder.storage.storage_type,
             )
         except Exception as error:
             return {"status": "unhealthy", "error": f"{type(error).__name__}: {error}"}

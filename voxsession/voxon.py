@@ -77,7 +77,8 @@ class Voxon(Upkeep):
         self.config = _checked_config(config)
         if embedder is not None:
             raise ConfigurationError(
-                "embedder= is not supported by this version: recall is lexical. Leave it out.", option="embedder"
+                "embedder= is not supported by this version: recall is lexical. Leave it out.",
+                option="embedder",
             )
         self._clock: Clock = clock or SystemClock()
         counter = token_counter if token_counter is not None else LateCounter()
@@ -138,7 +139,11 @@ class Voxon(Upkeep):
         now = self._clock.now()
         values = config_values(settings)
         data = SessionData(
-            session_id=new_id, user_id=owner, created_at=now, updated_at=now, token_counter=self._host.counter.name
+            session_id=new_id,
+            user_id=owner,
+            created_at=now,
+            updated_at=now,
+            token_counter=self._host.counter.name,
         )
         core = self._home.new_core(data)
         session = Session(core, self._host)

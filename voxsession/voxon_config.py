@@ -53,7 +53,7 @@ def _storage(option: str, value: Any) -> Any:
 
 
 def _key(option: str, value: Any) -> Any:
-    if value is None or value == "" or value == b"" or isinstance(value, KeyRing):
+    if isinstance(value, KeyRing) or not value:
         return value or None
     parse_key(value)
     return value
@@ -216,22 +216,36 @@ class VoxonConfig:
     def __repr__(self) -> str:
         # URLs and keys hold secrets, so only harmless settings are shown.
         shown = ("session_storage_path", "session_encryption_method", "tenant", "autosave", "durability")
-        kind = self.session_storage if isinstance(self.session_storage, str) else type(self.session_storage).__name__
+        kind = (
+            self.session_storage
+            if isinstance(self.session_storage, str)
+            else type(self.session_storage).__name__
+        )
         kind = kind.split("://")[0]
-        return f"VoxonConfig(session_storage={kind!r}, " + ", ".join(f"{n}={getattr(self, n)!r}" for n in shown) + ")"
+        return (
+            f"VoxonConfig(session_storage={kind!r}, "
+            + ", ".join(f"{n}={getattr(self, n)!r}" for n in shown)
+            + ")"
+        )
 
 
 def _as_number(variable: str, value: str) -> float | int:
     try:
         number = float(value)
     except ValueError:
-        raise ConfigurationError.out_of_range(variable, value, "the environment variable must hold a number") from None
+        raise ConfigurationError.out_of_range(
+            variable, value, "the environment variable must hold a number"
+        ) from None
     return int(number) if number.is_integer() else number
 
 
 def _join_redis_parts(found: dict[str, Any]) -> None:
     """REDIS_PASSWORD and REDIS_DB complete a REDIS_URL that has neither."""
-    url, password, number = found.get("session_redis_url"), os.environ.get("REDIS_PASSWORD"), os.environ.get("REDIS_DB")
+    url, password, number = (
+        found.get("session_redis_url"),
+        os.environ.get("REDIS_PASSWORD"),
+        os.environ.get("REDIS_DB"),
+    )
     if not url or "://" not in url:
         return
     scheme, rest = url.split("://", 1)

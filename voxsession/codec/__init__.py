@@ -1,0 +1,1 @@
+"""Data to documents to sealed records, with the way back."""

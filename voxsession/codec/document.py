@@ -82,9 +82,7 @@ def document_sections(data: SessionData) -> dict[str, bytes]:
         template=data.template,
         memory=_MemoryHead(token_count=data.memory_tokens),
         analytics=data.totals,
-        preferences=_Preferences(
-            set=data.preferences, evidence=data.evidence, topics=data.topics, **learned
-        ),
+        preferences=_Preferences(set=data.preferences, evidence=data.evidence, topics=data.topics, **learned),
         conversations=list(data.conversations.values()),
         metrics=data.metrics,
         shares=data.shares,

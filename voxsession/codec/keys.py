@@ -23,6 +23,7 @@ __all__ = ["KeyRing", "MasterKeys", "key_id_of", "new_kdf", "owner_hash", "parse
 
 KEY_BYTES = 32
 SCRYPT = {"n": 2**15, "r": 8, "p": 1}
+MAX_SCRYPT = 2**22  # n x r: 512 MiB
 
 
 @attrs.define(frozen=True, slots=True, repr=False)
@@ -142,8 +143,8 @@ def _stretch(phrase: bytes, kdf: Mapping[str, Any] | None) -> bytes:
     try:
         assert kdf is not None
         salt, n, r, p = base64.b64decode(kdf["salt"]), int(kdf["n"]), int(kdf["r"]), int(kdf["p"])
-        # Bounds: altered parameters must neither weaken the key unseen nor take all memory.
-        if kdf["name"] != "scrypt" or not (2**14 <= n <= 2**20 and 1 <= r <= 32 and 1 <= p <= 16):
+        # Bounds: altered parameters must neither weaken the key unseen nor take all memory (128 x n x r bytes).
+        if kdf["name"] != "scrypt" or not (2**14 <= n and 1 <= r and n * r <= MAX_SCRYPT and 1 <= p <= 16):
             raise ValueError
         return Scrypt(salt=salt, length=KEY_BYTES, n=n, r=r, p=p).derive(phrase)
     except (AssertionError, KeyError, TypeError, ValueError, binascii.Error):
@@ -152,7 +153,9 @@ def _stretch(phrase: bytes, kdf: Mapping[str, Any] | None) -> bytes:
 
 def subkey(key: bytes, purpose: str) -> bytes:
     """A key for one purpose only (HKDF-Expand, RFC 5869; the input keys are uniform already)."""
-    return HKDFExpand(algorithm=SHA256(), length=KEY_BYTES, info=b"voxsession " + purpose.encode()).derive(key)
+    return HKDFExpand(algorithm=SHA256(), length=KEY_BYTES, info=b"voxsession " + purpose.encode()).derive(
+        key
+    )
 
 
 def key_id_of(master: bytes) -> str:
@@ -197,7 +200,9 @@ class MasterKeys:
         if not isinstance(key_id, str) or not isinstance(wrapped, str):
             raise IntegrityError(record, "it names no key")
         if key_id not in self._wrapping:
-            raise KeyNotFoundError(key_id if re.fullmatch(r"[ -~]{1,40}", key_id) else None, f"Record {record!r}")
+            raise KeyNotFoundError(
+                key_id if re.fullmatch(r"[ -~]{1,40}", key_id) else None, f"Record {record!r}"
+            )
         try:
             sealed = base64.b64decode(wrapped, validate=True)
             return self._wrapping[key_id].open(sealed, encode_canonical([key_id, *place]))

@@ -56,7 +56,9 @@ class Seal:
                 raise SealBroken
             packed = self._cipher(lead[0], part).open(body, _associated(header, part, lead))
         except (SealBroken, binascii.Error, ValueError):
-            raise IntegrityError(record, f"its {part} does not open with its header (altered or moved)") from None
+            raise IntegrityError(
+                record, f"its {part} does not open with its header (altered or moved)"
+            ) from None
         return packed if lead[1] == PLAIN else inflate(packed, record)
 
     def _cipher(self, code: int, part: str) -> Cipher:

@@ -118,6 +118,8 @@ class SessionCodec:
         data.batch_ids = [*data.batch_ids, str(record.get("batch_id"))][-KEEP_BATCH_IDS:]
         tail_changes: list[Change] = []
         tail = record.get("tail") or []
+        if not isinstance(tail, list):
+            raise IntegrityError(name, "its tail is no list of batches")
         for batch in tail:
             changes = self._open_batch(batch, data, name)
             _replay(changes, data, batch, name)
@@ -160,7 +162,7 @@ class SessionCodec:
         if self._seal is None:
             return _open_plain(header, record, name)
         sealed = record["sealed"]
-        if set(sealed) != set(SECTIONS):
+        if set(sealed) != set(SECTIONS) or not all(isinstance(part, str) for part in sealed.values()):
             raise IntegrityError(name, "sections of its document are missing")
         seal = self._seal
         data = data_from_core(header, seal.open(header, "document:core", sealed["core"], name), name)

@@ -1,0 +1,1 @@
+"""Plain data: what is said, remembered and changed; no I/O, no clock, no randomness."""

@@ -33,8 +33,10 @@ def change_kind(cls: _C) -> _C:
 class Change:
     """One mutation that happened.
 
-    `apply` writes it into the data; applied twice it changes nothing more where
-    that can be told. `observe` is what a second writer must not have altered in
+    `apply` writes it into the data. What counts (a message, a resumption, an
+    interruption, a turn, a reinforcement, a metric, evidence) counts each time it is
+    applied, so a stored batch is applied once, which its `seq` sees to; any other
+    kind applied twice changes nothing more. `observe` is what a second writer must not have altered in
     the meantime: None means that the change commutes with all others.
 
     Attributes:

@@ -136,10 +136,12 @@ class SessionConfig:
     timezone: str
 
     def __init__(self, **settings: Any) -> None:
-        for name in settings:
-            check_setting(name, settings[name])
+        for name, value in settings.items():
+            check_setting(name, value)
         for name, (default, _) in _SETTINGS.items():
-            object.__setattr__(self, name, check_setting(name, settings[name]) if name in settings else default)
+            object.__setattr__(
+                self, name, check_setting(name, settings[name]) if name in settings else default
+            )
 
     def __setattr__(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, check_setting(name, value))

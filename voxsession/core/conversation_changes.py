@@ -95,7 +95,7 @@ class ConversationRestored(Change):
 
 @change_kind
 class ConversationEnded(Change):
-    """A conversation ended; it can be resumed."""
+    """A conversation ended; it can be resumed. Of two that end it, the one that was stored first counts."""
 
     kind: ClassVar[str] = "conversation.ended"
     event: ClassVar[str | None] = "conversation.ended"
@@ -168,6 +168,8 @@ class MessageInterrupted(Change):
         data.totals.interruption_count += 1
         for index in range(len(data.messages) - 1, -1, -1):
             if data.messages[index].id == self.message_id:
+                if data.messages[index].redacted:
+                    return  # erased meanwhile: it must not come back
                 data.messages[index] = attrs.evolve(
                     data.messages[index],
                     content=self.content,

@@ -42,7 +42,7 @@ class Event:
 
     __slots__ = ("_fields", "session_id", "timestamp", "type")
 
-    def __init__(self, type: str, timestamp: datetime, session_id: str, fields: Mapping[str, Any]) -> None:  # noqa: A002
+    def __init__(self, type: str, timestamp: datetime, session_id: str, fields: Mapping[str, Any]) -> None:
         self.type = type
         self.timestamp = timestamp
         self.session_id = session_id

@@ -53,7 +53,9 @@ class MemoryEntry:
 
     def __repr__(self) -> str:
         kind = "sensitive " if self.sensitive else ""
-        return f"MemoryEntry(id={self.id!r}, {kind}category={self.category!r}, token_count={self.token_count})"
+        return (
+            f"MemoryEntry(id={self.id!r}, {kind}category={self.category!r}, token_count={self.token_count})"
+        )
 
     def is_live(self, now: datetime) -> bool:
         """Neither superseded nor expired at `now`."""

@@ -34,10 +34,11 @@ class Evidence:
 
 @attrs.define(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """What is known of one custom metric."""
+    """What is known of one custom metric; `last` is what was measured at `last_at`, the latest time."""
 
     count: Count = 0
     total: float = 0.0
     last: float = 0.0
+    last_at: UtcTime | None = None
     min: float = 0.0
     max: float = 0.0

@@ -24,6 +24,7 @@ __all__ = [
 ]
 
 MAX_EVIDENCE_IDS = 8
+MAX_TOPICS = 200
 
 
 @change_kind
@@ -96,19 +97,22 @@ class MetricTracked(Change):
     value: float
 
     def apply(self, data: SessionData) -> None:
-        old = data.metrics.get(self.name)
+        old = data.metrics.get(self.name) or Metric(min=self.value, max=self.value)
+        # By time, not by who saves first, so that two writers get the same.
+        is_latest = old.last_at is None or self.at >= old.last_at
         data.metrics[self.name] = Metric(
-            count=old.count + 1 if old else 1,
-            total=(old.total if old else 0.0) + self.value,
-            last=self.value,
-            min=min(old.min, self.value) if old else self.value,
-            max=max(old.max, self.value) if old else self.value,
+            count=old.count + 1,
+            total=old.total + self.value,
+            last=self.value if is_latest else old.last,
+            last_at=self.at if is_latest else old.last_at,
+            min=min(old.min, self.value),
+            max=max(old.max, self.value),
         )
 
 
 @change_kind
 class TokensRecounted(Change):
-    """Estimated token counts were replaced by real ones."""
+    """Estimated token counts were replaced by real ones; a text that changed meanwhile keeps its own count."""
 
     kind: ClassVar[str] = "tokens.recounted"
     counter: str
@@ -118,13 +122,13 @@ class TokensRecounted(Change):
     def apply(self, data: SessionData) -> None:
         data.token_counter = self.counter
         for index, message in enumerate(data.messages):
-            if message.id in self.messages:
+            if message.estimated and message.id in self.messages:
                 data.messages[index] = attrs.evolve(
                     message, token_count=self.messages[message.id], estimated=False
                 )
         for entry_id, count in self.memories.items():
             entry = data.find_memory(entry_id)
-            if entry is not None:
+            if entry is not None and entry.estimated:
                 put_memory(data, attrs.evolve(entry, token_count=count, estimated=False))
 
 
@@ -149,8 +153,16 @@ class EvidenceAdded(Change):
                 last_at=self.at,
                 message_ids=ids[-MAX_EVIDENCE_IDS:],
             )
+        if self.topics:
+            self._weigh_topics(data)
+
+    def _weigh_topics(self, data: SessionData) -> None:
+        """Older topics fade as new ones come, and only the weightiest are kept."""
+        weights = {topic: weight * self.decay for topic, weight in data.topics.items()}
         for topic, weight in self.topics.items():
-            data.topics[topic] = data.topics.get(topic, 0.0) + weight
+            weights[topic] = weights.get(topic, 0.0) + weight
+        kept = sorted((item for item in weights.items() if item[1] > 0), key=lambda item: (-item[1], item[0]))
+        data.topics = dict(kept[:MAX_TOPICS])
 
 
 @change_kind

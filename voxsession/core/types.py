@@ -38,12 +38,22 @@ Json: TypeAlias = Any
 JsonObject: TypeAlias = dict[str, Any]
 
 MAX_JSON_DEPTH = 64
+MAX_INT_BITS = 8192  # Python refuses to read numbers of more than 4,300 digits
 MAX_USER_ID = 1000
 _ID = re.compile(r"[A-Za-z0-9_:@+=\-][A-Za-z0-9._:@+=\-]{0,199}\Z")
 
-encode_json: Callable[[Any], bytes] = msgspec.json.Encoder().encode
+
+def _bare(value: Any) -> Any:
+    """What a subclass of a built-in (a `Reply`, a NumPy float) is in JSON; the encoder asks for those only."""
+    for kind in (str, int, float):
+        if isinstance(value, kind):
+            return kind.__str__(value) if kind is str else kind(value)
+    raise TypeError(f"a {type(value).__name__} is not JSON-ready")
+
+
+encode_json: Callable[[Any], bytes] = msgspec.json.Encoder(enc_hook=_bare).encode
 """Compact JSON bytes."""
-encode_canonical: Callable[[Any], bytes] = msgspec.json.Encoder(order="sorted").encode
+encode_canonical: Callable[[Any], bytes] = msgspec.json.Encoder(enc_hook=_bare, order="sorted").encode
 """The one spelling of a value, for what is authenticated or hashed."""
 _decode_any = msgspec.json.Decoder().decode
 
@@ -81,7 +91,7 @@ def as_utc(option: str, value: datetime) -> datetime:
 def check_id(option: str, value: object) -> str:
     """The one door for session, conversation and device ids."""
     if isinstance(value, str) and _ID.match(value):
-        return value
+        return str.__str__(value)
     raise ConfigurationError.out_of_range(
         option,
         value,
@@ -100,9 +110,13 @@ def check_user_id(value: object, option: str = "user_id") -> str | None:
 
 
 def check_text(option: str, value: object, *, allow_empty: bool = True) -> str:
-    """A text that can be stored: a str, encodable as UTF-8, so without lone surrogates."""
+    """A text that can be stored: a bare str, encodable as UTF-8, so without lone surrogates.
+
+    Of a value of the wrong type an error shows numbers only: bytes or a list may hold somebody's words.
+    """
     if not isinstance(value, str):
-        raise ConfigurationError.out_of_range(option, value, "a str is needed")
+        shown = value if value is None or isinstance(value, (int, float)) else type(value).__name__
+        raise ConfigurationError.out_of_range(option, shown, "a str is needed")
     try:
         value.encode()
     except UnicodeEncodeError as error:
@@ -115,32 +129,34 @@ def check_text(option: str, value: object, *, allow_empty: bool = True) -> str:
         raise ConfigurationError(
             f"{option} is empty. Give at least one character that is not white space.", option=option
         )
-    return value
+    return str.__str__(value)
 
 
-def check_number(
-    option: str, value: object, low: float, high: float, *, whole: bool = False
-) -> int | float:
+def check_number(option: str, value: object, low: float, high: float, *, whole: bool = False) -> int | float:
     """A finite number from `low` to `high`; bool is no number here."""
     fits = isinstance(value, int) if whole else isinstance(value, (int, float))
     if fits and not isinstance(value, bool):
         assert isinstance(value, (int, float))
-        if math.isfinite(value) and low <= value <= high:
-            return value
+        if low <= value <= high and abs(value) != math.inf:
+            return int(value) if isinstance(value, int) else float(value)
     kind = "a whole number" if whole else "a number"
-    upto = f"from {low:g} to {high:g}" if math.isfinite(high) else f"of at least {low:g}"
+    upto = f"from {low:,} to {high:,}" if math.isfinite(high) else f"of at least {low:,}"
     raise ConfigurationError.out_of_range(option, value, f"{kind} {upto} is needed")
 
 
 def check_json(option: str, value: object, depth: int = 0) -> Any:
     """A deep copy of a JSON-ready value; anything else is refused with the path to it."""
-    if value is None or isinstance(value, (bool, int)):
+    if value is None or isinstance(value, bool):
         return value
+    if isinstance(value, int):
+        if value.bit_length() <= MAX_INT_BITS:
+            return int(value)
+        raise ConfigurationError(f"{option} is a whole number of more than {MAX_INT_BITS} bits.", option=option)
     if isinstance(value, str):
         return check_text(option, value)
     if isinstance(value, float):
         if math.isfinite(value):
-            return value
+            return float(value)
         raise ConfigurationError.out_of_range(option, value, "JSON has no NaN and no infinity")
     if depth >= MAX_JSON_DEPTH:
         raise ConfigurationError(f"{option} is nested deeper than {MAX_JSON_DEPTH} levels.", option=option)

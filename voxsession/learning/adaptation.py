@@ -7,7 +7,7 @@ from typing import Any
 
 from voxsession.core.session_data import SessionData
 from voxsession.learning.estimates import confidence_of, estimate, hand_set, top_topics, wished_language
-from voxsession.learning.names import LEARNED, SCORES, WORDS
+from voxsession.learning.names import LEARNED, WORDS
 from voxsession.learning.wishes import language_name
 
 __all__ = ["adaptation_lines"]
@@ -68,14 +68,16 @@ def _number(data: SessionData, by_hand: Mapping[str, Any], name: str) -> float |
 def _length_line(data: SessionData, by_hand: Mapping[str, Any]) -> list[str]:
     if "verbosity" in by_hand and "response_length" not in by_hand:
         return []
-    words = _number(data, by_hand, "response_length")
+    if "response_length" in by_hand:
+        words = _number(data, by_hand, "response_length")
+    else:
+        # The lengths that were given say little of what is liked, unless some were cut off or asked to change.
+        words, _ = estimate(data.evidence, "response_length")
+        pressure, weight = estimate(data.evidence, "length_pressure")
+        if confidence_of(weight) < _SURE or abs(pressure or 0.0) < 0.2:
+            return []
     if words is None:
         return []
-    if "response_length" not in by_hand:
-        # The lengths that were given say little of what is liked, unless some were cut off or asked to change.
-        pressure, weight = estimate(data.evidence, "length_pressure")
-        if pressure is None or confidence_of(weight) < _SURE or abs(pressure) < 0.2:
-            return []
     about = max(10, round(words / 10) * 10)
     return [f"Aim for about {about} words per answer."]
 
@@ -104,6 +106,3 @@ def _short(value: object) -> str:
     """A value on one line, so that it cannot pass for other instructions."""
     text = " ".join(str(value).split())
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
-
-
-assert set(_LINES) == set(SCORES)

@@ -90,8 +90,8 @@ _GREETINGS: Final = frozenset(
     """.split()
 )
 _GREETING = re.compile(
-    r"\s*(?:good (?:morning|afternoon|evening|day|night)|how are you|how's it going|what's up|nice to meet you"
-    r"|guten (?:tag|morgen|abend)|buenos días|buenas tardes|bom dia|thank you)\b",
+    r"\s*(?:(?:hi|hello|hey)\b[^?]{0,20}\b)?(?:good (?:morning|afternoon|evening|day|night)|how are you|how's it going"
+    r"|what's up|nice to meet you|guten (?:tag|morgen|abend)|buenos días|buenas tardes|bom dia|thank you)\b",
     re.IGNORECASE,
 )
 

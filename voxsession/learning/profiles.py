@@ -25,6 +25,9 @@ __all__ = ["ProfileEvidence", "SessionProfile", "profile_of", "seed_changes"]
 #: Of two profiles, evidence that is this much older counts half.
 _HALF_LIFE_DAYS = 90.0
 _MAX_TOPICS = 50
+_MAX_WEIGHT = 1e6
+#: A profile of many sessions must not weigh more than one session's evidence: it could not be outweighed in time.
+_SEEDED_WEIGHT = 50.0
 #: What was told to this session's handlers is no trait of the person.
 _PRIVATE_PREFIX = "told."
 _WISH = "wish."
@@ -254,7 +257,11 @@ def seed_changes(profile: SessionProfile, at: datetime) -> list[Change]:
     changes: list[Change] = [
         PreferenceSet(at=at, name=name, value=value) for name, value in profile.preferences.items()
     ]
-    sums = {n: (e.value, e.weight) for n, e in profile.evidence.items() if not n.startswith(_WISH)}
+    sums = {
+        name: (found.value, min(found.weight, _SEEDED_WEIGHT))
+        for name, found in profile.evidence.items()
+        if not name.startswith(_WISH)
+    }
     if sums or profile.topics:
         changes.append(EvidenceAdded(at=at, increments=sums, topics=dict(profile.topics)))
     evidence = {
@@ -285,13 +292,18 @@ def _merged(name: str, parts: list[ProfileEvidence]) -> ProfileEvidence:
         return newest
     shares = [part.weight * _recency(part.last_at, newest.last_at) for part in parts]
     weight = sum(shares)
-    value = (
-        sum(part.value * share for part, share in zip(parts, shares, strict=True)) / weight
+    values = [part.value for part in parts]
+    mean = (
+        sum(v * share for v, share in zip(values, shares, strict=True)) / weight
         if weight > 0
         else newest.value
     )
     return ProfileEvidence(
-        value=value, weight=weight, count=sum(part.count for part in parts), last_at=newest.last_at
+        # Of tiny weights rounding makes any mean.
+        value=min(max(values), max(min(values), mean)),
+        weight=min(weight, _MAX_WEIGHT),
+        count=sum(part.count for part in parts),
+        last_at=newest.last_at,
     )
 
 
@@ -351,7 +363,7 @@ def _evidence(name: str, value: object) -> ProfileEvidence:
     low, high = (-1.0, 1.0) if name == "length_pressure" else (0.0, 1.0 if _is_share(name) else 1e6)
     return ProfileEvidence(
         value=float(check_number(f"{option}.value", fields.get("value"), low, high)),
-        weight=float(check_number(f"{option}.weight", fields.get("weight", 1.0), 0.0, 1e6)),
+        weight=float(check_number(f"{option}.weight", fields.get("weight", 1.0), 0.0, _MAX_WEIGHT)),
         count=int(check_number(f"{option}.count", fields.get("count", 1), 0, 1e12, whole=True)),
         last_at=_time(f"{option}.last_at", fields.get("last_at")),
     )

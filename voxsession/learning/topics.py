@@ -81,8 +81,8 @@ _FOREIGN_STOP: Final = frozenset(
     """.split()
 )
 _IGNORED = STOP_WORDS | _FOREIGN_STOP
-_PRIVATE = re.compile(r"\S*@\S+|(?:https?://|www\.)\S+|\S*\d\S*")
-_TOKEN = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*|[^\s\w'’-]|\n")
+_PRIVATE = re.compile(r"[@\d]|://|^www\.")
+_TOKEN = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*|[^\s\w'’-]")
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]")
 _SINGULAR_S = ("ss", "us", "is", "ous", "ics", "news", "series", "species", "physics", "lens", "gas")
 
@@ -139,7 +139,9 @@ def _phrases(text: str) -> list[tuple[str, ...]]:
     """The runs of words between stop words and marks, cut to the last three words of each."""
     found: list[tuple[str, ...]] = []
     run: list[str] = []
-    for token in (*_TOKEN.findall(_PRIVATE.sub(" . ", text)), "."):
+    # Chunk by chunk: one pattern for a whole address would try each of its beginnings anew.
+    chunks = (" . " if _PRIVATE.search(chunk) else chunk for chunk in text.replace("\n", " . ").split())
+    for token in (*_TOKEN.findall(" ".join(chunks)), "."):
         word = token.lower().replace("’", "'")
         word = word.removesuffix("'s")
         if word[0].isalpha() and not _stops(word):

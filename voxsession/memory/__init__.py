@@ -1,0 +1,1 @@
+"""What is remembered: counting, choosing, finding, extracting."""

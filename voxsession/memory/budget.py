@@ -8,7 +8,7 @@ from voxsession.core.changes import Change, MemoryEvicted, MemoryExpired, Memory
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.session_data import SessionData
 
-__all__ = ["HALF_LIFE_DAYS", "expired", "evictions", "live_tokens", "retention", "supersessions"]
+__all__ = ["HALF_LIFE_DAYS", "evictions", "expired", "live_tokens", "retention", "supersessions"]
 
 HALF_LIFE_DAYS = 30.0
 _DAY_SECONDS = 86_400.0

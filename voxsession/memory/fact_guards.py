@@ -319,7 +319,7 @@ _VERBS = _any(
     *"currently have take drink eat still run coach go really volunteer stopped quit".split(),
 )
 _COMPLEMENTS = (
-    rf"(?:an? [\w-]+|\d{{1,3}}\b|(?:allergic|vegetarian|vegan|pescatarian|married|single|divorced|widowed|engaged|interested|"
+    r"(?:an? [\w-]+|\d{1,3}\b|(?:allergic|vegetarian|vegan|pescatarian|married|single|divorced|widowed|engaged|interested|"
     r"into|from|originally|based|living|working|studying|retired|pregnant|diabetic|not|passionate|currently|learning|"
     r"lactose|gluten|coeliac|celiac|colou?r.?blind|deaf|blind|obsessed|expecting|recently|unemployed|self-employed|fluent)\b)"
 )

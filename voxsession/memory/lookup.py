@@ -99,10 +99,10 @@ class Lookup:
         seen: set[str] = set()
         for word in self._question.words:
             terms = [term for term in self._postings.terms_of(word) if term not in seen]
-            seen.update(terms)
             # A word with a sign inside is several terms, each of which counts for itself.
             for term in terms:
                 alike = [term, *self._terms(forms_of(word))] if len(terms) == 1 else [term]
+                seen.update(alike)
                 rows = self._rows(alike)
                 if rows is None:
                     common.append((word, term))
@@ -115,19 +115,16 @@ class Lookup:
                 found.append(Concept(word=word, rows=rows, related=frozenset()))
         return found
 
-    def _terms(self, words: Iterable[str]) -> list[str]:
-        return list(dict.fromkeys(term for word in words for term in self._postings.terms_of(word)))
+    def _terms(self, words: Iterable[str]) -> tuple[str, ...]:
+        return self._postings.terms_of(" ".join(words))
 
     def _rows(self, terms: Sequence[str]) -> frozenset[int] | None:
         """The rows that hold one of some terms; None where that is too many to tell anything."""
-        rows: set[int] = set()
-        for term in terms:
-            limit = min(_MOST_ROWS_OF_A_WORD, self._room)
-            more = self._postings.rows_with(term, limit)
-            if len(more) >= limit:
-                return None
-            self._room -= len(more)
-            rows.update(more)
+        limit = min(_MOST_ROWS_OF_A_WORD, self._room)
+        rows = self._postings.rows_with(terms, limit)
+        if len(rows) >= limit:
+            return None
+        self._room -= len(rows)
         return frozenset(rows)
 
     # -- scores ----------------------------------------------------------------

@@ -25,7 +25,7 @@ class Postings:
     Example:
         >>> postings = Postings()
         >>> postings.add([(1, "We sang songs"), (2, "One song, one singer: a song")])
-        >>> postings.terms_of("songs"), postings.rows_with("song", 10)
+        >>> postings.terms_of("songs"), postings.rows_with(["song"], 10)
         (('song',), [1, 2])
     """
 
@@ -71,38 +71,42 @@ class Postings:
         self._pending.clear()
         self._db.execute("INSERT INTO said(said) VALUES('delete-all')")
 
-    def terms_of(self, word: str) -> tuple[str, ...]:
-        """What a question's word is called in the index: folded and stemmed; several parts, or none for mere signs.
+    def terms_of(self, words: str) -> tuple[str, ...]:
+        """What a question's words are called in the index: folded and stemmed, none for mere signs.
 
         Args:
-            word: A word that can be encoded as UTF-8.
+            words: A word, or several with spaces between; text that can be encoded as UTF-8.
 
         Returns:
-            The index's terms, in their order.
+            The index's terms, distinct, in their order.
         """
-        known = self._stems.get(word)
+        if not words:
+            return ()
+        known = self._stems.get(words)
         if known is None:
             if len(self._stems) >= _MOST_STEMS:
                 self._stems.clear()
-            self._db.execute("INSERT INTO asked(rowid, text) VALUES(1, ?)", (word,))
+            self._db.execute("INSERT INTO asked(rowid, text) VALUES(1, ?)", (words,))
             rows = self._db.execute("SELECT term FROM asked_words ORDER BY offset").fetchall()
             self._db.execute("INSERT INTO asked(asked) VALUES('delete-all')")
-            known = self._stems[word] = tuple(dict.fromkeys(term for (term,) in rows))
+            known = self._stems[words] = tuple(dict.fromkeys(term for (term,) in rows))
         return known
 
-    def rows_with(self, term: str, limit: int) -> list[int]:
-        """The rows that hold a term, ascending.
+    def rows_with(self, terms: Sequence[str], limit: int) -> list[int]:
+        """The rows that hold one of some terms, with repetitions where a row holds several.
 
         Args:
-            term: A term from `terms_of`.
+            terms: Terms from `terms_of`.
             limit: How many to read at most.
 
         Returns:
             Row numbers; as many as `limit` means that there may be more.
         """
+        if not terms:
+            return []
         self._flush()
-        select = "SELECT doc FROM said_words WHERE term = ? LIMIT ?"
-        rows: Iterable[tuple[int]] = self._db.execute(select, (term, limit))
+        select = f"SELECT doc FROM said_words WHERE term IN ({','.join('?' * len(terms))}) LIMIT ?"
+        rows: Iterable[tuple[int]] = self._db.execute(select, (*terms, limit))
         return [row for (row,) in rows]
 
     def newest_rows_with(self, term: str, limit: int) -> list[int]:
@@ -121,7 +125,7 @@ class Postings:
             "SELECT rowid FROM said WHERE said MATCH ? ORDER BY rowid DESC LIMIT ?", (quoted, limit)
         )
         # FTS5 stems what it is given; the few stems that are not their own stem are found the other way.
-        return [row for (row,) in rows] or self.rows_with(term, limit)
+        return [row for (row,) in rows] or self.rows_with([term], limit)
 
     def _flush(self) -> None:
         if self._pending:

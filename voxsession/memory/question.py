@@ -18,7 +18,7 @@ MOST_WORDS = 64
 _LONGEST_QUESTION_CHARS = 50_000
 _SHORTEST_NICKNAME = 3
 
-_I = re.compile(r"\b(?:i|my|me|mine|myself|we|our|us|ours)\b|\bthe user\b", re.IGNORECASE)
+_I = re.compile(r"\b(?:i|my|me|mine|myself|we|our|us|ours)\b|\bthe user\b|\buser's\b", re.IGNORECASE)
 _YOU = re.compile(
     r"\b(?:did|have|had|were) you\b|\byou(?:'ve| had| have)? (?:just |already |first |originally )?(?:said|told|suggest"
     r"|recommend|mention|gave|given|explain|advise|propose|wrote|written|listed|provide|describe)|\byour (?:suggestion"

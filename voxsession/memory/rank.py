@@ -66,7 +66,7 @@ class Concept:
 
 
 #: With so many rows found by the rarer words, commoner ones only sort these and bring in no more.
-_ENOUGH_ROWS = 2_500
+_ENOUGH_ROWS = 1_000
 #: Scores below this share of the best are not worth sharing with neighbours.
 _FAINT = 0.3
 #: How long after a date it is still talked about.
@@ -109,7 +109,9 @@ def word_scores(concepts: Sequence[Concept], shelf: Shelf, weights: Weights) -> 
         gain = (weights.k1 + 1) * idf(len(rows), shelf.rows_total)
         faint = weights.related * (weights.k1 + 1) * idf(len(rows) + len(related), shelf.rows_total)
         if len(totals) >= _ENOUGH_ROWS:
-            rows, related = rows & totals.keys(), related & totals.keys()
+            rows &= totals.keys()
+        if len(totals) + len(rows) >= _ENOUGH_ROWS:
+            related &= totals.keys()
         scores = _said(rows, gain, share_of, shelf, weights)
         if related:
             for row, score in _said(related, faint, share_of, shelf, weights).items():

@@ -54,7 +54,7 @@ class SearchIndex:
         Example:
             >>> from datetime import UTC, datetime
             >>> index = SearchIndex()
-            >>> index.add([Passage(id="m", text="Prefers tea", source="memory", at=datetime.now(UTC))])
+            >>> index.add([Passage(id="m", text="Prefers tea", source="memory", at=datetime(2024, 5, 1, tzinfo=UTC))])
             >>> len(index), "m" in index
             (1, True)
         """
@@ -64,7 +64,7 @@ class SearchIndex:
             self._postings.add(self._shelf.put(new.values()))
 
     def remove(self, ids: Iterable[str]) -> None:
-        """Take passages out, so that nothing of them stays in the index; unknown ids are passed over.
+        """Take passages out, so that they neither are found nor help others; unknown ids are passed over.
 
         Args:
             ids: Ids of passages.

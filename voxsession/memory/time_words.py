@@ -211,9 +211,12 @@ def asked_spans(query: str, at: datetime) -> tuple[AskedSpan, ...]:
 _WHEN = re.compile(
     r"^\W*(?:when|what (?:date|day|year|month|time)|(?:on|in) (?:what|which) (?:date|day|year|month))\b"
 )
+# "May" and "march" are told from the months by their capitals.
+_CLEAR_MONTHS = "|".join(month for month in _MONTHS if month not in ("march", "may"))
 _SAYS_WHEN = re.compile(
     r"\b(?:yesterday|today|tonight|tomorrow|ago|last|next|this|past|weekend|recently|just|since|(?:day|week|month|year)s?"
-    rf"|{'|'.join(_MONTHS[:4] + _MONTHS[5:])}|{'|'.join(_WEEKDAYS)}|(?:19|20)\d\d|\d{{1,2}}(?:st|nd|rd|th))\b",
+    rf"|{_CLEAR_MONTHS}|(?-i:March|(?<=\w )May)|{'|'.join(_WEEKDAYS)}"
+    r"|(?:19|20)\d\d|\d{1,2}(?:st|nd|rd|th))\b",
     re.IGNORECASE,
 )
 

@@ -141,7 +141,7 @@ def pieces(text: str) -> list[str]:
         >>> [len(piece.split()) for piece in pieces("word " * 200)]
         [67, 67, 66]
     """
-    if len(text) < _SURELY_SHORT_CHARS:
+    if len(text) < _SURELY_SHORT_CHARS or text.count(" ") + text.count("\n") < LONGEST_PIECE_WORDS:
         return [text] if text else []
     words = text.split()
     if len(words) <= LONGEST_PIECE_WORDS:

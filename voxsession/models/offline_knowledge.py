@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 import attrs
 
 from voxsession.core.memory_entry import MemoryEntry
-from voxsession.memory.extract import Fact, extract_facts
+from voxsession.memory.extract import extract_facts
+from voxsession.memory.facts import Fact
 from voxsession.models.offline_person import clause_for_you, form_of, said_of
 from voxsession.models.offline_phrases import TOPICS, Topic
 from voxsession.models.offline_questions import Ask

@@ -20,7 +20,8 @@ _IRREGULAR |= {
 }
 _VERBS = frozenset(
     """has is was does doesn't isn't lives works likes loves hates wants prefers enjoys speaks plays studies needs owns
-    drives teaches eats drinks runs collects dislikes goes knows uses takes moves comes stays dreams feels wishes""".split()
+    drives teaches eats drinks runs collects dislikes goes knows uses takes moves comes stays dreams feels
+    wishes""".split()
 )
 _ADVERB = re.compile(
     r"(?:\w+ly|never|always|often|sometimes|also|now|still|just|only|no longer|used to|both) (?=\S)",

@@ -6,7 +6,15 @@ import re
 
 import attrs
 
-__all__ = ["GROUPS", "TOPICS", "Topic"]
+__all__ = ["CANNOT_FORGET", "GROUPS", "HERE", "OFFLINE", "OFFLINE_BRIEF", "TOPICS", "Topic"]
+
+OFFLINE = (
+    "I'm an offline model and only know what was said in this session."
+    " For anything else, a model can be plugged in."
+)
+OFFLINE_BRIEF = "I only know what was said in this session."
+HERE = "I'm here and listening."
+CANNOT_FORGET = "I can't erase anything myself; the application can, with session.forget."
 
 
 def _full(*patterns: str) -> re.Pattern[str]:
@@ -19,7 +27,7 @@ class Topic:
 
     Attributes:
         name: the topic's own name.
-        unknown: what is said not to be known; `{your}`, `{you}`, `{are}` and `{do}` are filled in.
+        unknown: what is said not to be known; `{your}`, `{you}` and verbs such as `{do}` are filled in.
         nouns: what follows "my" in a question for it.
         asks: other questions for it, in small letters, with "i" for the person.
         slots: the slots that hold it, or the beginnings of their names where they end with ":".
@@ -62,19 +70,18 @@ def _topic(
 
 
 _LIKES = (
-    r"^@ (?:\w+ly )?(?:likes?|loves?|enjoys?|adores?|prefers?|plays?|collects?|is (?:\w+ly "
-    r")?(?:interested in|into|keen on|fond of"
-    r"|passionate about|obsessed with|an? (?:\w+ )?fan of))\b|^@'s favou?rite\b|^@'s hobb"
+    r"^@ (?:\w+ly )?(?:likes?|loves?|enjoys?|adores?|prefers?|plays?|collects?|is "
+    r"(?:\w+ly )?(?:interested in|into|keen on|fond of|passionate about|obsessed with"
+    r"|an? (?:\w+ )?fan of))\b|^@'s favou?rite\b|^@'s hobb"
 )
 _LIVING = r"(?: (?:now|live|living|based|staying|at the moment|currently|these days))*"
 _WORK_FORM = (
-    r"^@ (?:\w+ly )?(?:works?|runs|owns|teaches|is (?:employed|self-employed|unemployed"
-    r"|retired))\b|^@'s (?:job|occupation"
+    r"^@ (?:\w+ly )?(?:works?|runs|owns|teaches|is (?:employed|self-employed|unemployed|retired))\b"
+    r"|^@'s (?:job|occupation|profession|employer|work|career)\b"
 )
-_WORK_FORM += r"|profession|employer|work|career)\b"
 _ANSWERED = (
-    r"(?:want|like|prefer|wish)(?: (?:to be answered|(?:your|my|the)? ?(?:answers|replies)|you to "
-    r"(?:answer|reply|talk).*))"
+    r"(?:want|like|prefer|wish)(?: (?:to be answered|(?:your|my|the)? ?(?:answers|replies)"
+    r"|you to (?:answer|reply|talk).*))"
 )
 
 #: Tried in this order.
@@ -234,7 +241,7 @@ TOPICS: tuple[Topic, ...] = (
     ),
     _topic(
         "allergies",
-        "any allergies of {yours}",
+        "of any allergies",
         nouns="allerg(?:y|ies)",
         asks=(
             r"what (?:am i|i am) allergic to",

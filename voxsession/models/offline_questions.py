@@ -113,8 +113,7 @@ def is_question(sentence: str) -> bool:
     """Whether a sentence wants something told, with or without a question mark.
 
     Example:
-        >>> [is_question(text) for text in ("what's my name", "Tell me my name.", "When I was young, I "
-        "sang.")]
+        >>> [is_question(text) for text in ("what's my name", "Tell me my name.", "When I sing, I cry.")]
         [True, True, False]
     """
     if sentence.rstrip("\"')] ").endswith(("?", "？", "؟")) or sentence.startswith("¿"):
@@ -136,7 +135,7 @@ def normal_form(sentence: str) -> str:
     text = re.sub(r"[\s.!?？。！؟,;:)\"]+$", "", text)
     text = re.sub(r",? (?:please|again|by the way|right now|thanks|exactly)$", "", text)
     while (match := _LEAD.match(text)) and match.end() and match.end() < len(text):
-        text = text[match.end() :]
+        text = text[match.end() :].lstrip(" ,:") or text
     return text
 
 

@@ -17,18 +17,18 @@ __all__ = ["Said", "best_said", "quote", "said_before"]
 
 _QUOTE_CHARS = 280
 _BRIEF_QUOTE_CHARS = 110
-_GOOD = 0.5  # share of the asked words that a message has to have
+# The share of the asked words that a message has to have; less where search was sure of it.
+_GOOD, _ALMOST_GOOD, _SURE_SCORE = 0.5, 0.2, 0.6
+_ABOUT_AS_GOOD = 0.34
 _MOST_EARLIER = 200
 _ABOUT_MODEL = re.compile(
     r"\b(?:did|have|had|were) you\b|\byou (?:said|told|suggest|recommend|mention|advise|explain|promise)"
 )
 _OPEN = re.compile(
-    r"\b(?:talk|talking|talked|discuss|discussed|last time|conversation|did you say|have you said|speak"
-    r"|spoke)\b"
+    r"\b(?:talk|talking|talked|discuss|discussed|last time|conversation|did you say|have you said|speak|spoke)\b"
 )
 _OWN_WORDS = re.compile(
-    r"(?:On \d+ \w+ \d{4}|Earlier in this conversation) [^:\n]{1,80} said: \"|Nothing I remember|I'm an "
-    r"offline"
+    r"(?:On \d+ \w+ \d{4}|Earlier in this conversation) [^:\n]{1,80} said: \"|Nothing I remember|I'm an offline"
 )
 
 
@@ -101,17 +101,21 @@ def best_said(ask: Ask, past: Sequence[Said], *, most: int = 2) -> list[Said]:
         # "What did we talk about?" asks for the latest; "did I say that?" for nothing that could be found.
         return pool[-most:] if ask.kind == "said" and _OPEN.search(ask.text) else []
     rated = [(coverage(ask.words, said.words), said) for said in pool]
-    good = [(share, said) for share, said in rated if share >= _GOOD]
+    good = [(share, said) for share, said in rated if _is_good(share, said)]
     good.sort(key=lambda pair: (-_rate(pair[0], pair[1], ask), -pair[1].place))
     if not good:
         return []
     best = good[0][0]
-    return [said for share, said in good if share >= best - 0.01][:most]
+    return [said for share, said in good if share >= best - _ABOUT_AS_GOOD][:most]
+
+
+def _is_good(share: float, said: Said) -> bool:
+    return share >= _GOOD or (share >= _ALMOST_GOOD and said.score >= _SURE_SCORE)
 
 
 def _rate(share: float, said: Said, ask: Ask) -> float:
     by_person = ask.person is not None and _same_person(said.who, ask.person)
-    return share + 0.5 * said.score + 0.25 * by_person
+    return share + 2.0 * said.score + 0.25 * by_person
 
 
 def _same_person(who: str, person: str) -> bool:
@@ -143,8 +147,8 @@ def quote(said: Said, words: frozenset[str], *, brief: bool = False) -> str:
         'On 8 May 2023 Caroline said: "I adopted a cat."'
     """
     when = f"On {said.at.day} {said.at:%B %Y}" if said.at else "Earlier in this conversation"
-    return f'{when} {said.who} said: "{_excerpt(said.text, words, _BRIEF_QUOTE_CHARS if brief else "
-    "_QUOTE_CHARS)}"'
+    shown = _excerpt(said.text, words, _BRIEF_QUOTE_CHARS if brief else _QUOTE_CHARS)
+    return f'{when} {said.who} said: "{shown}"'
 
 
 def _excerpt(text: str, words: frozenset[str], limit: int) -> str:

@@ -12,10 +12,13 @@ __all__ = ["coverage", "stem", "stems"]
 
 #: Words that a question about the past is made of, and that say nothing of what it is about.
 _ASKING = frozenset(
-    """know remember recall tell told say said saying mention mentioned talk talked talking discuss discussed think thought
-    ask asked write wrote remind thing time times kind sort type like please earlier previously lately recently last
-    ago yesterday today conversation chat session many much ever got get name names named called want wants user
-    describe explain best most went gone come came happen happened answer""".split()
+    """
+    know remember recall tell told say said saying mention mentioned talk talked talking discuss
+    discussed think thought ask asked write wrote remind thing time times kind sort type like please
+    earlier previously lately recently last ago yesterday today conversation chat session many much
+    ever got get name names named called want wants user describe explain best most went gone come
+    came happen happened answer
+    """.split()
 )
 _IRREGULAR = {
     "bought": "buy", "brought": "bring", "taught": "teach", "ate": "eat", "drank": "drink", "drove": "drive",

@@ -1,0 +1,1 @@
+"""A live session: the only floor that applies changes or decides what is saved."""

@@ -7,26 +7,36 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import aiofiles
 import attrs
 
 from voxsession.core.changes import MemoryAdded, MemoryCompressed, MemoryRemoved, MemoryUpdated
 from voxsession.core.envelope import from_stamp, stamp
 from voxsession.core.memory_entry import MemoryEntry
-from voxsession.core.types import JsonObject, check_json, check_number, check_text, decode_json, encode_json
+from voxsession.core.types import JsonObject, check_json, check_number, check_text, decode_json
 from voxsession.errors import ConfigurationError, ModelError, UnsupportedFormatError
 from voxsession.memory.budget import expired
 from voxsession.memory.compress import plan_compression
 from voxsession.session.base import SessionBase
 from voxsession.session.learn import keeps_local
 from voxsession.session.reports import CompressionReport, ImportReport
+from voxsession.session.streams import read_bounded, write_lines
 
 __all__ = ["Portable"]
 
 EXPORT_FORMAT = 1
 ON_CONFLICT = ("skip", "replace", "rename")
 MAX_IMPORT_BYTES = 64 * 1024 * 1024
-_FIELDS = ("id", "content", "category", "importance", "timestamp", "expires_at", "pinned", "speaker", "metadata")
+_FIELDS = (
+    "id",
+    "content",
+    "category",
+    "importance",
+    "timestamp",
+    "expires_at",
+    "pinned",
+    "speaker",
+    "metadata",
+)
 
 
 class Portable(SessionBase):
@@ -54,12 +64,16 @@ class Portable(SessionBase):
             total = folding.kept.evidence_count + sum(entry.evidence_count for entry in folding.folded)
             core.record(MemoryUpdated(at=now, entry=attrs.evolve(folding.kept, evidence_count=total)))
             replaced |= {entry.id: folding.kept.id for entry in folding.folded}
-            details += [{"id": entry.id, "became": "merged", "into": folding.kept.id} for entry in folding.folded]
+            details += [
+                {"id": entry.id, "became": "merged", "into": folding.kept.id} for entry in folding.folded
+            ]
         if replaced:
             core.record(MemoryCompressed(at=now, replaced=replaced))
         expired_ids = [entry_id for change in gone for entry_id in change.event_fields()["entry_ids"]]
         details += [{"id": entry_id, "became": "expired"} for entry_id in expired_ids]
-        return CompressionReport(counts={"merged": len(replaced), "expired": len(expired_ids)}, details=details)
+        return CompressionReport(
+            counts={"merged": len(replaced), "expired": len(expired_ids)}, details=details
+        )
 
     async def summarize_memory(self, keep_recent_days: float = 7) -> CompressionReport:
         """Lets the summarizer (or the model) write one entry for each category of older entries.
@@ -79,7 +93,10 @@ class Portable(SessionBase):
                 "`async def summarize(texts: list[str]) -> str`. compress_memory() works without.",
                 option="summarizer",
             )
-        limit = core.now().timestamp() - float(check_number("keep_recent_days", keep_recent_days, 0, 100_000)) * 86_400
+        limit = (
+            core.now().timestamp()
+            - float(check_number("keep_recent_days", keep_recent_days, 0, 100_000)) * 86_400
+        )
         groups: dict[tuple[str, str | None], list[MemoryEntry]] = {}
         for entry in core.view.memories.values():
             old = entry.timestamp.timestamp() < limit
@@ -137,12 +154,7 @@ class Portable(SessionBase):
         """Writes the live entries to a file, an entry a line; gives the path."""
         data = self.export_memory(include_sensitive)
         rows = data.pop("entries")
-        target = Path(path)
-        async with aiofiles.open(target, "wb") as file:
-            await file.write(encode_json(data) + b"\n")
-            for row in rows:
-                await file.write(encode_json(row) + b"\n")
-        return target
+        return await write_lines(path, [data, *rows])
 
     # --- in
 
@@ -162,7 +174,9 @@ class Portable(SessionBase):
         """
         core = self._writable()
         if on_conflict not in ON_CONFLICT:
-            raise ConfigurationError.out_of_range("on_conflict", on_conflict, "choose one of " + ", ".join(ON_CONFLICT))
+            raise ConfigurationError.out_of_range(
+                "on_conflict", on_conflict, "choose one of " + ", ".join(ON_CONFLICT)
+            )
         entries = [self._imported(row, place) for place, row in enumerate(_rows(data))]
         counts = {"added": 0, "skipped": 0, "replaced": 0, "renamed": 0}
         details: list[JsonObject] = []
@@ -179,11 +193,7 @@ class Portable(SessionBase):
         self, path: str | Path, on_conflict: str = "skip", dry_run: bool = False
     ) -> ImportReport:
         """Takes in a file that `export_memory_to` wrote, or `export_memory` as JSON."""
-        source = Path(path)
-        if source.stat().st_size > MAX_IMPORT_BYTES:
-            raise ConfigurationError.out_of_range("path", str(source), f"at most {MAX_IMPORT_BYTES} bytes are read")
-        async with aiofiles.open(source, "rb") as file:
-            raw = await file.read()
+        raw = await read_bounded(path, MAX_IMPORT_BYTES)
         try:
             if b'"entries"' in raw[:4096].split(b"\n", 1)[0]:
                 data = decode_json(raw)
@@ -191,7 +201,7 @@ class Portable(SessionBase):
                 lines = [decode_json(line) for line in raw.splitlines() if line.strip()]
                 data = {**lines[0], "entries": lines[1:]}
         except (ValueError, IndexError, TypeError) as error:
-            raise ConfigurationError(f"{source} is no export of memories ({error}).", option="path") from None
+            raise ConfigurationError(f"{path} is no export of memories ({error}).", option="path") from None
         return self.import_memory(data, on_conflict, dry_run)
 
     def _imported(self, row: Any, place: int) -> MemoryEntry:
@@ -233,7 +243,9 @@ class Portable(SessionBase):
         if not dry_run:
             local = keeps_local(str(self._setting("memory_mode")), entry.importance, learned=False)
             if what == "replaced":
-                core.record(MemoryRemoved(at=core.now(), entry_ids=[entry.id], reason="replaced", local=local))
+                core.record(
+                    MemoryRemoved(at=core.now(), entry_ids=[entry.id], reason="replaced", local=local)
+                )
             core.record(MemoryAdded(at=entry.timestamp, entry=entry, local=local))
         return what, entry.id
 
@@ -249,7 +261,9 @@ def _as_row(entry: MemoryEntry) -> JsonObject:
 
 def _rows(data: Mapping[str, Any]) -> list[Any]:
     if not isinstance(data, Mapping) or not isinstance(data.get("entries"), list):
-        raise ConfigurationError("This is no export of memories: it has no list under 'entries'.", option="data")
+        raise ConfigurationError(
+            "This is no export of memories: it has no list under 'entries'.", option="data"
+        )
     found = data.get("format", EXPORT_FORMAT)
     if not isinstance(found, int) or found > EXPORT_FORMAT:
         raise UnsupportedFormatError("The export of memories", found=found, newest=EXPORT_FORMAT)
@@ -261,7 +275,9 @@ def _moment(option: str, value: Any) -> datetime | None:
     if value is None:
         return None
     try:
-        moment = from_stamp(value) if isinstance(value, str) and value.endswith("Z") and "." in value else None
+        moment = (
+            from_stamp(value) if isinstance(value, str) and value.endswith("Z") and "." in value else None
+        )
         moment = moment or datetime.fromisoformat(value)
         if moment.tzinfo is None:
             raise ValueError

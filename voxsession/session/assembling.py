@@ -54,9 +54,7 @@ async def assemble_fully(
     return _build(core, history, newest, complete=True)
 
 
-def _build(
-    core: LiveCore, messages: Sequence[Message], newest: Message | None, *, complete: bool
-) -> Context:
+def _build(core: LiveCore, messages: Sequence[Message], newest: Message | None, *, complete: bool) -> Context:
     data, now = core.view, core.now()
     config = data.config
     said = [*messages, newest] if newest is not None else list(messages)
@@ -87,7 +85,9 @@ def _matches(core: LiveCore, said: Sequence[Message]) -> list[MemoryMatch]:
         return []
     core.index.refresh(core.view, -2 if core.in_batch else core.revision)
     found = core.index.search(question.content, RECALL_LIMIT + 1, now=core.now())
-    return [match for match in found if match.message is None or match.message.id != question.id][:RECALL_LIMIT]
+    return [match for match in found if match.message is None or match.message.id != question.id][
+        :RECALL_LIMIT
+    ]
 
 
 def _reaches_start(core: LiveCore, conversation_id: str) -> bool:

@@ -179,11 +179,11 @@ class Conversation:
         """
         core = self._writable()
         if isinstance(messages, (str, bytes, Mapping)):
-            raise ConfigurationError.out_of_range("messages", type(messages).__name__, "a list of dicts is needed")
+            raise ConfigurationError.out_of_range(
+                "messages", type(messages).__name__, "a list of dicts is needed"
+            )
         await self._gate.settle_abandoned()
-        made = [
-            await message_from_dict(core, self._id, given, place) for place, given in enumerate(messages)
-        ]
+        made = [await message_from_dict(core, self._id, given, place) for place, given in enumerate(messages)]
         core.record(
             *(
                 MessageAdded(at=message.at, message=message, local_hour=hour_of(core, message.at))
@@ -208,7 +208,8 @@ class Conversation:
             self._gate.running.stop(text)
             return
         last = next(
-            (m for m in reversed(self.messages) if m.role == "assistant" and m.conversation_id == self._id), None
+            (m for m in reversed(self.messages) if m.role == "assistant" and m.conversation_id == self._id),
+            None,
         )
         if last is None or last.interrupted:
             return
@@ -295,7 +296,9 @@ class Conversation:
             if entry is not None and entry.status == "active":
                 since = entry.opened_at or entry.started_at
                 seconds = max((core.now() - since).total_seconds(), 0.0)
-                core.record(ConversationEnded(at=core.now(), conversation_id=self._id, duration_seconds=seconds))
+                core.record(
+                    ConversationEnded(at=core.now(), conversation_id=self._id, duration_seconds=seconds)
+                )
 
     async def __aenter__(self) -> Conversation:
         return self
@@ -310,5 +313,3 @@ class Conversation:
 
     def __repr__(self) -> str:
         return f"Conversation({self._id!r}, {self.status})"
-
-

@@ -53,11 +53,11 @@ class Plan:
         same_messages = all(
             mine is theirs for mine, theirs in zip(filed, data.messages[: len(filed)], strict=False)
         ) and len(data.messages) >= len(filed)
-        same_talks = all(
-            data.conversations.get(entry.id) is entry for entry in self.index_page.conversations
-        )
-        return same_messages and same_talks and all(
-            data.memories.get(entry.id) is entry for entry in self.archived
+        same_talks = all(data.conversations.get(entry.id) is entry for entry in self.index_page.conversations)
+        return (
+            same_messages
+            and same_talks
+            and all(data.memories.get(entry.id) is entry for entry in self.archived)
         )
 
     def carry_out(self, data: SessionData) -> None:
@@ -94,7 +94,13 @@ def plan_filing(
 
 class _PageMaker:
     def __init__(self, session_id: str, codec: SessionCodec, clock: Clock, tenant: str, plan: Plan) -> None:
-        self.session_id, self.codec, self.clock, self.tenant, self.plan = session_id, codec, clock, tenant, plan
+        self.session_id, self.codec, self.clock, self.tenant, self.plan = (
+            session_id,
+            codec,
+            clock,
+            tenant,
+            plan,
+        )
 
     def page(self, kind: str, items: Any, **known: Any) -> PageRef:
         record, ref = self.codec.page(

@@ -83,7 +83,9 @@ def _as_text(result: Any) -> str:
     text = result if isinstance(result, str) else encode_json(check_json("result", result)).decode()
     text = text.encode("utf-8", "replace").decode()
     if len(text) > MAX_RESULT_CHARACTERS:
-        raise ValueError(f"the result has {len(text)} characters, at most {MAX_RESULT_CHARACTERS} are allowed")
+        raise ValueError(
+            f"the result has {len(text)} characters, at most {MAX_RESULT_CHARACTERS} are allowed"
+        )
     return text
 
 
@@ -119,7 +121,12 @@ def schema_of(call: Callable[..., Any]) -> JsonObject:
         properties[parameter.name] = _schema(hints.get(parameter.name, Any))
         if parameter.default is parameter.empty:
             required.append(parameter.name)
-    parameters = {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+    parameters = {
+        "type": "object",
+        "properties": properties,
+        "required": required,
+        "additionalProperties": False,
+    }
     about = inspect.getdoc(call) or ""
     return {"type": "function", "function": {"name": name, "description": about, "parameters": parameters}}
 

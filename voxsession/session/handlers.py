@@ -55,11 +55,15 @@ class EventHub:
         """Subscribes; the returned callable ends the subscription."""
         if "*" not in pattern and pattern not in EVENT_NAMES:
             raise ConfigurationError.out_of_range(
-                "event", pattern, "choose an event name or a pattern such as 'memory.*'; known: "
-                + ", ".join(sorted(EVENT_NAMES))
+                "event",
+                pattern,
+                "choose an event name or a pattern such as 'memory.*'; known: "
+                + ", ".join(sorted(EVENT_NAMES)),
             )
         if not callable(handler):
-            raise ConfigurationError.out_of_range("handler", handler, "a callable that takes the event is needed")
+            raise ConfigurationError.out_of_range(
+                "handler", handler, "a callable that takes the event is needed"
+            )
         subscription = _Subscription(pattern, handler, once)
         self._subscriptions.append(subscription)
         return lambda: self._remove(subscription)

@@ -27,29 +27,35 @@ def keeps_local(mode: str, importance: float, *, learned: bool) -> bool:
 
 
 def learn_from(core: LiveCore, host: SessionHost, messages: Sequence[Message]) -> None:
-    """Takes facts and evidence from what the user said; nothing is learned from anybody else's words."""
+    """Takes facts and evidence from what the user said; nothing is learned from anybody else's words.
+
+    The messages are recorded already.
+    """
     if not core.view.config.get("enable_learning", True):
         return
     evidence_before = dict(core.view.evidence)
-    previous: Message | None = None
     for message in messages:
         if message.role == "user" and message.content and message.origin == "said":
-            _extract(core, host, message, previous)
-            core.record(*learn(core.view, message, previous=_earlier_user(core, message), reply=previous))
-        previous = message
+            reply = _earlier(core, message, "assistant")
+            _extract(core, host, message, reply)
+            core.record(*learn(core.view, message, previous=_earlier(core, message, "user"), reply=reply))
     for name, old, new in learned_moves(evidence_before, core.view):
         core.signal("preference.learned", name=name, old=old, value=new)
 
 
-def _earlier_user(core: LiveCore, message: Message) -> Message | None:
-    for earlier in reversed(core.view.messages):
-        if earlier.id != message.id and earlier.role == "user" and earlier.at <= message.at:
-            return earlier
+def _earlier(core: LiveCore, message: Message, role: str) -> Message | None:
+    """The latest message of a role before this one, in the same conversation."""
+    is_before = False
+    for candidate in reversed(core.view.messages):
+        if candidate.id == message.id:
+            is_before = True
+        elif is_before and candidate.role == role and candidate.conversation_id == message.conversation_id:
+            return candidate
     return None
 
 
 def _extract(core: LiveCore, host: SessionHost, message: Message, previous: Message | None) -> None:
-    said_before = previous.content if previous is not None and previous.role == "assistant" else None
+    said_before = previous.content if previous is not None else None
     extract = getattr(host.extractor, "extract", host.extractor)
     facts = extract(message.content, at=message.at, speaker=message.name, previous=said_before)
     if not asyncio.iscoroutine(facts):

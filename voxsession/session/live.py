@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
@@ -18,6 +18,7 @@ from voxsession.core.envelope import Record
 from voxsession.core.events import Event
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.session_data import SessionData
+from voxsession.learning.analytics import milestones
 from voxsession.memory.budget import evictions, supersessions
 from voxsession.memory.recall import SessionIndex
 from voxsession.memory.tokens import TokenCounter
@@ -98,7 +99,6 @@ class LiveCore:
     debug: Any = None
     save_lock: LoopBound[asyncio.Lock] = attrs.field(factory=lambda: LoopBound(asyncio.Lock))
 
-
     @property
     def view(self) -> SessionData:
         """What this task sees: the live data, or inside its batch the data with the batch on top."""
@@ -128,14 +128,11 @@ class LiveCore:
     def record(self, *changes: Change) -> None:
         """Applies changes in order, then tells the handlers; in a batch both wait for its end."""
         scope = self._scope()
-        target = self.view
-        applied = [_apply(change, target) for change in changes]
-        if scope is not None:
-            scope.changes += applied
+        if scope is None:
+            self._land(changes)
             return
-        self.pending += applied
-        self.revision += 1
-        self.announce(changes)
+        target = self.view
+        scope.changes += [_apply(change, target) for change in changes]
 
     def remember(self, entry: MemoryEntry, *, local: bool) -> None:
         """Records an entry, then what follows from it: older holders of its slot step back, the budget holds."""
@@ -189,10 +186,15 @@ class LiveCore:
         elif scope.changes:
             self._land([pending.change for pending in scope.changes])
 
-    def _land(self, changes: list[Change]) -> None:
+    def _land(self, changes: Sequence[Change]) -> None:
+        totals = self.data.totals
+        messages, talks = totals.message_count, totals.conversation_count
         self.pending += [_apply(change, self.data) for change in changes]
         self.revision += 1
         self.announce(changes)
+        reached = milestones(messages, self.data.totals.message_count, "messages")
+        for milestone in reached + milestones(talks, self.data.totals.conversation_count, "conversations"):
+            self.signal("analytics.milestone", milestone=milestone)
 
     def _scope(self) -> BatchScope | None:
         for scope in reversed(_batches.get()):

@@ -39,7 +39,9 @@ async def new_message(
     if content is not None:
         check_text("text", content, allow_empty=role != "user")
     elif not tool_calls:
-        raise ConfigurationError("text is missing: only a message with tool_calls can be without.", option="text")
+        raise ConfigurationError(
+            "text is missing: only a message with tool_calls can be without.", option="text"
+        )
     return Message(
         id=core.clock.new_id("msg"),
         conversation_id=conversation_id,
@@ -59,7 +61,9 @@ async def message_from_dict(core: LiveCore, conversation_id: str, given: object,
     """The message of one dict of `add_messages`; errors name its place in the list."""
     where = f"messages[{place}]"
     if not isinstance(given, Mapping):
-        raise ConfigurationError.out_of_range(where, type(given).__name__, "a dict with role and content is needed")
+        raise ConfigurationError.out_of_range(
+            where, type(given).__name__, "a dict with role and content is needed"
+        )
     unknown = set(given) - _KEYS
     if unknown:
         raise ConfigurationError.out_of_range(
@@ -82,7 +86,9 @@ async def message_from_dict(core: LiveCore, conversation_id: str, given: object,
             tool_call_id=_optional_str("tool_call_id", given.get("tool_call_id")),
         )
     except ConfigurationError as error:
-        raise ConfigurationError(f"{where}: {error}", option=f"{where}.{error.option}", value=error.value) from None
+        raise ConfigurationError(
+            f"{where}: {error}", option=f"{where}.{error.option}", value=error.value
+        ) from None
 
 
 def hour_of(core: LiveCore, moment: datetime) -> int | None:

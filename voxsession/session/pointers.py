@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from voxsession.clock import Clock
@@ -41,10 +42,8 @@ class Pointers:
         record = await self._storage.load(self._key(owner))
         if record is not None and self._target(record, owner) != old:
             return
-        try:
+        with contextlib.suppress(ConflictError):  # another process moved it on
             await self._write(owner, new, int(record["seq"]) if record is not None else 0)
-        except ConflictError:
-            pass  # another process moved it on
 
     async def delete(self, owner: str) -> bool:
         """Removes the person's pointer."""

@@ -39,7 +39,9 @@ async def load_everything(core: LiveCore, host: SessionHost) -> None:
     core.index.filed_upto = max(core.index.filed_upto, offset)
 
 
-async def find_conversation(core: LiveCore, host: SessionHost, conversation_id: str) -> ConversationEntry | None:
+async def find_conversation(
+    core: LiveCore, host: SessionHost, conversation_id: str
+) -> ConversationEntry | None:
     """The entry of a conversation, from the head or from the index pages."""
     entry = core.view.conversations.get(conversation_id)
     if entry is not None or not core.data.index_pages:

@@ -122,7 +122,9 @@ class Recorder:
             try:
                 index = decode_index_page(body)
             except ValueError as error:
-                raise IntegrityError(f"{core.data.session_id}/{ref.id}", f"the page is not readable ({error})") from None
+                raise IntegrityError(
+                    f"{core.data.session_id}/{ref.id}", f"the page is not readable ({error})"
+                ) from None
             talks.update((entry.id, entry) for entry in index.conversations)
             pages += index.pages
         return IndexPage(conversations=list(talks.values()), pages=pages)
@@ -275,7 +277,8 @@ class Recorder:
         if loaded is None:
             core.attempt = None
             raise SessionNotFoundError(
-                session_id, f"Session {session_id!r} was deleted elsewhere; what was pending here was not written."
+                session_id,
+                f"Session {session_id!r} was deleted elsewhere; what was pending here was not written.",
             ) from error
         if attempt.record["batch_id"] in loaded.data.batch_ids:
             # The write had arrived although its answer was lost: it must not be made twice.

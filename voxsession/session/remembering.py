@@ -99,7 +99,7 @@ class Remembering(SessionBase):
         core.remember(entry, local=keeps_local(str(self._setting("memory_mode")), weight, learned=False))
         return entry
 
-    def update_memory(self, id: str, **changes: Any) -> MemoryEntry:  # noqa: A002
+    def update_memory(self, id: str, **changes: Any) -> MemoryEntry:
         """Gives an entry other values.
 
         Args:
@@ -116,7 +116,9 @@ class Remembering(SessionBase):
         core = self._writable()
         old = core.view.find_memory(id)
         if old is None or not old.is_live(core.now()):
-            raise ConfigurationError(f"There is no memory entry {id!r} in this session.", option="id", value=id)
+            raise ConfigurationError(
+                f"There is no memory entry {id!r} in this session.", option="id", value=id
+            )
         values = {name: self._checked(name, value) for name, value in changes.items()}
         if "content" in values:
             values["token_count"] = core.counter.count(values["content"])

@@ -35,7 +35,12 @@ class Turn:
     """
 
     def __init__(
-        self, core: LiveCore, host: SessionHost, conversation_id: str, gate: TurnGate, functions: FunctionTable
+        self,
+        core: LiveCore,
+        host: SessionHost,
+        conversation_id: str,
+        gate: TurnGate,
+        functions: FunctionTable,
     ) -> None:
         self._core = core
         self._host = host
@@ -57,9 +62,7 @@ class Turn:
 
     # --- running
 
-    async def chunks(
-        self, text: str, metadata: JsonObject | None, on_busy: str
-    ) -> AsyncGenerator[str, None]:
+    async def chunks(self, text: str, metadata: JsonObject | None, on_busy: str) -> AsyncGenerator[str, None]:
         """Runs the turn; gives the reply's text as it comes."""
         await self._gate.enter(self, on_busy, self._core.data.session_id)
         try:
@@ -72,7 +75,9 @@ class Turn:
                     break
                 await self._call_functions(self._answer)
             else:
-                raise ModelError(f"The model asked for functions {MAX_ROUNDS} times in a row without an answer.")
+                raise ModelError(
+                    f"The model asked for functions {MAX_ROUNDS} times in a row without an answer."
+                )
             await self._finish(interrupted=self._stopped)
         except (GeneratorExit, asyncio.CancelledError):
             # What was delivered is kept; the write goes with the next save.
@@ -173,12 +178,12 @@ class Turn:
     async def _stream(self, outcome: Any) -> AsyncGenerator[str, None]:
         iterator = aiter(outcome)
         try:
-            while not self._stopped:
+            while not self._is_stopped():
                 try:
                     chunk = await self._await(anext(iterator))
                 except StopAsyncIteration:
                     break
-                if self._stopped:
+                if self._is_stopped():
                     break
                 if isinstance(chunk, Reply) and (chunk.tool_calls or chunk.usage):
                     self._answer = chunk  # the closing word of a stream: calls and usage
@@ -190,6 +195,9 @@ class Turn:
             close = getattr(iterator, "aclose", None)
             if close is not None:
                 await close()
+
+    def _is_stopped(self) -> bool:
+        return self._stopped
 
     def _deliver(self, chunk: str) -> str:
         chunk = chunk.encode("utf-8", "replace").decode()
@@ -250,9 +258,8 @@ class Turn:
 
     async def _finish(self, *, interrupted: bool) -> None:
         self._record_reply(interrupted=interrupted)
-        before = self._last_assistant()
         assert self._user_message is not None
-        learn_from(self._core, self._host, [*before, self._user_message])
+        learn_from(self._core, self._host, [self._user_message])
         await self._host.autosave_now(self._core)
 
     def _record_reply(self, *, interrupted: bool) -> None:
@@ -287,7 +294,9 @@ class Turn:
                 ),
             )
             if interrupted:
-                core.signal("message.interrupted", conversation_id=self.conversation_id, message_id=message.id)
+                core.signal(
+                    "message.interrupted", conversation_id=self.conversation_id, message_id=message.id
+                )
         self.reply = Reply(
             text, message=message, usage=self._answer.usage, context=self._context, interrupted=interrupted
         )
@@ -307,13 +316,6 @@ class Turn:
     def _estimated_usage(self, message: Message) -> Usage:
         sent = self._context.token_count if self._context else 0
         return Usage(input_tokens=sent, output_tokens=message.token_count)
-
-    def _last_assistant(self) -> list[Message]:
-        assert self._user_message is not None
-        for message in reversed(self._core.view.messages):
-            if message.role == "assistant" and message.at < self._user_message.at:
-                return [message] if message.conversation_id == self.conversation_id else []
-        return []
 
     def _config(self) -> SessionConfig:
         data = self._core.view

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +145,9 @@ class Vault:
             raise IntegrityError(
                 name, "the sessions here were stored in clear (method 'none'), this installation encrypts"
             )
-        ring = self._ring if self._ring is not None else await asyncio.to_thread(read_key_file, key_file_path())
+        ring = (
+            self._ring if self._ring is not None else await asyncio.to_thread(read_key_file, key_file_path())
+        )
         if ring is None:
             raise KeyNotFoundError(next(iter(wrapped), None), "The storage", self._lost_remedy())
         master = await self._resolve(ring, body.get("kdf"))
@@ -178,10 +181,9 @@ class Vault:
         """Lets the newest key open the index key too, so that the older ones can be retired."""
         key_id, wrapped = master.wrap(self._index_key, self._tenant, "index key")
         body = {**record["keyring"], "index_keys": {**record["keyring"]["index_keys"], key_id: wrapped}}
-        try:
+        # On a conflict another process is adding a key; ours is added at the next opening.
+        with contextlib.suppress(ConflictError):
             await self._storage.save(self._record(body, int(record["seq"])))
-        except ConflictError:
-            pass  # another process is adding a key; ours is added at the next opening
 
     async def _refuse_if_sessions_lie_here(self) -> None:
         if not self._storage.can_list:
@@ -204,7 +206,7 @@ class Vault:
                 option="session_encryption_key",
             )
         place = getattr(self._storage, "path", None)
-        if place is not None and Path(place).resolve() in path.resolve().parents:
+        if place is not None and _lies_in(path, Path(place)):
             raise ConfigurationError(
                 f"The key ring would lie inside the storage ({path}), beside what it seals. "
                 "Set VOXSESSION_HOME to a folder elsewhere, or give session_encryption_key.",
@@ -256,3 +258,7 @@ def _plain_index_key(index_keys: dict[str, Any]) -> bytes:
         return base64.b64decode(index_keys[_PLAIN_ID], validate=True)
     except (binascii.Error, ValueError, TypeError):
         raise IntegrityError("keyring", "its index key is not readable") from None
+
+
+def _lies_in(path: Path, folder: Path) -> bool:
+    return folder.resolve() in path.resolve().parents

@@ -69,7 +69,7 @@ class FileSessionStorage(SessionStorage):
         self._folder = FileFolder(os.path.abspath(os.path.expanduser(root)))
         self._records = FileRecords(self._folder, durable=durability == "full")
         self._pages = FilePages(self._folder)
-        self._listing = FileListing(self._folder, self._records.drop_stale_marker)
+        self._listing = FileListing(self._folder, self._records.owners, self._records.drop_owner_of_missing)
         self._threads = BurstThreads("voxsession-file")
 
     def __repr__(self) -> str:

@@ -11,15 +11,14 @@ import attrs
 
 from voxsession.core.envelope import split_key
 from voxsession.errors import ConfigurationError, StorageError, StorageFullError, StorageUnavailableError
-from voxsession.storage.file_frames import sync_folder
 from voxsession.storage.file_lock import FileLock
 from voxsession.storage.file_names import escaped
+from voxsession.storage.file_sync import sync_folder
 
 __all__ = ["ENDING", "FileFolder", "Place"]
 
 ENDING = ".json"
 LOCKS = ".locks"
-OWNERS = ".owners"
 TENANTS = ".tenants"
 STRIPES = 64
 
@@ -78,10 +77,10 @@ class FileFolder:
     ::
 
         <id>.json  <id>.pages/<page>.json  <id>.torn-1     sessions of the default tenant
-        .owners/<owner>/<id>                               empty markers: whose session it is
+        .owners/<owner>/<id>                               empty markers: whose sessions they are
         .keyring/<id>.json                                 other kinds
         .tenants/<tenant>/...                              the same again
-        .locks/00 ... 3f
+        .locks/00 ... 3f                                   taken while a file is written, never removed
     """
 
     def __init__(self, root: str) -> None:
@@ -142,14 +141,6 @@ class FileFolder:
         folder = os.path.join(self.root, TENANTS, self.name(tenant)) if tenant else self.root
         return folder if kind == "session" else os.path.join(folder, f".{kind}")
 
-    def owners_folder(self, folder: str) -> str:
-        """The folder that holds, for each owner, a folder of markers."""
-        return os.path.join(folder, OWNERS)
-
-    def owner_folder(self, folder: str, owner: str) -> str:
-        """The folder of the markers of one owner."""
-        return os.path.join(folder, OWNERS, self.name(owner))
-
     def name(self, text: str) -> str:
         """A file name for an id."""
         return escaped(text, keep_case=self._keep_case)
@@ -189,6 +180,7 @@ class FileFolder:
 
     def check_writable(self) -> None:
         """`StorageError` or `OSError` where the folder takes no writes."""
+        self.must_exist()
         with FileLock(os.path.join(self.root, LOCKS, "health"), self._make_locks):
             pass
 

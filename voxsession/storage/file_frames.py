@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 
 from voxsession.core.envelope import Record, decode_line
 from voxsession.errors import IntegrityError
+from voxsession.storage.file_sync import sync_file
 from voxsession.storage.frames import DOCUMENT_END, Newest, clear_header
 
 __all__ = [
@@ -19,8 +19,6 @@ __all__ = [
     "read_newest",
     "read_torn",
     "replace_file",
-    "sync_file",
-    "sync_folder",
     "write_new",
 ]
 
@@ -33,35 +31,6 @@ _AFRESH = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _EXTRA
 HEAD_BYTES = 4096
 _END_BYTES = 8192  # holds the last turn of most sessions, so that one read finds it
 _STEP_BYTES = 65536
-
-# --- making durable
-
-if sys.platform == "darwin":
-    import fcntl
-
-    def sync_file(fd: int) -> None:
-        """Returns when the data are on the disk, not only in its cache, as fsync does there."""
-        try:
-            fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
-        except OSError:
-            os.fsync(fd)
-
-elif hasattr(os, "fdatasync"):
-    sync_file = os.fdatasync
-else:
-    sync_file = os.fsync
-
-
-def sync_folder(path: str) -> None:
-    """Makes durable which files the folder holds; Windows needs and allows no such call."""
-    if os.name == "nt":
-        return
-    fd = os.open(path, _READ)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
 
 # --- writing
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -9,10 +10,11 @@ from datetime import datetime
 import attrs
 
 from voxsession.core.envelope import Record, effective_header, record_key, stamp, storage_key
-from voxsession.errors import IntegrityError
+from voxsession.errors import ConfigurationError, IntegrityError
 from voxsession.storage.file_folder import ENDING, FileFolder
 from voxsession.storage.file_frames import read_document_header, read_newest
 from voxsession.storage.file_names import is_shortened, unescaped
+from voxsession.storage.file_owners import FileOwners
 from voxsession.storage.frames import listed
 from voxsession.storage.listing import has_ended, newest_first
 
@@ -58,9 +60,12 @@ class FileListing:
     the second part of a long listing costs a look at each file, no more.
     """
 
-    def __init__(self, folder: FileFolder, on_stale_marker: Callable[[str, str], None]) -> None:
+    def __init__(
+        self, folder: FileFolder, owners: FileOwners, on_missing: Callable[[str, str], None]
+    ) -> None:
         self._folder = folder
-        self._on_stale_marker = on_stale_marker
+        self._owners = owners
+        self._on_missing = on_missing
         self._known: dict[str, _Entry] = {}
 
     def select(self, query: Query) -> list[Record]:
@@ -106,20 +111,16 @@ class FileListing:
                 yield entry
 
     def _owned(self, folder: str, query: Query) -> Iterator[_Entry]:
-        """By the markers of the owner; nobody else's files are looked at."""
+        """By what is noted of the owner; nobody else's files are looked at."""
         owner = str(query.owner)
-        try:
-            stems = os.listdir(self._folder.owner_folder(folder, owner))
-        except FileNotFoundError:
-            self._folder.must_exist()
-            return
-        for stem in stems:
+        for stem in self._owners.stems(folder, owner):
             path = os.path.join(folder, stem + ENDING)
             entry = self._entry(path)
             if entry is not None and entry.owner == owner:
                 yield entry
             elif entry is None and not os.path.exists(path) and not is_shortened(stem):
-                self._on_stale_marker(storage_key(query.kind, query.tenant, unescaped(stem)), owner)
+                with contextlib.suppress(OSError, ConfigurationError):  # only tidying up
+                    self._on_missing(storage_key(query.kind, query.tenant, unescaped(stem)), owner)
 
     def _entry(self, path: str) -> _Entry | None:
         """What is known of a file, read anew if it has changed; None where it cannot be read."""

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from voxsession.core.envelope import Record, decode_line
 from voxsession.errors import IntegrityError
 from voxsession.storage.file_folder import ENDING, FileFolder, Place
-from voxsession.storage.file_frames import read_all, replace_file, sync_folder
+from voxsession.storage.file_frames import read_all, replace_file
 from voxsession.storage.file_names import is_shortened, unescaped
+from voxsession.storage.file_sync import sync_folder
 
 __all__ = ["FilePages"]
 

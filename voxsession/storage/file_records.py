@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 
@@ -18,10 +17,10 @@ from voxsession.storage.file_frames import (
     read_newest,
     read_torn,
     replace_file,
-    sync_file,
-    sync_folder,
     write_new,
 )
+from voxsession.storage.file_owners import FileOwners
+from voxsession.storage.file_sync import SharedFolderSync, sync_file
 from voxsession.storage.frames import Newest, check_base, check_owned, clear_header, conflict, record_of
 
 __all__ = ["FileRecords"]
@@ -39,6 +38,8 @@ class FileRecords:
     def __init__(self, folder: FileFolder, *, durable: bool) -> None:
         self._folder = folder
         self._durable = durable
+        self._sync_folder = SharedFolderSync()
+        self.owners = FileOwners(folder, self._sync_folder)
 
     # --- writing
 
@@ -58,31 +59,33 @@ class FileRecords:
                 os.close(fd)
 
     def _create(self, place: Place, line: bytes, header: Record) -> None:
-        made = [self._mark(place, header.get("owner"))]
+        self._note_owner(place, header)
         try:
             replace_file(place.path, place.temporary, line)
         except FileNotFoundError:
             self._folder.make(place.folder)
             replace_file(place.path, place.temporary, line)
-        self._sync_folders(place.folder, *made)
+        self._sync_folder(place.folder)
 
     def _replace(self, place: Place, fd: int, line: bytes, header: Record) -> None:
         size = os.fstat(fd).st_size
         newest = _newest(place, fd, size)
-        owner, old_owner = header.get("owner"), newest.header.get("owner")
         if newest.is_repeat_of(header):
             # The first try may have ended before it was durable.
+            self._note_owner(place, header)
             sync_file(fd)
-            self._sync_folders(place.folder, self._mark(place, owner))
+            self._sync_folder(place.folder)
             return
         check_base(place.key, header, newest)
         if newest.torn_bytes:
             self._set_aside(place, read_torn(fd, size, newest.torn_bytes))
-        made = self._mark(place, owner) if owner != old_owner else ""
+        old_owner = newest.header.get("owner")
+        if header.get("owner") != old_owner:
+            self._note_owner(place, header)
         replace_file(place.path, place.temporary, line)
-        self._sync_folders(place.folder, made)
-        if owner != old_owner:
-            self._unmark(place, old_owner)
+        self._sync_folder(place.folder)
+        if header.get("owner") != old_owner:
+            self.owners.remove(place.folder, old_owner, place.stem)
 
     def append(self, key: str, line: bytes, header: Record) -> None:
         """Adds a batch to the file, if it was made from what is stored."""
@@ -109,7 +112,7 @@ class FileRecords:
             return
         check_base(place.key, header, newest, appending=True)
         if header.get("owner") != newest.header.get("owner"):
-            self._sync_folders(self._mark(place, header.get("owner")))
+            self._note_owner(place, header)
         append_line(fd, line, size, durable=self._durable)
 
     def _set_aside(self, place: Place, torn: bytes) -> None:
@@ -121,41 +124,15 @@ class FileRecords:
             except FileExistsError:
                 number += 1
 
-    def _sync_folders(self, *paths: str) -> None:
-        if self._durable:
-            for path in paths:
-                if path:
-                    sync_folder(path)
+    def _note_owner(self, place: Place, header: Record) -> None:
+        self.owners.add(place.folder, header.get("owner"), place.stem)
 
-    # --- whose it is
-
-    def _mark(self, place: Place, owner: object) -> str:
-        """Notes whose record it is; the folder that is to be synced."""
-        if not isinstance(owner, str) or not owner:
-            return ""
-        folder = self._folder.owner_folder(place.folder, owner)
-        path = os.path.join(folder, place.stem)
-        while True:
-            try:
-                os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
-                return folder
-            except FileNotFoundError:
-                # Not made yet, or just removed as empty by somebody who deleted the owner's last session.
-                self._folder.make(folder)
-
-    def _unmark(self, place: Place, owner: object) -> None:
-        if isinstance(owner, str) and owner:
-            folder = self._folder.owner_folder(place.folder, owner)
-            _unlink(os.path.join(folder, place.stem))
-            with contextlib.suppress(OSError):  # it holds other markers
-                os.rmdir(folder)
-
-    def drop_stale_marker(self, key: str, owner: str) -> None:
-        """Removes the marker of a record that is not there; under the lock none is just being made."""
+    def drop_owner_of_missing(self, key: str, owner: str) -> None:
+        """Takes back the note on a record that is not there; under the lock none is just being made."""
         place = self._folder.place(key)
         with self._folder.locked(place):
             if not os.path.exists(place.path):
-                self._unmark(place, owner)
+                self.owners.remove(place.folder, owner, place.stem)
 
     # --- reading
 
@@ -210,10 +187,10 @@ class FileRecords:
             _unlink(place.temporary)
             was_there = _unlink(place.path)
             for owner in owners:
-                self._unmark(place, owner)
+                self.owners.remove(place.folder, owner, place.stem)
             self._remove_rest(place)
             if was_there:
-                sync_folder(place.folder)
+                self._sync_folder(place.folder)
             return was_there
 
     def _owners(self, place: Place, expected_seq: int | None) -> set[object]:

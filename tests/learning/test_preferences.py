@@ -1,0 +1,355 @@
+"""Learning from messages: what is learned, what outweighs what, and what it costs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.learning.talks import apply, new_data, reply, say, talk
+from voxsession.core.session_changes import EvidenceAdded, PreferenceSet
+from voxsession.core.types import encode_json
+from voxsession.learning.preferences import (
+    explain_preference,
+    learn,
+    learned_moves,
+    learned_preferences,
+)
+
+FORMAL = (
+    "I would like to request information regarding my account.",
+    "Could you please confirm the date of my appointment?",
+    "I would appreciate your assistance in this matter.",
+)
+CASUAL = ("hey what's up", "lol yeah gonna watch a movie tonight", "nah i don't like that stuff")
+TEXTS = st.lists(
+    st.one_of(st.sampled_from(FORMAL + CASUAL), st.text(st.characters(), max_size=60)), max_size=15
+)
+
+
+def test_nothing_is_known_at_first() -> None:
+    """A new session has every key, with a half where a score is not known."""
+    assert learned_preferences(new_data()) == {
+        "speaking_pace": None,
+        "avg_message_length": 0.0,
+        "formality_score": 0.5,
+        "technical_level": 0.5,
+        "verbosity": 0.5,
+        "topics": [],
+        "interaction_style": None,
+        "optimal_response_length": None,
+        "language": None,
+    }
+
+
+def test_formal_and_casual_talk_are_told_apart() -> None:
+    """A person who writes formally gets a higher score than one who does not."""
+    formal, casual = (learned_preferences(talk(texts * 4))["formality_score"] for texts in (FORMAL, CASUAL))
+    assert casual < 0.35
+    assert formal > 0.65
+
+
+def test_lengths_are_in_words() -> None:
+    """The average length of messages is in words."""
+    known = learned_preferences(talk(["one two three four"] * 3))
+    assert known["avg_message_length"] == 4.0
+
+
+@pytest.mark.parametrize("role", ["assistant", "system", "tool"])
+def test_only_the_user_is_learned_from(role: str) -> None:
+    """What others say teaches nothing."""
+    assert learn(new_data(), say(1, "Please be formal.", role=role), previous=None, reply=None) == []
+
+
+@pytest.mark.parametrize("fields", [{"text": None}, {"text": " "}, {"text": "", "redacted": True}])
+def test_an_empty_message_teaches_nothing(fields: dict[str, Any]) -> None:
+    """A message without text, or one that was erased, gives no change."""
+    assert learn(new_data(), say(1, **fields), previous=None, reply=None) == []
+
+
+def test_preferences_are_never_set_by_learning() -> None:
+    """However strong a wish, it is evidence: setting is the hand of the user or the app."""
+    changes = learn(new_data(), say(1, "Please be formal and keep it short."), previous=None, reply=None)
+    assert all(isinstance(change, EvidenceAdded) for change in changes)
+    assert not any(isinstance(change, PreferenceSet) for change in changes)
+
+
+@given(TEXTS)
+def test_replay_gives_the_same_numbers(texts: list[str]) -> None:
+    """The changes alone make the numbers: a second session that gets them is equal."""
+    first, second = new_data(), new_data()
+    for number, text in enumerate(texts):
+        changes = learn(first, say(number, text), previous=None, reply=None)
+        apply(first, changes)
+        apply(second, changes)
+    assert (first.evidence, first.topics) == (second.evidence, second.topics)
+
+
+@given(TEXTS)
+def test_scores_stay_inside_their_range(texts: list[str]) -> None:
+    """Scores are shares, weights are never negative, and everything can be stored."""
+    data = talk(texts)
+    known = learned_preferences(data)
+    assert all(0 <= known[name] <= 1 for name in ("formality_score", "technical_level", "verbosity"))
+    assert all(found.weight >= 0 for found in data.evidence.values())
+    assert 0 <= explain_preference(data, "formality")["confidence"] <= 1
+    encode_json({name: attrs.asdict(found) for name, found in data.evidence.items()})
+    encode_json(data.topics)
+
+
+def test_the_last_thirty_messages_dominate() -> None:
+    """A hundred casual messages weigh less than thirty formal ones after them."""
+    data = talk(CASUAL * 33)
+    before = learned_preferences(data)["formality_score"]
+    after = learned_preferences(talk(FORMAL * 10, data, first=100))["formality_score"]
+    formal = learned_preferences(talk(FORMAL * 33))["formality_score"]
+    assert formal - after < (formal - before) / 2
+
+
+def test_history_is_not_read() -> None:
+    """Learning opens neither messages nor memories, so that its cost does not grow with them."""
+
+    def refuse() -> Any:
+        raise AssertionError("history was opened")
+
+    data = new_data(open_messages=refuse, open_memories=refuse)
+    apply(data, learn(data, say(1, "Please be formal."), previous=None, reply=None))
+    learned_preferences(data)
+
+
+def test_the_evidence_does_not_grow() -> None:
+    """After ten times as many messages there is no more evidence to store."""
+    sizes = [len(encode_json(sorted(talk(FORMAL * count).evidence))) for count in (10, 100)]
+    assert sizes[0] == sizes[1]
+
+
+# -- wishes ---------------------------------------------------------------------
+
+
+def test_a_wish_outweighs_statistics() -> None:
+    """One word from the user turns what fifty messages have shown."""
+    data = talk([*CASUAL * 17, "Please be formal."])
+    assert learned_preferences(data)["formality_score"] > 0.6
+
+
+def test_a_wish_stands() -> None:
+    """However long a casual user is casual, the wish for formal answers keeps its side."""
+    data = talk(["Please be formal.", *CASUAL * 60])
+    assert learned_preferences(data)["formality_score"] > 0.5
+
+
+def test_a_new_wish_replaces_the_old_one() -> None:
+    """The latest wish counts, not the mean of both."""
+    data = talk(["Please be formal.", "ok", "No, be casual."])
+    assert learned_preferences(data)["formality_score"] < 0.4
+
+
+def test_the_language_asked_for_last_counts() -> None:
+    """Of two languages asked for the later one is spoken, and one refused is not."""
+    data = talk(["answer in German", "answer in French"])
+    assert learned_preferences(data)["language"] == "fr"
+    assert learned_preferences(talk(["stop answering in French"], data, first=2))["language"] == "de"
+
+
+def test_the_language_spoken_is_known() -> None:
+    """A person who writes English has the language English; of others nothing is claimed."""
+    assert learned_preferences(talk(FORMAL))["language"] == "en"
+    assert learned_preferences(talk(["Guten Tag, wie geht es?"] * 5))["language"] is None
+
+
+# -- style, pace, length --------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("texts", "style"),
+    [
+        (["What time is it?", "How far is Rome?", "Where is Ann?"], "questions"),
+        (["Play some jazz", "Set a timer", "Stop the music"], "commands"),
+        (["I like my dog", "Hello!", "My day was long"], "chat"),
+        (["What time is it?"], None),
+    ],
+)
+def test_interaction_style(texts: list[str], style: str | None) -> None:
+    """The style is what most messages are, once there are three."""
+    assert learned_preferences(talk(texts))["interaction_style"] == style
+
+
+@pytest.mark.parametrize("key", ["duration_seconds", "audio_duration_seconds"])
+def test_pace_comes_from_the_duration(key: str) -> None:
+    """Ten words in five seconds are 120 words a minute."""
+    data = new_data()
+    message = say(1, "one two three four five six seven eight nine ten", metadata={key: 5})
+    apply(data, learn(data, message, previous=None, reply=None))
+    assert learned_preferences(data)["speaking_pace"] == 120.0
+
+
+@pytest.mark.parametrize(
+    "duration", [None, 0, -3, "5", True, float("nan"), float("inf"), 0.01, 10_000, [5], {"s": 5}]
+)
+def test_a_strange_duration_is_no_pace(duration: Any) -> None:
+    """Durations that are no seconds, or that nobody can speak in, teach nothing."""
+    data = new_data()
+    apply(
+        data,
+        learn(
+            data, say(1, "hello there", metadata={"duration_seconds": duration}), previous=None, reply=None
+        ),
+    )
+    assert learned_preferences(data)["speaking_pace"] is None
+
+
+def after_reply(text: str, words: int, **fields: Any) -> Any:
+    """The best length after one reply of so many words and what the user said then."""
+    data = new_data()
+    answer = reply(1, "word " * words, **fields)
+    apply(data, learn(data, say(2, text), previous=answer, reply=None))
+    return learned_preferences(data)["optimal_response_length"], data.evidence["response_length"].weight
+
+
+def test_replies_gone_on_from_had_the_right_length() -> None:
+    """What the user went on from counts as it is; what was cut off counts little."""
+    length, weight = after_reply("And what about Rome?", 40)
+    assert (length, weight) == (40, 1.0)
+    assert after_reply("And what about Rome?", 40, interrupted=True)[1] < 0.5
+
+
+def test_asking_for_shorter_or_longer_moves_the_length() -> None:
+    """Shorter and longer are heard as such, and weigh more than going on."""
+    shorter, weight = after_reply("That was too long.", 100)
+    longer, _ = after_reply("Tell me more!", 100)
+    assert shorter < 100 < longer
+    assert weight > 1
+
+
+def test_a_reply_to_the_message_itself_is_not_judged() -> None:
+    """The user has not yet gone on from the reply that answers this message."""
+    data = new_data()
+    apply(data, learn(data, say(1, "Hello"), previous=None, reply=reply(1, "Hello to you")))
+    assert learned_preferences(data)["optimal_response_length"] is None
+
+
+def test_the_reply_is_found_behind_an_earlier_user_message() -> None:
+    """Where `previous` is the user's own, the reply is `reply`."""
+    data = new_data()
+    apply(data, learn(data, say(2, "And Rome?"), previous=say(1, "Hi"), reply=reply(1, "word " * 12)))
+    assert learned_preferences(data)["optimal_response_length"] == 12
+
+
+# -- by hand, explained ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["formality", "formality_score"])
+def test_what_is_set_by_hand_wins(name: str) -> None:
+    """A value set by hand stands over what was learned, under the one key, as it was given."""
+    data = talk(CASUAL * 10)
+    data.preferences[name] = "always_formal"
+    assert learned_preferences(data)["formality_score"] == "always_formal"
+    assert "formality" not in learned_preferences(data)
+
+
+def test_own_preferences_are_kept() -> None:
+    """A name that is not learned appears as the app set it."""
+    data = new_data(preferences={"Favourite colour": "green"})
+    assert learned_preferences(data)["Favourite colour"] == "green"
+
+
+def test_a_preference_is_explained() -> None:
+    """The explanation names value, confidence, count and the latest messages."""
+    data = talk(FORMAL * 4)
+    why = explain_preference(data, "formality_score")
+    assert why["value"] == learned_preferences(data)["formality_score"]
+    assert why["evidence_count"] == 12
+    assert why["message_ids"] == [f"m{number}" for number in range(4, 12)]
+    assert 0.5 < why["confidence"] < 1
+    assert why["set_by_hand"] is False
+
+
+def test_what_is_set_by_hand_is_certain() -> None:
+    """A value set by hand has confidence 1."""
+    why = explain_preference(new_data(preferences={"verbosity": "brief"}), "verbosity")
+    assert why == {
+        "value": "brief",
+        "confidence": 1.0,
+        "evidence_count": 0,
+        "message_ids": [],
+        "set_by_hand": True,
+    }
+
+
+@pytest.mark.parametrize(
+    "name", ["interaction_style", "language", "topics", "speaking_pace", "no such thing"]
+)
+def test_every_name_can_be_explained(name: str) -> None:
+    """No name raises; where nothing is known the confidence is 0 or small."""
+    why = explain_preference(talk(["What time is it?"] * 3), name)
+    assert set(why) == {"value", "confidence", "evidence_count", "message_ids", "set_by_hand"}
+    assert why["confidence"] < 0.5
+
+
+def test_a_wish_names_its_message() -> None:
+    """The message that asked for it is among those that moved a preference, long after."""
+    data = talk(["Please be formal.", *CASUAL * 10])
+    assert "m0" in explain_preference(data, "formality")["message_ids"]
+
+
+# -- what is told ---------------------------------------------------------------
+
+
+def moves_of(texts: list[str]) -> list[tuple[int, str, float | None, float]]:
+    """What is told while a session learns from these messages."""
+    data, told = new_data(), []
+    for number, text in enumerate(texts):
+        before = dict(data.evidence)
+        apply(data, learn(data, say(number, text), previous=None, reply=None))
+        told += [(number, *move) for move in learned_moves(before, data)]
+    return told
+
+
+def test_jitter_is_not_told() -> None:
+    """Two hundred messages of one mind make one announcement for each preference."""
+    names = [name for _, name, _, _ in moves_of(list(CASUAL) * 67)]
+    assert sorted(names) == ["formality", "message_length", "technical_level", "verbosity"]
+
+
+def test_a_wish_is_told_at_once() -> None:
+    """A wish is told with the message that speaks it, and not again when it is repeated."""
+    told = [
+        number
+        for number, name, _, _ in moves_of([*FORMAL, "be casual", *CASUAL, "be casual"])
+        if name == "formality"
+    ]
+    assert told == [3]
+
+
+def test_a_slow_drift_is_told() -> None:
+    """A person who changes slowly is noticed, though no single message moves much."""
+    told = [(old, new) for _, name, old, new in moves_of([*FORMAL * 10, *CASUAL * 10]) if name == "formality"]
+    assert told[0][0] is None
+    assert len(told) >= 3
+    assert told[-1][1] < told[0][1] - 0.2
+
+
+def test_a_language_asked_for_is_told_once() -> None:
+    """Asking for German is told, asking again is not."""
+    told = [name for _, name, _, _ in moves_of(["answer in German", "hello", "answer in German"])]
+    assert told == ["language"]
+
+
+def test_moves_do_not_depend_on_a_restart() -> None:
+    """What was told is part of the stored evidence, so that nothing is told twice."""
+    data = talk(CASUAL * 20)
+    before = dict(data.evidence)
+    apply(data, learn(data, say(99, "lol ok"), previous=None, reply=None))
+    assert learned_moves(before, data) == []
+
+
+def test_increments_commute_where_they_do_not_decay() -> None:
+    """Evidence of another writer is kept when changes are put behind it."""
+    mine = learn(new_data(), say(1, FORMAL[0]), previous=None, reply=None)
+    theirs = learn(new_data(), say(2, CASUAL[1]), previous=None, reply=None)
+    data = apply(new_data(), [*theirs, *mine])
+    assert data.evidence["formality"].count == 2
+    assert all(change.observe(data) is None for change in mine)

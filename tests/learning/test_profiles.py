@@ -1,0 +1,224 @@
+"""Profiles: what they carry over, how they merge, what they refuse."""
+
+from __future__ import annotations
+
+import stat
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.learning.talks import START, apply, new_data, talk
+from voxsession.core.session_data import SessionData
+from voxsession.core.types import encode_json
+from voxsession.errors import ConfigurationError, UnsupportedFormatError
+from voxsession.learning.preferences import (
+    adaptation_lines,
+    explain_preference,
+    learned_moves,
+    learned_preferences,
+)
+from voxsession.learning.profiles import ProfileEvidence, SessionProfile, profile_of, seed_changes
+
+TIMES = st.datetimes(min_value=START.replace(tzinfo=None), timezones=st.just(START.tzinfo)) | st.none()
+SHARES = st.floats(0, 1)
+EVIDENCE = st.builds(
+    ProfileEvidence, value=SHARES, weight=st.floats(0, 100), count=st.integers(0, 1000), last_at=TIMES
+)
+PROFILES = st.builds(
+    SessionProfile,
+    preferences=st.dictionaries(st.sampled_from(["formality", "verbosity"]), SHARES),
+    evidence=st.dictionaries(
+        st.sampled_from(["formality", "technical_level", "wish.verbosity", "kind.question"]), EVIDENCE
+    ),
+    topics=st.dictionaries(st.text(max_size=20), st.floats(0, 100), max_size=5),
+    updated_at=TIMES,
+    conflicts=st.lists(st.text(max_size=10), max_size=3),
+)
+
+
+def person() -> SessionData:
+    """A session that has learned something of everything."""
+    said = ["Please keep it short and answer in German.", *["I like quantum physics", "What is entropy?"] * 5]
+    data = talk(said)
+    data.preferences["formality"] = "casual"
+    return data
+
+
+@given(PROFILES)
+def test_round_trip(profile: SessionProfile) -> None:
+    """A profile comes back from its dict and its JSON as it was."""
+    assert SessionProfile.from_dict(profile.to_dict()) == profile
+    assert SessionProfile.from_json(profile.to_json()) == profile
+
+
+def test_file_round_trip(tmp_path: Path) -> None:
+    """A profile comes back from its file, which only its owner can read."""
+    profile = profile_of(person())
+    path = profile.save(tmp_path / "me.json")
+    assert SessionProfile.load(path) == profile
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    SessionProfile().save(path)
+    assert SessionProfile.load(path) == SessionProfile()
+    assert [found.name for found in tmp_path.iterdir()] == ["me.json"]
+
+
+def test_a_new_session_knows_what_the_old_one_did() -> None:
+    """Values, wishes, topics and what was set by hand come over, and so do the instructions."""
+    old = person()
+    new = apply(new_data(), seed_changes(profile_of(old), START + timedelta(days=1)))
+    before, after = learned_preferences(old), learned_preferences(new)
+    assert after.pop("verbosity") == pytest.approx(before.pop("verbosity"), abs=1e-3)
+    assert after == before
+    assert adaptation_lines(new) == adaptation_lines(old)
+
+
+def test_what_is_seeded_is_not_told_as_learned() -> None:
+    """The first message in a seeded session is no news."""
+    data = apply(new_data(), seed_changes(profile_of(person()), START))
+    before = dict(data.evidence)
+    talk(["What is entropy?"], data, first=50)
+    assert learned_moves(before, data) == []
+
+
+def test_no_ids_and_no_sentences() -> None:
+    """A profile names no message, no session and no person, and repeats no text."""
+    text = encode_json(profile_of(person()).to_dict()).decode()
+    for private in ('"m1"', '"s1"', "message_ids", "Please keep it short", "What is entropy"):
+        assert private not in text
+
+
+def test_the_language_asked_for_last_is_seeded() -> None:
+    """Of two languages asked for the profile hands on the later one."""
+    old = talk(["answer in German", "answer in French"])
+    new = apply(new_data(), seed_changes(profile_of(old), START + timedelta(days=1)))
+    assert learned_preferences(new)["language"] == "fr"
+
+
+def test_an_empty_profile_changes_nothing() -> None:
+    """Seeding with nothing gives no change."""
+    assert seed_changes(SessionProfile(), START) == []
+    assert profile_of(new_data()).evidence == {}
+
+
+def test_seeded_values_are_not_by_hand_unless_they_were() -> None:
+    """What was learned stays learned, what was set stays set."""
+    data = apply(new_data(), seed_changes(profile_of(person()), START))
+    assert explain_preference(data, "formality")["set_by_hand"]
+    assert not explain_preference(data, "verbosity")["set_by_hand"]
+
+
+# -- merging --------------------------------------------------------------------
+
+
+def learned(value: float, weight: float, days: int = 0) -> SessionProfile:
+    """A profile with one learned number, so many days old."""
+    at = START - timedelta(days=days)
+    evidence = {"formality": ProfileEvidence(value=value, weight=weight, last_at=at)}
+    return SessionProfile(evidence=evidence, updated_at=at)
+
+
+def test_merging_nothing_gives_an_empty_profile() -> None:
+    """No profiles make a profile that knows nothing."""
+    assert SessionProfile.merge([]) == SessionProfile()
+
+
+@given(PROFILES)
+def test_merging_one_changes_nothing(profile: SessionProfile) -> None:
+    """One profile alone stays as it is, but for repeated names of conflicts and the weakest topics."""
+    merged = SessionProfile.merge([profile])
+    assert (merged.preferences, merged.evidence, merged.topics) == (
+        profile.preferences,
+        profile.evidence,
+        profile.topics,
+    )
+
+
+@given(st.lists(PROFILES, max_size=4))
+def test_merged_values_stay_in_range(profiles: list[SessionProfile]) -> None:
+    """A merged number lies between those it was made from, and the merged profile can be stored."""
+    merged = SessionProfile.merge(profiles)
+    for name, found in merged.evidence.items():
+        values = [profile.evidence[name].value for profile in profiles if name in profile.evidence]
+        assert min(values) - 1e-9 <= found.value <= max(values) + 1e-9
+    assert SessionProfile.from_dict(merged.to_dict()) == merged
+
+
+def test_more_evidence_weighs_more() -> None:
+    """Thirty messages count ten times as much as three."""
+    merged = SessionProfile.merge([learned(1.0, 30), learned(0.0, 3)])
+    assert merged.evidence["formality"].value == pytest.approx(30 / 33)
+
+
+def test_newer_evidence_weighs_more() -> None:
+    """Evidence that is 90 days older counts half."""
+    merged = SessionProfile.merge([learned(0.0, 10, days=90), learned(1.0, 10)])
+    assert merged.evidence["formality"].value == pytest.approx(2 / 3)
+
+
+def test_conflicts_are_listed() -> None:
+    """What two people set differently takes the newer value and is named."""
+    old = SessionProfile(preferences={"formality": "formal", "verbosity": "brief"}, updated_at=START)
+    new = SessionProfile(
+        preferences={"formality": "casual", "verbosity": "brief"}, updated_at=START + timedelta(days=1)
+    )
+    for profiles in ([old, new], [new, old]):
+        merged = SessionProfile.merge(profiles)
+        assert merged.preferences == {"formality": "casual", "verbosity": "brief"}
+        assert merged.conflicts == ["formality"]
+
+
+# -- bad input ------------------------------------------------------------------
+
+
+def test_a_newer_version_is_refused_as_such() -> None:
+    """A profile of tomorrow asks for an upgrade instead of being read wrongly."""
+    with pytest.raises(UnsupportedFormatError) as caught:
+        SessionProfile.from_dict({"version": 2, "whatever": 1})
+    assert (caught.value.found, caught.value.newest) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("data", "named"),
+    [
+        ({"formality": 0.5}, "formality"),
+        ({"version": "1"}, "version"),
+        ({"version": 0}, "version"),
+        ({"preferences": {"formality": 7}}, "formality"),
+        ({"preferences": ["formality"]}, "preferences"),
+        ({"evidence": {"formality": {"value": 2}}}, "formality"),
+        ({"evidence": {"formality": {"weight": 1}}}, "value"),
+        ({"evidence": {"formality": {"value": 0.5, "colour": 1}}}, "colour"),
+        ({"evidence": {"formality": 0.5}}, "formality"),
+        ({"evidence": {"shoe_size": {"value": 0.5}}}, "shoe_size"),
+        ({"evidence": {"formality": {"value": 0.5, "weight": -1}}}, "weight"),
+        ({"evidence": {"formality": {"value": 0.5, "last_at": "yesterday"}}}, "last_at"),
+        ({"evidence": {"formality": {"value": 0.5, "last_at": "2026-01-01T00:00:00"}}}, "last_at"),
+        ({"topics": {"sailing": "much"}}, "sailing"),
+        ({"topics": ["sailing"]}, "topics"),
+        ({"conflicts": 3}, "conflicts"),
+        ({"updated_at": 5}, "updated_at"),
+        ([], "profile"),
+    ],
+)
+def test_bad_profiles_are_refused_in_a_sentence(data: Any, named: str) -> None:
+    """The refusal names the field that is wrong."""
+    with pytest.raises(ConfigurationError, match=named):
+        SessionProfile.from_dict(data)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"a": 1}', b"\xff"])
+def test_bad_json_is_refused(text: Any) -> None:
+    """A text that is no profile is a wrong argument."""
+    with pytest.raises(ConfigurationError):
+        SessionProfile.from_json(text)
+
+
+def test_nothing_private_in_the_repr() -> None:
+    """Values and topics do not show in logs."""
+    profile = SessionProfile(preferences={"tone": "secret"}, topics={"hidden topic": 1.0})
+    assert "secret" not in repr(profile)
+    assert "hidden" not in repr(profile)

@@ -1,0 +1,239 @@
+"""The uses that the session document describes, written as its readers write them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from voxsession import SessionConfig, SessionPresets, SessionStorage, Voxon, VoxonConfig
+
+KEY = "pass:a long pass phrase for the tests"
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> VoxonConfig:
+    """File storage, as the document's first example has it."""
+    return VoxonConfig(session_storage="file", session_storage_path=str(tmp_path / "sessions"))
+
+
+async def test_creating_sessions(config: VoxonConfig) -> None:
+    """Sessions are made from a config or a preset, at once."""
+    voxon = Voxon(config)
+    session = voxon.create_session(
+        user_id="user_123",
+        config=SessionConfig(
+            instructions="You are a friendly tutor", memory_mode="persistent", enable_learning=True
+        ),
+    )
+    other = voxon.create_session(user_id="user_456", preset=SessionPresets.EDUCATIONAL)
+
+    assert session.session_id != other.session_id
+    assert (session.config.memory_mode, other.config.temperature) == ("persistent", 0.5)
+    assert SessionPresets.TASK_ORIENTED.enable_functions and SessionPresets.TASK_ORIENTED.memory_mode == "ephemeral"
+    assert SessionPresets.CONVERSATION.temperature == 0.8
+    assert SessionPresets.CUSTOMER_SUPPORT.memory_mode == "persistent"
+
+
+async def test_session_operations(config: VoxonConfig) -> None:
+    """Start, send, save, load, resume, close."""
+    voxon = Voxon(config)
+    session = voxon.create_session(session_id="sess_abc123", user_id="user_123")
+    conversation = await session.start_conversation()
+    response = await conversation.send_message("Hello!")
+    assert response and session.is_active
+    assert (session.session_id, session.user_id) == ("sess_abc123", "user_123")
+    await session.save()
+    await session.close()
+
+    session = await voxon.load_session(session_id="sess_abc123")
+    conversation = await session.resume_conversation()
+    assert [message.content for message in conversation.messages][0] == "Hello!"
+    await session.close()
+    await voxon.close()
+
+
+async def test_memory_management(config: VoxonConfig, tmp_path: Path) -> None:
+    """Count, add, search, clear, export."""
+    async with Voxon(config) as voxon, voxon.session("user_123") as session:
+        memory = session.get_memory()
+        assert (len(memory.entries), memory.token_count, memory.max_tokens) == (0, 0, 10_000)
+        session.add_memory(content="User prefers formal language", category="preference", importance=0.9)
+        session.add_memory(content="scratch", category="temporary")
+        relevant = session.search_memory("language preference")
+        assert relevant[0].content == "User prefers formal language"
+        session.clear_memory(category="temporary")
+        export = session.export_memory()
+        (tmp_path / "session_memory.json").write_text(json.dumps(export))
+
+    assert [entry["content"] for entry in export["entries"]] == ["User prefers formal language"]
+
+
+async def test_conversation_continuity(config: VoxonConfig) -> None:
+    """A later conversation, also in another process, knows the name and the interest."""
+    async with Voxon(config) as voxon:
+        session = await voxon.create_session(user_id="user_123", session_id="s")
+        async with session.start_conversation() as conv:
+            await conv.send_message("My name is Alice")
+            await conv.send_message("I'm interested in quantum physics")
+        async with session.start_conversation() as conv:
+            response = await conv.send_message("What's my name and interest?")
+        await session.close()
+    async with Voxon(config) as voxon, voxon.session("user_123") as session, session.conversation() as conv:
+        later = await conv.send_message("What's my name and interest?")
+
+    for answer in (response, later):
+        assert "Alice" in answer and "quantum physics" in answer
+
+
+async def test_custom_storage() -> None:
+    """A storage of two methods keeps sessions; the dict it gets can be written as JSON."""
+
+    class CustomSessionStorage(SessionStorage):
+        def __init__(self) -> None:
+            self.rows: dict[str, str] = {}
+
+        async def save(self, session_data: dict[str, Any]) -> None:
+            self.rows[session_data["session_id"]] = json.dumps(session_data)
+
+        async def load(self, session_id: str) -> dict[str, Any] | None:
+            row = self.rows.get(session_id)
+            return json.loads(row) if row else None
+
+    storage = CustomSessionStorage()
+    voxon = Voxon(config=VoxonConfig(session_storage=storage))
+    async with voxon.session(user_id="u") as session:
+        async with session.conversation() as conv:
+            await conv.send_message("My name is Alice")
+        session_id = session.session_id
+    async with Voxon(VoxonConfig(session_storage=storage)) as later:
+        async with later.session(user_id="u") as again:
+            assert again.session_id == session_id
+            async with again.conversation() as conv:
+                assert "Alice" in await conv.send_message("What is my name?")
+    assert all("Alice" not in row for row in storage.rows.values())
+
+
+async def test_session_data_structure(config: VoxonConfig) -> None:
+    """With encryption switched off by name, the stored dict is the readable structure."""
+    kept: dict[str, dict[str, Any]] = {}
+
+    class Readable(SessionStorage):
+        async def save(self, session_data: dict[str, Any]) -> None:
+            kept[session_data["session_id"]] = session_data
+
+        async def load(self, session_id: str) -> dict[str, Any] | None:
+            return kept.get(session_id)
+
+    plain = VoxonConfig(session_storage=Readable(), session_encryption_method="none")
+    async with Voxon(plain) as voxon:
+        chosen = SessionConfig(voice="nova", memory_mode="persistent", instructions="Teach")
+        async with voxon.session("user_123", session_id="sess_abc123", config=chosen) as session:
+            async with session.conversation() as conv:
+                await conv.send_message("My name is Alice")
+    stored = kept["sess_abc123"]
+
+    assert (stored["session_id"], stored["user_id"]) == ("sess_abc123", "user_123")
+    assert stored["config"]["voice"] == "nova" and stored["created_at"] <= stored["updated_at"]
+    entry = stored["memory"]["entries"][0]
+    assert entry["content"] == "User's name is Alice" and entry["category"] == "identity"
+    assert {"timestamp", "importance"} <= set(entry) and stored["memory"]["token_count"] > 0
+    assert stored["analytics"]["conversation_count"] == 1 and stored["analytics"]["message_count"] == 2
+    assert "total_duration_seconds" in stored["analytics"]
+    assert {"formality", "verbosity", "technical_level"} <= set(stored["preferences"])
+
+
+async def test_session_events(config: VoxonConfig, caplog: pytest.LogCaptureFixture) -> None:
+    """All events, and single ones, reach their handlers."""
+    logger = logging.getLogger("app")
+    seen: list[str] = []
+    with caplog.at_level(logging.INFO, logger="app"):
+        async with Voxon(config) as voxon, voxon.session("u") as session:
+            session.events.on("*", lambda e: logger.info(f"Session event: {e.type}"))
+            session.events.on("memory.added", lambda e: seen.append(e.type))
+            session.events.on("conversation.started", lambda e: seen.append(e.type))
+            async with session.conversation() as conv:
+                await conv.send_message("My name is Alice")
+
+    assert seen == ["conversation.started", "memory.added"]
+    assert "Session event: session.saved" in caplog.text
+
+
+async def test_analytics_and_adaptation(config: VoxonConfig) -> None:
+    """The documented keys are there, metrics feed the satisfaction score, overrides hold."""
+    async with Voxon(config) as voxon, voxon.session("u") as session:
+        milestones: list[str] = []
+        session.events.on("analytics.milestone", lambda e: milestones.append(e.milestone))
+        async with session.conversation() as conversation:
+            for number in range(6):
+                await conversation.send_message(f"Tell me about topic number {number}, please")
+            conv_analytics = conversation.get_analytics()
+        session.track_metric("task_completed", 1)
+        session.track_metric("user_satisfaction", 4.5)
+        session.config.enable_adaptation = True
+        session.set_preference("formality", "always_formal")
+        analytics, preferences = session.get_analytics(), session.get_learned_preferences()
+        metrics = session.get_custom_metrics()
+
+    assert analytics["conversation_count"] == 1 and analytics["message_count"] == 12
+    assert {"avg_duration_seconds", "topics", "active_hours", "total_duration_seconds"} <= set(analytics)
+    assert analytics["satisfaction_score"] == 4.5
+    assert conv_analytics["turn_count"] == 6
+    assert {"duration_seconds", "interruption_count", "injection_count", "avg_response_time_ms"} <= set(conv_analytics)
+    assert metrics["task_completed"] == {"count": 1, "last": 1, "mean": 1, "min": 1, "max": 1}
+    assert preferences["formality_score"] == "always_formal"
+    assert {"speaking_pace", "avg_message_length", "technical_level", "verbosity", "topics"} <= set(preferences)
+    assert "messages:10" in milestones
+
+
+async def test_debugging(config: VoxonConfig) -> None:
+    """Debug mode collects snapshots, events and transitions."""
+    async with Voxon(config) as voxon, voxon.session("u") as session:
+        session.enable_debug()
+        async with session.conversation() as conv:
+            await conv.send_message("My name is Alice")
+        info = session.get_debug_info()
+        logs = session.export_debug_logs()
+
+    assert info["memory_snapshots"] and info["events"] and info["state_transitions"]
+    assert info["error_count"] == 0 and "Alice" not in logs and "memory.added" in logs
+
+
+async def test_best_practices(config: VoxonConfig, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The life cycle by hand and by blocks, memory care, encryption by SESSION_KEY, lazy loading, batches."""
+    voxon = Voxon(config)
+    try:
+        session = await voxon.create_session(user_id="123", session_id="123")
+        await session.start_conversation()
+    finally:
+        await session.save()
+        await session.close()
+    async with voxon.session(user_id="123") as session:
+        async with session.conversation() as conv:
+            await conv.send_message("Hello")
+        if session.memory_usage > 0.8:
+            session.compress_memory(keep_recent_days=7)
+        session.add_memory(content="Prefers morning appointments", category="scheduling", expires_after_days=30)
+        session.add_memory(content="User phone is [REDACTED]", category="contact", sensitive=True)
+    session = await voxon.load_session(session_id="123", lazy_load=True)
+    with session.batch_update():
+        session.add_memory("in a batch")
+        session.update_preference("verbosity", "brief")
+        session.track_metric("batches", 1)
+    await session.close()
+    await voxon.close()
+
+    monkeypatch.setenv("SESSION_KEY", KEY)
+    sealed = VoxonConfig(
+        session_storage_path=str(tmp_path / "sealed"),
+        session_encryption_key=os.getenv("SESSION_KEY"),
+        session_encryption_method="AES256",
+    )
+    async with Voxon(sealed) as voxon, voxon.session("u", session_id="s") as session:
+        session.add_memory("sealed")
+    async with Voxon(sealed) as voxon, await voxon.load_session("s") as session:
+        assert session.get_memory().entries[0].content == "sealed"

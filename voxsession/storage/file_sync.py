@@ -1,0 +1,81 @@
+"""What makes files and folders durable, and how threads share it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections import defaultdict
+
+import attrs
+
+__all__ = ["SharedFolderSync", "sync_file", "sync_folder"]
+
+_READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+
+if sys.platform == "darwin":
+    import fcntl
+
+    def sync_file(fd: int) -> None:
+        """Returns when the data are on the disk, not only in its cache, as fsync does there."""
+        try:
+            fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
+        except OSError:
+            os.fsync(fd)
+
+elif hasattr(os, "fdatasync"):
+    sync_file = os.fdatasync
+else:
+    sync_file = os.fsync
+
+
+def sync_folder(path: str) -> None:
+    """Makes durable which files the folder holds; Windows needs and allows no such call."""
+    if os.name == "nt":
+        return
+    fd = os.open(path, _READ)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+@attrs.define(slots=True)
+class _Turns:
+    """How many syncs of a folder have begun, and which of them has ended last."""
+
+    begun: int = 0
+    ended: int = 0
+    is_running: bool = False
+
+
+class SharedFolderSync:
+    """Syncs folders that many threads change: those that ask while one runs share the next one."""
+
+    def __init__(self) -> None:
+        self._turns: defaultdict[str, _Turns] = defaultdict(_Turns)
+        self._changed = threading.Condition()
+
+    def __call__(self, path: str) -> None:
+        """Returns when all that was done in the folder before this call is durable."""
+        with self._changed:
+            turns = self._turns[path]
+            # The one that runs now may have begun before the change; only the next one surely holds it.
+            needed = turns.begun + 1
+            while turns.is_running and turns.ended < needed:
+                self._changed.wait()
+            if turns.ended >= needed:
+                return
+            turns.is_running = True
+            turns.begun += 1
+            mine = turns.begun
+        try:
+            sync_folder(path)
+        except OSError:
+            mine = 0  # those who wait try it themselves
+            raise
+        finally:
+            with self._changed:
+                turns.is_running = False
+                turns.ended = max(turns.ended, mine)
+                self._changed.notify_all()
