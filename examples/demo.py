@@ -121,7 +121,7 @@ class Notes:
         self.lines.append(f"no longer holds: {self.known.get(event.entry_id, event.entry_id)}")
 
     def learned(self, event: Event) -> None:
-        self.lines.append(f"learned: {event.name} is now {event.value:.2f}")
+        self.lines.append(f"learned: {event.name.replace('_', ' ')} is about {event.value:.2g}")
 
     def take(self) -> list[str]:
         lines, self.lines = self.lines, []
@@ -173,7 +173,8 @@ async def show_context(conv: Conversation) -> None:
             parts[item["kind"]] += 1
     rows = [(kind, parts[kind], sizes[kind]) for kind in sizes]
     table(("part", "pieces", "tokens"), rows)
-    print(f"\n{context.token_count} of {context.budget_tokens} tokens; instructions and newest message are always in.")
+    used = f"{context.token_count} of {context.budget_tokens} tokens"
+    print(f"\n{used}. The instructions and the newest message are always in.")
 
 
 def show_memories(session: Session) -> None:
@@ -181,7 +182,8 @@ def show_memories(session: Session) -> None:
     memory = session.get_memory()
     rows = [(e.content, e.category, f"{e.importance:.1f}", e.token_count) for e in memory.entries]
     table(("memory", "category", "importance", "tokens"), rows)
-    print(f"\nMemory budget: {memory.token_count} of {memory.max_tokens} tokens ({session.memory_usage:.1%}).")
+    used = f"{memory.token_count} of {memory.max_tokens} tokens"
+    print(f"\nMemory budget: {used} ({session.memory_usage:.1%}).")
 
 
 def show_person(session: Session) -> None:
@@ -213,7 +215,8 @@ def show_person(session: Session) -> None:
 
 def show_files(folder: Path) -> None:
     heading("What lies on the disk")
-    files = sorted(path for path in (folder / "sessions").rglob("*") if path.is_file() and path.stat().st_size)
+    files = sorted(path for path in (folder / "sessions").rglob("*") if path.is_file())
+    files = [path for path in files if path.stat().st_size]
     for path in files:
         print(f"{path.stat().st_size:>7} bytes  {path.relative_to(folder)}")
     file = next(path for path in files if path.parent.name == "sessions")

@@ -58,13 +58,14 @@ def main() -> int:
 
 def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("file", nargs="?", type=Path, default=SHIPPED, help="JSON Lines, or LoCoMo's JSON")
-    parser.add_argument("--sample", type=int, default=0, help="which conversation of a LoCoMo file (0 if not said)")
-    parser.add_argument("--sessions", type=Path, help="a folder to keep the session in; temporary if not said")
-    parser.add_argument("--processes", type=int, default=3, help="how many processes replay it, one after another")
-    parser.add_argument("--ask", action="append", default=[], metavar="QUESTION", help="may be given several times")
-    parser.add_argument("--questions", type=Path, help="a file with a question a line")
-    parser.add_argument("--part", help=argparse.SUPPRESS)  # how this program starts itself: talks FIRST:LAST
+    add = parser.add_argument
+    add("file", nargs="?", type=Path, default=SHIPPED, help="JSON Lines, or JSON as LoCoMo has it")
+    add("--sample", type=int, default=0, help="which conversation of a LoCoMo file; the first if not said")
+    add("--sessions", type=Path, help="a folder to keep the session in; temporary if not said")
+    add("--processes", type=int, default=3, help="how many processes replay it, one after another")
+    add("--ask", action="append", default=[], metavar="QUESTION", help="may be given several times")
+    add("--questions", type=Path, help="a file with a question a line")
+    add("--part", help=argparse.SUPPRESS)  # how this program starts itself: talks FIRST:LAST
     return parser.parse_args()
 
 
@@ -142,9 +143,9 @@ async def the_session(options: argparse.Namespace) -> AsyncIterator[Session]:
     """The session of this transcript, found again by its user id; each process opens it anew."""
     config = VoxonConfig(session_storage="file", session_storage_path=options.sessions)
     new = SessionConfig(memory_mode="persistent")
-    async with Voxon(config) as voxon:
-        async with voxon.session(user_id=f"{options.file.name}, {options.sample}", config=new) as session:
-            yield session
+    user_id = f"{options.file.name}, {options.sample}"
+    async with Voxon(config) as voxon, voxon.session(user_id=user_id, config=new) as session:
+        yield session
 
 
 async def replay(options: argparse.Namespace, talks: list[Talk], first: int, last: int) -> None:
@@ -152,11 +153,10 @@ async def replay(options: argparse.Namespace, talks: list[Talk], first: int, las
     async with the_session(options) as session:
         for number in range(first, last):
             if number >= session.state.get("talks_replayed", 0):
-                async with session.conversation(f"talk-{number + 1:03}") as conv:
-                    # One batch: the messages and the mark that they are in are saved together or not at all.
-                    async with session.batch_update():
-                        await conv.add_messages(talks[number])
-                        session.update_state(talks_replayed=number + 1)
+                # One batch: the messages and the mark that they are in are saved together or not at all.
+                async with session.conversation(f"talk-{number + 1:03}") as conv, session.batch_update():
+                    await conv.add_messages(talks[number])
+                    session.update_state(talks_replayed=number + 1)
             print(len(talks[number]), flush=True)
 
 
@@ -180,7 +180,8 @@ def replay_in_processes(options: argparse.Namespace, talks: list[Talk]) -> None:
 
 def parts_of(talks: list[Talk], count: int) -> list[tuple[int, int]]:
     """Where to cut, so that each process has about as many messages."""
-    total, parts, first, seen = sum(map(len, talks)), [], 0, 0
+    total, first, seen = sum(map(len, talks)), 0, 0
+    parts: list[tuple[int, int]] = []
     for number, talk in enumerate(talks, start=1):
         seen += len(talk)
         if seen * count >= total * (len(parts) + 1):
@@ -225,10 +226,12 @@ def folder_of(options: argparse.Namespace) -> Iterator[None]:
 async def take_questions(options: argparse.Namespace, talks: list[Talk]) -> None:
     async with the_session(options) as session:
         memory = session.get_memory()
-        print(f"It remembers {len(memory.entries)} facts ({memory.token_count} of {memory.max_tokens} tokens).")
+        used = f"{memory.token_count} of {memory.max_tokens} tokens"
+        print(f"It remembers {len(memory.entries)} facts ({used}).")
         async with session.conversation() as conv:
             asked = await asyncio.to_thread(questions_of, options)
             for question in asked:
+                print(f"\n> {question}")
                 await answer(session, conv, question, talks[-1][-1]["at"])
             if not asked and sys.stdin.isatty():
                 print("\nAsk what you like; an empty line ends it.")
@@ -259,8 +262,6 @@ def read_question() -> str:
 
 async def answer(session: Session, conv: Conversation, question: str, at: datetime) -> None:
     """The model's answer, and the lines that search finds by itself."""
-    if not sys.stdin.isatty():
-        print(f"\n> {question}")
     found = await session.recall(question, limit=8, at=at)
     reply = await conv.send_message(question)
     print(textwrap.fill(reply, WIDTH, initial_indent="  ", subsequent_indent="  "))

@@ -19,7 +19,7 @@ from voxsession.session.live import LiveCore
 from voxsession.session.pointers import Pointers
 from voxsession.session.recorder import Loaded, Recorder, StorageRules
 from voxsession.session.vault import Vault
-from voxsession.storage.lift import lift
+from voxsession.storage.base import SessionStorage
 from voxsession.storage.registry import open_storage
 from voxsession.voxon_config import VoxonConfig
 
@@ -66,7 +66,7 @@ class Installation:
                 self._starting = None
 
     async def _start(self) -> Recorder:
-        storage = lift(_storage_of(self.config))
+        storage = _storage_of(self.config)
         await storage.open()
         if isinstance(self._counter, LateCounter) and not self._counter.exact:
             await asyncio.to_thread(self._counter.load)
@@ -81,7 +81,7 @@ class Installation:
         )
         self.vault = vault
         self.pointers = Pointers(storage, vault, self._clock, self.tenant)
-        self.recorder = Recorder(storage, vault, self._clock, rules)
+        self.recorder = Recorder(storage, vault, self._clock, rules, self.pointers)
         return self.recorder
 
     def _meet_loop(self) -> None:
@@ -102,7 +102,7 @@ class Installation:
         """The live core of a stored session; several openings at once load it once."""
         recorder = await self.ready()
         core = self.cores.get(session_id)
-        if core is not None:
+        if core is not None and core.exists and not core.is_gone:
             return core
         if session_id not in self._opening:
             task = asyncio.ensure_future(recorder.load(session_id, lazy=lazy))
@@ -114,8 +114,10 @@ class Installation:
         finally:
             if opening.done() and self._opening.get(session_id) is opening:
                 del self._opening[session_id]
-        if session_id in self.cores:
-            return self.cores[session_id]
+        core = self.cores.get(session_id)
+        if core is not None and not core.is_gone and (core.exists or loaded is None):
+            return core
+        # A stored session wins over one of the same id that was made here and never saved.
         return self._adopt(recorder, loaded) if loaded is not None else None
 
     def _adopt(self, recorder: Recorder, loaded: Loaded) -> LiveCore:
@@ -182,16 +184,19 @@ class Installation:
             await recorder.storage.close()
 
 
-def _storage_of(config: VoxonConfig) -> Any:
-    return open_storage(
-        config.session_storage,
-        path=config.session_storage_path,
-        durability=config.durability,
-        max_sessions=config.max_sessions,
-        database_url=config.session_database_url,
-        redis_url=config.session_redis_url,
-        session_prefix=config.session_prefix,
-    )
+def _storage_of(config: VoxonConfig) -> SessionStorage:
+    """The storage that the settings name, given only the settings that it has a use for."""
+    spec = config.session_storage
+    wanted: dict[str, dict[str, Any]] = {
+        "file": {"path": config.session_storage_path, "durability": config.durability},
+        "memory": {"max_sessions": config.max_sessions},
+        "database": {"url": config.session_database_url},
+        "redis": {"redis_url": config.session_redis_url, "session_prefix": config.session_prefix},
+    }
+    options = wanted.get(spec, {}) if isinstance(spec, str) else {}
+    path = options.pop("path", None)
+    given = {name: value for name, value in options.items() if value is not None}
+    return open_storage(spec, path=path, **given)
 
 
 def _ring_of(config: VoxonConfig) -> KeyRing | None:

@@ -49,9 +49,13 @@ class Upkeep:
         core = self._home.cores.pop(session_id, None)
         if core is not None:
             core.pending.clear()
+            core.is_gone = True
         key = recorder.key_of(session_id)
+        record = await recorder.storage.load(key)
         pages = len(await recorder.storage.list_pages(key)) if recorder.storage.can_page else 0
         removed = await recorder.storage.delete(key)
+        if record is not None and record.get("owner"):
+            await self._home.pointers.forget(str(record["owner"]), session_id)
         counts = {"sessions": int(removed), "pages": pages if removed else 0}
         return Receipt(counts=counts, details=[{"session_id": session_id, "removed": removed}])
 

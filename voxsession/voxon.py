@@ -216,16 +216,19 @@ class Voxon(Upkeep):
     async def _open_or_create(self, session_id: str, user_id: str | None, new: dict[str, Any]) -> Session:
         for _ in range(8):
             core = await self._home.live(session_id, lazy=False)
-            if core is not None:
-                if core.data.user_id != user_id and not (user_id is None and core.data.user_id is None):
-                    raise SessionNotFoundError(session_id)
+            if core is None:
+                session = self.create_session(user_id=user_id, session_id=session_id, **new)
+            elif user_id is not None and core.data.user_id != user_id:
+                raise SessionNotFoundError(session_id)
+            else:
                 session = Session(core, self._host)
-                core.signal("session.loaded")
-                return session
             try:
-                return await self.create_session(user_id=user_id, session_id=session_id, **new)
+                await session  # also one that another task is about to write for the first time
             except SessionExistsError:
-                self._home.cores.pop(session_id, None)
+                continue  # another process was faster: its session is found now
+            if core is not None:
+                core.signal("session.loaded")
+            return session
         raise ConflictError(session_id, expected_seq=0, found_seq=None, what="others create and delete it")
 
     async def _latest_or_new(self, user_id: str, new: dict[str, Any]) -> Session:

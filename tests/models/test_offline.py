@@ -172,6 +172,10 @@ def test_a_third_person_is_told_of_by_name() -> None:
     assert ask("Who is Dana?", ALICE) == "Your sister is Dana and Dana lives in Oslo."
     assert ask("Where does Dana live?", ALICE) == "Dana lives in Oslo."
     assert ask("How old is Dana?", ALICE) == "I don't know Dana's age."
+    assert (
+        ask("Where does Dana live?", ["User's sister Dana lives in Oslo"])
+        == "Your sister Dana lives in Oslo."
+    )
 
 
 def test_memories_of_several_speakers_stay_apart() -> None:
@@ -379,3 +383,39 @@ def test_it_is_a_model() -> None:
     assert isinstance(first, Reply)
     assert first.tool_calls == []
     assert first == second
+
+
+LOOSELY_PUT = [
+    ("User's email is alice@example.org", "what's my email address?", "Your email is alice@example.org."),
+    ("User has two kids, Mia and Leo", "how many kids do I have?", "You have two kids, Mia and Leo."),
+    ("User is married to Anna", "who is my wife?", "You're married to Anna."),
+    ("User drives a 2014 Honda Civic", "What car do I drive?", "You drive a 2014 Honda Civic."),
+    ("User doesn't smoke", "Do I smoke?", "No, you don't smoke."),
+    ("User's timezone is CET", "What's my time zone?", "Your timezone is CET."),
+    ("User is afraid of flying", "What am I afraid of?", "You're afraid of flying."),
+    ("User goes to the gym every Monday", "When do I go to the gym?", "You go to the gym every Monday."),
+    ("User's mother is Rosa", "What's my mom's name?", "Your mother is Rosa."),
+    ("User's boss is Greta", "I'm back, who's my boss again?", "Your boss is Greta."),
+    ("User's budget is $500", "Any idea what my budget is?", "Your budget is $500."),
+    ("User's budget is $500", "What did I tell you about my budget?", "Your budget is $500."),
+    ("Prefers formal emails", "What do I prefer?", "You prefer formal emails."),
+    ("Order 12 was late", "What about order 12?", "Order 12 was late."),
+]
+
+
+@pytest.mark.parametrize(("memory", "question", "answer"), LOOSELY_PUT, ids=[row[1] for row in LOOSELY_PUT])
+def test_a_memory_is_found_by_what_it_says(memory: str, question: str, answer: str) -> None:
+    """Any memory answers a question for it that uses other words or forms, without category or slot."""
+    assert ask(question, [memory]) == answer
+
+
+def test_what_was_talked_about_is_told_by_the_latest_words() -> None:
+    """Asked what was talked about, it quotes the latest; where nothing is at hand it tells what it remembers."""
+    before = [{"role": "user", "content": "The roof leaks"}, {"role": "assistant", "content": "I see."}]
+
+    assert (
+        ask("What did we talk about?", before=before)
+        == 'Earlier in this conversation you said: "The roof leaks"'
+    )
+    assert ask("What did we talk about last time?", ALICE[:1]) == "Your name is Alice."
+    assert ask("What did we talk about last time?") == "Nothing I remember mentions that."

@@ -155,3 +155,10 @@ def test_the_last_touch_leaves_quotes_alone() -> None:
     assert finish("It is so.", Style(length="brief", language="Klingon"), 100, notice=True) == (
         "It is so (I can only write English, not Klingon)."
     )
+
+
+def test_what_the_assistant_is_to_do_is_said_as_what_i_am_to_do() -> None:
+    """The assistant of a memory is the one who speaks."""
+    assert clause_for_you(
+        form_of("User wants the assistant to always remind them to cite their sources")
+    ) == ("you want me to always remind you to cite your sources")

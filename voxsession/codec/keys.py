@@ -144,7 +144,7 @@ def _stretch(phrase: bytes, kdf: Mapping[str, Any] | None) -> bytes:
         assert kdf is not None
         salt, n, r, p = base64.b64decode(kdf["salt"]), int(kdf["n"]), int(kdf["r"]), int(kdf["p"])
         # Bounds: altered parameters must neither weaken the key unseen nor take all memory (128 x n x r bytes).
-        if kdf["name"] != "scrypt" or not (2**14 <= n and 1 <= r and n * r <= MAX_SCRYPT and 1 <= p <= 16):
+        if kdf["name"] != "scrypt" or not (n >= 2**14 and r >= 1 and n * r <= MAX_SCRYPT and 1 <= p <= 16):
             raise ValueError
         return Scrypt(salt=salt, length=KEY_BYTES, n=n, r=r, p=p).derive(phrase)
     except (AssertionError, KeyError, TypeError, ValueError, binascii.Error):

@@ -39,6 +39,7 @@ class Opened:
         tail_bytes: size of the batches after the document.
         document_bytes: size of the document.
         torn: the last frame was incomplete and was left out.
+        batch_ids: the batches that are known to be part of it, all those of the tail among them.
     """
 
     data: SessionData
@@ -46,6 +47,7 @@ class Opened:
     tail_bytes: int
     document_bytes: int
     torn: bool
+    batch_ids: frozenset[str]
 
 
 class SessionCodec:
@@ -116,6 +118,7 @@ class SessionCodec:
         self._check_sealing(record, name)
         data = self._open_document(record, name)
         data.batch_ids = [*data.batch_ids, str(record.get("batch_id"))][-KEEP_BATCH_IDS:]
+        batch_ids = set(data.batch_ids)
         tail_changes: list[Change] = []
         tail = record.get("tail") or []
         if not isinstance(tail, list):
@@ -124,12 +127,14 @@ class SessionCodec:
             changes = self._open_batch(batch, data, name)
             _replay(changes, data, batch, name)
             tail_changes += changes
+            batch_ids.add(str(batch["batch_id"]))
         return Opened(
             data=data,
             tail_changes=tail_changes,
             tail_bytes=sum(_size(batch) for batch in tail),
             document_bytes=_size(record),
             torn=bool(record.get("torn_bytes")),
+            batch_ids=frozenset(batch_ids),
         )
 
     def open_page(self, tenant: str, session_id: str, ref: PageRef, record: Record | None) -> bytes:
@@ -227,7 +232,7 @@ def _page_header(tenant: str, session_id: str) -> Record:
 def _page_hash(record: Record) -> str:
     sealed = record.get("sealed")
     body = sealed.encode() if isinstance(sealed, str) else encode_canonical(record.get("items"))
-    return hashlib.sha256(body).hexdigest()
+    return hashlib.sha256(body).hexdigest()[:32]
 
 
 def _size(record: Record) -> int:

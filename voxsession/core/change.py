@@ -36,8 +36,10 @@ class Change:
     `apply` writes it into the data. What counts (a message, a resumption, an
     interruption, a turn, a reinforcement, a metric, evidence) counts each time it is
     applied, so a stored batch is applied once, which its `seq` sees to; any other
-    kind applied twice changes nothing more. `observe` is what a second writer must not have altered in
-    the meantime: None means that the change commutes with all others.
+    kind applied twice changes nothing more.
+
+    `observe` is what a second writer must not have altered in the meantime: None
+    means that the change commutes with all others.
 
     Attributes:
         at: when it happened (aware, UTC).

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any, ClassVar
 
 import attrs
@@ -24,6 +25,7 @@ __all__ = [
 ]
 
 MAX_EVIDENCE_IDS = 8
+MAX_FLOAT = sys.float_info.max
 MAX_TOPICS = 200
 
 
@@ -102,7 +104,8 @@ class MetricTracked(Change):
         is_latest = old.last_at is None or self.at >= old.last_at
         data.metrics[self.name] = Metric(
             count=old.count + 1,
-            total=old.total + self.value,
+            # JSON has no infinity: a sum that reached it could never be read again.
+            total=max(-MAX_FLOAT, min(MAX_FLOAT, old.total + self.value)),
             last=self.value if is_latest else old.last,
             last_at=self.at if is_latest else old.last_at,
             min=min(old.min, self.value),

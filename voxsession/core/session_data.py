@@ -24,7 +24,7 @@ class PageRef:
     Attributes:
         id: random, never reused.
         kind: `messages`, `index`, `archive` or `audio`.
-        hash: SHA-256 of the sealed page, in hex; a page that was exchanged is refused.
+        hash: the first 128 bits of the sealed page's SHA-256, in hex; an exchanged page is refused.
         first_index: for messages, the index in the session of the first one.
         count: how many items it holds.
     """

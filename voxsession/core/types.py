@@ -151,7 +151,9 @@ def check_json(option: str, value: object, depth: int = 0) -> Any:
     if isinstance(value, int):
         if value.bit_length() <= MAX_INT_BITS:
             return int(value)
-        raise ConfigurationError(f"{option} is a whole number of more than {MAX_INT_BITS} bits.", option=option)
+        raise ConfigurationError(
+            f"{option} is a whole number of more than {MAX_INT_BITS} bits.", option=option
+        )
     if isinstance(value, str):
         return check_text(option, value)
     if isinstance(value, float):

@@ -28,7 +28,9 @@ def retention(entry: MemoryEntry, now: datetime) -> float:
 
 def expired(data: SessionData, now: datetime) -> list[Change]:
     """The change that takes out what has reached the end of its time; empty when nothing has."""
-    gone = [entry for entry in data.all_memories() if entry.expires_at is not None and entry.expires_at <= now]
+    gone = [
+        entry for entry in data.all_memories() if entry.expires_at is not None and entry.expires_at <= now
+    ]
     return _by_place(data, gone, lambda ids, local: MemoryExpired(at=now, entry_ids=ids, local=local))
 
 
@@ -74,9 +76,7 @@ def evictions(data: SessionData, now: datetime, max_tokens: int) -> list[Change]
 
 def supersessions(data: SessionData, slot: str, now: datetime) -> list[Change]:
     """The changes that leave one live entry in a slot: the one that became known last."""
-    holders = [
-        entry for entry in data.all_memories() if entry.slot == slot and entry.superseded_by is None
-    ]
+    holders = [entry for entry in data.all_memories() if entry.slot == slot and entry.superseded_by is None]
     if len(holders) < 2:
         return []
     newest = max(holders, key=lambda entry: (entry.timestamp, entry.id))

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from typing import Any
 
 import attrs
 
 from voxsession.core.memory_entry import MemoryEntry
+from voxsession.core.types import encode_canonical
 
 __all__ = ["Folding", "plan_compression"]
 
-SAME_SHARE = 0.8  # of the words of both: above this two entries say the same
+SAME_SHARE = 0.8  # of the words of both: from this on two entries may say the same
+# What may stand in only one of them: a name, a number, a "not" or a "from" makes another statement of it.
+_LIGHT = frozenset(
+    "a also an and at for in it its just ll m of on quite re really s that the to too ve very".split()
+)
 _WORD = re.compile(r"\w+")
 
 
@@ -26,14 +32,16 @@ class Folding:
 def plan_compression(entries: list[MemoryEntry], now: datetime, keep_recent_days: float) -> list[Folding]:
     """Which of the live entries that are older than `keep_recent_days` can be folded; nothing is changed.
 
-    Only entries of one category, one speaker and one sensitivity are folded, and never a pinned one. The newest
-    of a group stays, as it may be the corrected one.
+    Only entries that differ in nothing but light words and age are folded, and never a pinned one. The newest of
+    a group stays, as important as the most important of them.
     """
     limit = now - timedelta(days=keep_recent_days)
-    groups: dict[tuple[str, str | None, bool], list[MemoryEntry]] = {}
+    groups: dict[tuple[Any, ...], list[MemoryEntry]] = {}
     for entry in entries:
         if entry.timestamp < limit and not entry.pinned and entry.slot is None:
-            groups.setdefault((entry.category, entry.speaker, entry.sensitive), []).append(entry)
+            metadata = encode_canonical(entry.metadata)
+            kind = (entry.category, entry.speaker, entry.sensitive, entry.expires_at, metadata)
+            groups.setdefault(kind, []).append(entry)
     return [folding for group in groups.values() for folding in _fold_group(group)]
 
 
@@ -52,7 +60,8 @@ def _fold_group(group: list[MemoryEntry]) -> list[Folding]:
         ]
         if same:
             taken.update(entry.id for entry in same)
-            foldings.append(Folding(kept=kept, folded=tuple(same)))
+            importance = max(entry.importance for entry in (kept, *same))
+            foldings.append(Folding(kept=attrs.evolve(kept, importance=importance), folded=tuple(same)))
     return foldings
 
 
@@ -60,8 +69,4 @@ def _says_the_same(one: MemoryEntry, other: MemoryEntry, words: dict[str, frozen
     mine, theirs = words[one.id], words[other.id]
     if not mine or not theirs:
         return one.content == other.content
-    # A number or a negation that only one of them has makes another statement of it.
-    differing = mine ^ theirs
-    if any(word.isdigit() for word in differing) or differing & {"not", "no", "never", "doesn", "don", "isn"}:
-        return False
-    return len(mine & theirs) / len(mine | theirs) >= SAME_SHARE
+    return mine ^ theirs <= _LIGHT and len(mine & theirs) / len(mine | theirs) >= SAME_SHARE

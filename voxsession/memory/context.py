@@ -15,7 +15,7 @@ from voxsession.errors import BudgetError
 from voxsession.memory.budget import retention
 from voxsession.memory.matches import MemoryMatch
 from voxsession.memory.tokens import TokenCounter
-from voxsession.memory.turns import Turn, complete_turns
+from voxsession.memory.turns import Turn, call_ids, complete_turns
 
 __all__ = ["Context", "ContextItem", "ContextParts", "build_context"]
 
@@ -107,14 +107,29 @@ def build_context(parts: ContextParts, counter: TokenCounter) -> Context:
     Raises:
         BudgetError: the instructions and the newest turn alone exceed the budget.
     """
-    return _Builder(parts, counter).build()
+    limit = parts.budget_tokens
+    sizes: dict[str, int] = {}
+    while True:
+        context = _Builder(parts, counter, limit, sizes).build()
+        over = context.token_count - parts.budget_tokens
+        if over <= 0:
+            return context
+        # Lines counted one by one can be fewer tokens than the text they make (estimates are rounded).
+        limit -= over
 
 
 class _Builder:
-    """One building: what is left of the budget, what was chosen so far."""
+    """One building: what is left of the budget, what was chosen so far.
 
-    def __init__(self, parts: ContextParts, counter: TokenCounter) -> None:
+    Args:
+        limit: up to where there is room for what need not be in; the budget, or less.
+        sizes: tokens of messages by id, as far as they were counted.
+    """
+
+    def __init__(self, parts: ContextParts, counter: TokenCounter, limit: int, sizes: dict[str, int]) -> None:
         self.parts = parts
+        self.limit = limit
+        self.sizes = sizes
         self.count = counter.count
         self.exact = counter.exact
         self.items: list[ContextItem] = []
@@ -126,7 +141,7 @@ class _Builder:
         turns = complete_turns(parts.messages)
         newest, earlier = (turns[-1], turns[:-1]) if turns else (Turn(), [])
         self._take_fixed(newest)
-        room = parts.budget_tokens - self.used
+        room = self.limit - self.used
         self._take_lines("preference", WISHES_HEADING, [(None, f"- {wish}\n") for wish in parts.wishes])
         if parts.state:
             line = encode_json(parts.state).decode() + "\n"
@@ -136,10 +151,11 @@ class _Builder:
         reserve = min(int(room * RECALL_SHARE), sum(self._match_tokens(match) for match in recallable))
         recent, reached_start = self._take_turns(earlier, reserve if recallable else 0)
         recalled = self._take_recalled(recallable, recent + newest.messages)
-        messages = self._system_message() + [_as_dict(message) for message in recent + newest.messages]
+        system = "".join(self.system).strip()
+        sent = recent + newest.messages
         return Context(
-            messages=messages,
-            token_count=self.used,
+            messages=_system_message(system) + [_as_dict(message) for message in sent],
+            token_count=self._system_tokens(system) + sum(map(self._message_tokens, sent)),
             budget_tokens=parts.budget_tokens,
             complete=parts.complete or not reached_start,
             items=tuple(self.items),
@@ -151,10 +167,15 @@ class _Builder:
 
     def _take_fixed(self, newest: Turn) -> None:
         instructions = self.parts.instructions.strip()
+        bare = self._system_tokens(instructions)
         # The blank line is counted although it may fall away, so that sums never fall short.
-        tokens = self.count(instructions + "\n\n") + MESSAGE_OVERHEAD if instructions else MESSAGE_OVERHEAD
+        tokens = (
+            max(bare, self.count(instructions + "\n\n") + MESSAGE_OVERHEAD)
+            if instructions
+            else MESSAGE_OVERHEAD
+        )
         turn_tokens = sum(map(self._message_tokens, newest.messages))
-        needed = tokens + turn_tokens
+        needed = bare + turn_tokens
         if needed > self.parts.budget_tokens:
             raise BudgetError(
                 "The instructions and the newest message",
@@ -163,7 +184,7 @@ class _Builder:
             )
         if instructions:
             self.system.append(instructions + "\n\n")
-        self.used = needed
+        self.used = tokens + turn_tokens
         self._note("instructions", None, tokens, True, "always in")
         for message in newest.messages:
             self._note("message", message.id, self._message_tokens(message), True, "the turn to answer")
@@ -174,7 +195,7 @@ class _Builder:
         opened = False
         for item_id, line in lines:
             tokens = self.count(line) + (0 if opened else self.count(heading))
-            fits = self.used + tokens <= self.parts.budget_tokens
+            fits = self.used + tokens <= self.limit
             self._note(kind, item_id, tokens, fits, "always in" if fits else "no room")
             if fits:
                 self.system += [line] if opened else [heading, line]
@@ -184,7 +205,7 @@ class _Builder:
     def _take_memories(self, limit: int) -> list[MemoryEntry]:
         scores = {match.entry.id: match for match in self.parts.matches if match.entry is not None}
         taken: list[MemoryEntry] = []
-        left = min(limit, self.parts.budget_tokens - self.used)
+        left = min(limit, self.limit - self.used)
         for entry in sorted(self.parts.entries, key=lambda entry: self._memory_rank(entry, scores)):
             line = memory_line(entry)
             tokens = self.count(line) + (0 if taken else self.count(KNOWN_HEADING))
@@ -192,7 +213,12 @@ class _Builder:
             match = scores.get(entry.id)
             why = _memory_reason(entry, match)
             self._note(
-                "memory", entry.id, tokens, fits, why if fits else f"no room ({why})", match.score if match else None
+                "memory",
+                entry.id,
+                tokens,
+                fits,
+                why if fits else f"no room ({why})",
+                match.score if match else None,
             )
             if fits:
                 self.system += [line] if taken else [KNOWN_HEADING, line]
@@ -215,13 +241,12 @@ class _Builder:
     def _take_turns(self, turns: list[Turn], reserve: int) -> tuple[list[Message], bool]:
         """The latest turns that fit without a gap, and whether the first known one was reached."""
         chosen: list[Message] = []
-        left = self.parts.budget_tokens - self.used - reserve
+        left = self.limit - self.used - reserve
         for index in range(len(turns) - 1, -1, -1):
             turn = turns[index]
             costs = [self._message_tokens(message) for message in turn.messages]
             if sum(costs) > left:
-                for message, cost in zip(turn.messages, costs, strict=True):
-                    self._note("message", message.id, cost, False, "no room: it and all before it")
+                self._leave_out(turns[: index + 1])
                 return chosen, False
             for message, cost in zip(turn.messages, costs, strict=True):
                 self._note("message", message.id, cost, True, "recent")
@@ -231,18 +256,30 @@ class _Builder:
             chosen = turn.messages + chosen
         return chosen, True
 
+    def _leave_out(self, turns: list[Turn]) -> None:
+        for turn in reversed(turns):
+            for message in turn.messages:
+                # Their sizes as they were recorded: nothing is counted for what is not sent.
+                tokens = message.token_count + MESSAGE_OVERHEAD
+                self._note("message", message.id, tokens, False, "no room: it and all before it")
+            self._note_repairs(turn, included=False)
+
     def _take_recalled(self, matches: list[MemoryMatch], recent: list[Message]) -> list[MemoryMatch]:
         here = {message.id for message in recent}
+        seen: set[str] = set()
         taken: list[MemoryMatch] = []
-        left = self.parts.budget_tokens - self.used
+        left = self.limit - self.used
         for match in matches:
             assert match.message is not None
             tokens = self._match_tokens(match) + (0 if taken else self.count(SAID_HEADING))
             why = "; ".join(match.reasons) or "found by search"
-            fits = tokens <= left and match.message.id not in here
+            fits = tokens <= left and match.message.id not in here | seen
             if match.message.id in here:
                 why = "in the recent messages already"
-            self._note("recalled", match.message.id, tokens, fits, why if fits else f"out: {why}", match.score)
+            seen.add(match.message.id)
+            self._note(
+                "recalled", match.message.id, tokens, fits, why if fits else f"out: {why}", match.score
+            )
             if fits:
                 left -= tokens
                 self.used += tokens
@@ -256,12 +293,17 @@ class _Builder:
     # --- sizes
 
     def _message_tokens(self, message: Message) -> int:
+        if message.id not in self.sizes:
+            self.sizes[message.id] = self._counted(message)
+        return self.sizes[message.id]
+
+    def _counted(self, message: Message) -> int:
         tokens = message.token_count
         if message.estimated and (self.exact or not tokens):
             tokens = self.count(message.content or "")
         if message.name:
             tokens += self.count(message.name) + 1
-        if message.tool_calls:
+        if call_ids(message):
             tokens += self.count(encode_json(message.tool_calls).decode())
         if message.tool_call_id:
             tokens += self.count(message.tool_call_id)
@@ -271,19 +313,28 @@ class _Builder:
         return self.count(said_line(match))
 
     def _note(
-        self, kind: str, item_id: str | None, tokens: int, included: bool, reason: str, score: float | None = None
+        self,
+        kind: str,
+        item_id: str | None,
+        tokens: int,
+        included: bool,
+        reason: str,
+        score: float | None = None,
     ) -> None:
         self.items.append(
             ContextItem(kind=kind, id=item_id, tokens=tokens, included=included, reason=reason, score=score)
         )
 
-    def _note_repairs(self, turn: Turn) -> None:
+    def _note_repairs(self, turn: Turn, *, included: bool = True) -> None:
         for message_id, note in turn.notes:
-            self._note("message", message_id, 0, not note.startswith("left out"), note)
+            self._note("message", message_id, 0, included and not note.startswith("left out"), note)
 
-    def _system_message(self) -> list[JsonObject]:
-        text = "".join(self.system).strip()
-        return [{"role": "system", "content": text}] if text else []
+    def _system_tokens(self, text: str) -> int:
+        return self.count(text) + MESSAGE_OVERHEAD if text else 0
+
+
+def _system_message(text: str) -> list[JsonObject]:
+    return [{"role": "system", "content": text}] if text else []
 
 
 def memory_line(entry: MemoryEntry) -> str:
@@ -295,7 +346,8 @@ def said_line(match: MemoryMatch) -> str:
     """A past message as one line of the context, with its day and who said it."""
     message = match.message
     assert message is not None
-    return f"- [{_day(message.at)}] {message.name or message.role}: {_one_line(message.content or '')}\n"
+    who = _one_line(message.name or message.role)
+    return f"- [{_day(message.at)}] {who}: {_one_line(message.content or '')}\n"
 
 
 def _memory_reason(entry: MemoryEntry, match: MemoryMatch | None) -> str:
@@ -320,8 +372,10 @@ def _as_dict(message: Message) -> JsonObject:
     known: JsonObject = {"role": message.role, "content": message.content}
     if message.name and message.role != "tool":
         known["name"] = message.name
-    if message.tool_calls:
+    if call_ids(message):
         known["tool_calls"] = message.tool_calls
-    if message.tool_call_id:
+    elif message.content is None:
+        known["content"] = ""
+    if message.tool_call_id and message.role == "tool":
         known["tool_call_id"] = message.tool_call_id
     return known

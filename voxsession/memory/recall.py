@@ -22,11 +22,19 @@ class SessionIndex:
     """
 
     def __init__(self) -> None:
-        self._index = SearchIndex()
+        self._built: SearchIndex | None = None
         self._entries: dict[str, MemoryEntry] = {}
         self._messages: dict[str, Message] = {}
+        self._head: dict[str, int] = {}
         self._revision = -1
         self.filed_upto = 0
+
+    @property
+    def _index(self) -> SearchIndex:
+        # Made at the first search: most sessions are opened, added to and closed without one.
+        if self._built is None:
+            self._built = SearchIndex()
+        return self._built
 
     def add_filed(self, messages: Iterable[tuple[int, Message]]) -> None:
         """Takes in messages with their index in the session (may be slow: run it in a thread)."""
@@ -34,17 +42,13 @@ class SessionIndex:
         self._add_messages(fresh)
 
     def refresh(self, data: SessionData, revision: int) -> None:
-        """Takes in what changed in the live data since the last call."""
-        if revision == self._revision:
+        """Takes in what changed in the live data since the last call; a negative revision is never known already."""
+        if revision == self._revision >= 0:
             return
         self._revision = revision
-        offset = data.message_offset
-        changed = [
-            (offset + place, message)
-            for place, message in enumerate(data.messages)
-            if self._messages.get(message.id) is not message
-        ]
-        self._add_messages(changed)
+        head = list(enumerate(data.messages, data.message_offset))
+        self._forget_dropped({message.id: index for index, message in head}, data.message_offset)
+        self._add_messages([pair for pair in head if self._messages.get(pair[1].id) is not pair[1]])
         self._refresh_entries(data.all_memories())
 
     def forget(self, ids: Iterable[str]) -> None:
@@ -77,6 +81,15 @@ class SessionIndex:
             if entry is not None or message is not None:
                 found.append(MemoryMatch(score=hit.score, reasons=hit.reasons, entry=entry, message=message))
         return found[:limit]
+
+    def _forget_dropped(self, head: dict[str, int], offset: int) -> None:
+        """What left the live messages without being filed (a batch that was given up) is not found any more."""
+        dropped = [
+            item_id for item_id, index in self._head.items() if item_id not in head and index >= offset
+        ]
+        self._head = head
+        if dropped:
+            self.forget(dropped)
 
     def _add_messages(self, messages: Sequence[tuple[int, Message]]) -> None:
         passages = []

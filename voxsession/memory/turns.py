@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import attrs
 
 from voxsession.core.message import Message
 
-__all__ = ["LOST_RESULT", "Turn", "complete_turns"]
+__all__ = ["LOST_RESULT", "Turn", "call_ids", "complete_turns"]
 
 LOST_RESULT = "[no result of this call was recorded]"
+
+# Where a call stands: the index of its message, and its id.
+_Call: TypeAlias = tuple[int, str]
 
 
 @attrs.define(slots=True)
@@ -21,6 +26,13 @@ class Turn:
     notes: list[tuple[str, str]] = attrs.field(factory=list)
 
 
+def call_ids(message: Message) -> list[str]:
+    """The ids of the calls that a message asks for, each once; only the assistant can call."""
+    if message.role != "assistant":
+        return []
+    return list(dict.fromkeys(str(call.get("id")) for call in message.tool_calls or ()))
+
+
 def complete_turns(messages: Sequence[Message]) -> list[Turn]:
     """The messages in turns, in order, fit to be sent to a model.
 
@@ -29,40 +41,70 @@ def complete_turns(messages: Sequence[Message]) -> list[Turn]:
     a message that was recorded twice are left out. The same input always gives
     the same output.
     """
-    results = _results_by_call(messages)
+    kept = _each_once(messages)
+    results = _results_by_call(kept)
+    used = {result.id for result in results.values()}
     turns: list[Turn] = []
-    seen: set[str] = set()
-    for message in messages:
-        if message.id in seen or message.redacted:
-            continue
-        seen.add(message.id)
+    for index, message in enumerate(kept):
         if message.role == "user" or not turns:
             turns.append(Turn())
         turn = turns[-1]
-        if message.role == "tool":
-            if message.tool_call_id not in _called(messages):
-                turn.notes.append((message.id, "left out: a result without its call"))
-            continue  # results are placed behind their calls
-        turn.messages.append(message)
-        for call in message.tool_calls or ():
-            _place_result(turn, message, str(call.get("id")), results)
+        if message.role != "tool":
+            turn.messages.append(message)
+            for call_id in call_ids(message):
+                _place_result(turn, message, call_id, results.get((index, call_id)))
+        elif message.id not in used:
+            turn.notes.append((message.id, "left out: a result without its call"))
     return [turn for turn in turns if turn.messages or turn.notes]
 
 
-def _results_by_call(messages: Sequence[Message]) -> dict[str, Message]:
-    found: dict[str, Message] = {}
+def _each_once(messages: Sequence[Message]) -> list[Message]:
+    first: dict[str, Message] = {}
     for message in messages:
+        # An erased result still has to stand behind its call; whatever else was erased is gone.
+        if not message.redacted or message.role == "tool":
+            first.setdefault(message.id, message)
+    return list(first.values())
+
+
+def _results_by_call(messages: Sequence[Message]) -> dict[_Call, Message]:
+    """Which result belongs to which call; models use one id again in later turns.
+
+    A result belongs to the earliest open call of its id in its own turn, else to the
+    latest one before it. One that was recorded before any call of its turn waits for
+    the first that stays open there.
+    """
+    found: dict[_Call, Message] = {}
+    waiting: dict[str, list[int]] = {}
+    early: list[tuple[int, int, Message]] = []
+    starts = [index for index, message in enumerate(messages) if message.role == "user"]
+    for index, message in enumerate(messages):
+        for call_id in call_ids(message):
+            waiting.setdefault(call_id, []).append(index)
         if message.role == "tool" and message.tool_call_id is not None:
-            found.setdefault(message.tool_call_id, message)
+            start, end = _turn_around(starts, index, len(messages))
+            callers = waiting.get(message.tool_call_id)
+            if callers:
+                caller = next((place for place in callers if place >= start), callers[-1])
+                callers.remove(caller)
+                found[caller, message.tool_call_id] = message
+            else:
+                early.append((index, end, message))
+    for index, end, message in early:
+        callers = waiting.get(str(message.tool_call_id), [])
+        caller = next((place for place in callers if index < place < end), -1)
+        if caller >= 0:
+            callers.remove(caller)
+            found[caller, str(message.tool_call_id)] = message
     return found
 
 
-def _called(messages: Sequence[Message]) -> set[str]:
-    return {str(call.get("id")) for message in messages for call in message.tool_calls or ()}
+def _turn_around(starts: list[int], index: int, total: int) -> tuple[int, int]:
+    place = bisect_right(starts, index)
+    return (starts[place - 1] if place else 0), (starts[place] if place < len(starts) else total)
 
 
-def _place_result(turn: Turn, caller: Message, call_id: str, results: dict[str, Message]) -> None:
-    result = results.get(call_id)
+def _place_result(turn: Turn, caller: Message, call_id: str, result: Message | None) -> None:
     if result is None:
         turn.notes.append((caller.id, "repaired: the result of a call was never recorded"))
         result = attrs.evolve(

@@ -103,4 +103,6 @@ class Model(Protocol):
 
 
 if TYPE_CHECKING:
-    ModelLike = Model | Callable[[ModelRequest], Awaitable[str | Reply | AsyncIterator[str]] | AsyncIterator[str]]
+    ModelLike = (
+        Model | Callable[[ModelRequest], Awaitable[str | Reply | AsyncIterator[str]] | AsyncIterator[str]]
+    )

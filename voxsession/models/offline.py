@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from voxsession.learning.wishes import wishes_of
 from voxsession.models.base import ModelRequest, Reply
 from voxsession.models.offline_answers import Answer, answer_ask, compose
 from voxsession.models.offline_person import clause_for_you, form_of, join_clauses
@@ -95,4 +96,8 @@ def small_talk(scene: Scene) -> str:
         return f"Goodbye{called}."
     if _TASK.match(bare):
         return OFFLINE_BRIEF if scene.style.brief else OFFLINE
+    if wishes_of(bare):
+        return "Understood."
+    if scene.has_dated and scene.learning:
+        return "Noted."
     return "Understood." if scene.style.formal else "I see."

@@ -11,7 +11,7 @@ from voxsession.models.offline_knowledge import LIKING, Finding
 from voxsession.models.offline_person import join_clauses
 from voxsession.models.offline_phrases import CANNOT_FORGET, HERE, OFFLINE, OFFLINE_BRIEF, TOPICS
 from voxsession.models.offline_questions import Ask
-from voxsession.models.offline_quotes import best_said, quote
+from voxsession.models.offline_quotes import best_said, is_open, quote
 from voxsession.models.offline_scene import Scene
 from voxsession.models.offline_style import Style
 from voxsession.models.offline_words import coverage, stems
@@ -168,7 +168,10 @@ def _answer_liking(ask: Ask, scene: Scene, answer: Answer) -> None:
 def _answer_said(ask: Ask, scene: Scene, answer: Answer) -> None:
     if _quoted(ask, scene, answer):
         return
-    known = [finding for finding in scene.knowledge.matching(ask) if finding.share == 1]
+    if is_open(ask):
+        known = scene.knowledge.everything(ask.person)
+    else:
+        known = [finding for finding in scene.knowledge.matching(ask) if finding.share == 1]
     answer.clauses += [finding.clause for finding in known[: _most(scene.style, 3)]]
     if not known:
         _not_mentioned(ask, scene, answer)

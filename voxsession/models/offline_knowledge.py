@@ -128,11 +128,22 @@ def undated_facts(text: str, previous: str | None = None) -> list[Fact]:
         >>> [fact.content for fact in undated_facts("I live in Berlin")]
         ['User lives in Berlin']
     """
+    return facts_in(text, previous)[0]
+
+
+def facts_in(text: str, previous: str | None = None) -> tuple[list[Fact], bool]:
+    """The facts of a message that do not depend on the day it was said, and whether there are others.
+
+    Args:
+        text: what the user said.
+        previous: what the assistant said before it, to understand short answers.
+    """
     facts = extract_facts(text, at=_ONE_DAY, previous=previous)
     if not facts:
-        return []
+        return [], False
     elsewhere = {fact.content for fact in extract_facts(text, at=_OTHER_DAY, previous=previous)}
-    return [fact for fact in facts if fact.content in elsewhere]
+    undated = [fact for fact in facts if fact.content in elsewhere]
+    return undated, len(undated) < len(facts)
 
 
 def _words(content: str, slot: str | None) -> frozenset[str]:
@@ -190,9 +201,9 @@ class Knowledge:
             names = [person, *(full for full in self._speakers() if full.startswith(person + " "))]
         for known in self.known:
             other = known.speaker is not None and known.speaker not in names
-            form = "" if other else form_of(known.content, names)
+            form = "" if other else form_of(known.content, names) or _form_of_relative(known.content, person)
             if form:
-                clause = clause_for_you(form) if person is None else said_of(known.content)
+                clause = clause_for_you(form) if person is None else self._said(known).clause
                 found.append(Finding(known=known, clause=clause, form=form))
         return found
 
@@ -251,6 +262,14 @@ class Knowledge:
         form = "" if other else form_of(known.content, self._me)
         clause = clause_for_you(form) if form else said_of(known.content)
         return Finding(known=known, clause=clause, form=form)
+
+
+def _form_of_relative(content: str, person: str | None) -> str:
+    """The form of what is said of somebody by relation and name: "User's sister Dana lives in Oslo"."""
+    if person is None:
+        return ""
+    match = re.match(rf"(?:the )?user's [\w -]{{1,40}} {re.escape(person)}(?='s | )", content, re.IGNORECASE)
+    return "@" + content[match.end() :] if match else ""
 
 
 def _fills(known: Known, topic: Topic) -> bool:

@@ -85,6 +85,8 @@ def clause_for_you(form: str) -> str:
     verb, gap, tail = rest.partition(" ")
     tail = re.sub(r"(?<= and )(?:\w+)(?= )", lambda word: _base(word.group()), " " + tail).lstrip()
     tail = _your_pronouns(tail)
+    if verb == "wants":
+        tail = re.sub(r"^the assistant\b", "me", tail)
     if verb.lower() == "is" and not adverbs:
         return f"you're{gap}{tail}"
     return f"you {adverbs}{_base(verb, certain=True)}{gap}{tail}"

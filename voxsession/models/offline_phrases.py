@@ -196,7 +196,10 @@ TOPICS: tuple[Topic, ...] = (
         nouns="studies|major|degree|university|college|school",
         asks=(r"(?:what|where) (?:do i|i|am i|i am) (?:study|studying|majoring in)",),
         slots="study",
-        forms=(r"^@ (?:studies|is studying|is majoring|majors|attends|goes to)\b",),
+        forms=(
+            r"^@ (?:studies|is studying|is majoring|majors|attends"
+            r"|goes to (?:.* )?(?:university|college|school))\b",
+        ),
     ),
     _topic(
         "dislikes",
@@ -358,6 +361,9 @@ GROUPS: dict[str, frozenset[str]] = {
         "child": "kid son daughter baby",
         "children": "kid son daughter baby",
         "phone": "telephone mobile",
+        "car": "drive",
+        "old": "age year turning",
+        "birthday": "born turning",
         "mail": "email",
         "wedding": "married marry",
         "movie": "film",

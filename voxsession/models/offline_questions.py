@@ -72,7 +72,7 @@ _LEAD = re.compile(
     r"(?=(?:what|where|who|how|my)\b)"
     r"|i (?:wonder|forgot|forget|want to know|would like to know)\b(?: (?:if|whether))? *"
     r"|what (?:do|can) you (?:still )?(?:know|remember|recall|say|tell me) (?:about|of) (?=my\b)"
-    r"|(?:any|all)(?: of)? (?=my\b))"
+    r"|(?:any|all)(?: of)? (?=my\b)|(?:do you have )?any idea (?=what|who|where|when|how))"
 )
 _RECALLS = re.compile(
     r"(?:please )?(?:(?:do|can|could|would|will) you (?:\w+ )?(?:remember|know|recall|tell|remind|say)\b"
@@ -133,7 +133,8 @@ def normal_form(sentence: str) -> str:
     for pattern, full in _CONTRACTED:
         text = pattern.sub(full, text)
     text = re.sub(r"[\s.!?？。！؟,;:)\"]+$", "", text)
-    text = re.sub(r",? (?:please|again|by the way|right now|thanks|exactly)$", "", text)
+    text = re.sub(r",? (?:please|again|then|by the way|right now|thanks|exactly)$", "", text)
+    text = re.sub(r"\b(e-?mail|phone) (?:address|number)\b", r"\1", text).replace("time zone", "timezone")
     while (match := _LEAD.match(text)) and match.end() and match.end() < len(text):
         text = text[match.end() :].lstrip(" ,:") or text
     return text
@@ -246,6 +247,7 @@ def read_asks(sentence: str, known: Iterable[str] = ()) -> list[Ask]:
         >>> [(ask.kind, ask.person) for ask in read_asks("What did Caroline say about the group?", ["Caroline"])]
         [('said', 'Caroline')]
     """
+    sentence = _question_part(sentence)
     text = normal_form(sentence)
     named = names_in(sentence, list(known))
     person = named[0] if named else None
@@ -258,6 +260,17 @@ def read_asks(sentence: str, known: Iterable[str] = ()) -> list[Ask]:
             return _split(mine, person)
         return [_other(text, person)]
     return _split(text, None)
+
+
+def _question_part(sentence: str) -> str:
+    """What follows the last comma that a question begins after: "I'm back, what's my name?"."""
+    if _ASKS_OPENLY.match(normal_form(sentence)) or _RECALLS.match(sentence):
+        return sentence
+    for cut in reversed([match.end() for match in re.finditer(r"[,;:] ", sentence)]):
+        rest = sentence[cut:]
+        if _ASKS_OPENLY.match(normal_form(rest)) or _RECALLS.match(rest):
+            return rest
+    return sentence
 
 
 def _whole(text: str, person: str | None) -> Ask | None:

@@ -13,7 +13,7 @@ from voxsession.models.base import ModelRequest
 from voxsession.models.offline_questions import Ask, is_question, sentences
 from voxsession.models.offline_words import coverage, stems
 
-__all__ = ["Said", "best_said", "quote", "said_before"]
+__all__ = ["Said", "best_said", "is_open", "quote", "said_before"]
 
 _QUOTE_CHARS = 280
 _BRIEF_QUOTE_CHARS = 110
@@ -98,8 +98,8 @@ def best_said(ask: Ask, past: Sequence[Said], *, most: int = 2) -> list[Said]:
     """
     pool = [said for said in past if _may_tell(said, ask)]
     if not ask.words:
-        # "What did we talk about?" asks for the latest; "did I say that?" for nothing that could be found.
-        return pool[-most:] if ask.kind == "said" and _OPEN.search(ask.text) else []
+        told = [said for said in pool if said.who != "I" or _ABOUT_MODEL.search(ask.text)]
+        return told[-most:] if is_open(ask) else []
     rated = [(coverage(ask.words, said.words), said) for said in pool]
     good = [(share, said) for share, said in rated if _is_good(share, said)]
     good.sort(key=lambda pair: (-_rate(pair[0], pair[1], ask), -pair[1].place))
@@ -107,6 +107,11 @@ def best_said(ask: Ask, past: Sequence[Said], *, most: int = 2) -> list[Said]:
         return []
     best = good[0][0]
     return [said for share, said in good if share >= best - _ABOUT_AS_GOOD][:most]
+
+
+def is_open(ask: Ask) -> bool:
+    """Whether it asks for whatever was said last: "what did we talk about?", but not "did I say that?"."""
+    return ask.kind == "said" and not ask.words and bool(_OPEN.search(ask.text))
 
 
 def _is_good(share: float, said: Said) -> bool:

@@ -12,6 +12,7 @@ from voxsession.models.base import ModelRequest
 from voxsession.models.offline_knowledge import (
     Knowledge,
     Known,
+    facts_in,
     known_from_entries,
     known_from_facts,
     undated_facts,
@@ -32,6 +33,7 @@ class Scene:
     Attributes:
         text: the newest user message.
         facts: what it says of the user, so far as that does not depend on the day.
+        has_dated: it says something whose meaning depends on the day, such as "tomorrow".
         knowledge: what is remembered; a fact of the newest message takes the place of the one before.
         earlier: what the same person said before, for what was not remembered (learning may be off).
         past: messages that can be quoted.
@@ -42,6 +44,7 @@ class Scene:
 
     text: str
     facts: list[Fact]
+    has_dated: bool
     knowledge: Knowledge
     earlier: Knowledge
     past: list[Said]
@@ -59,7 +62,7 @@ def read_scene(request: ModelRequest) -> Scene:
     name = messages[newest].get("name") if newest >= 0 else None
     asker = str(name) if name else None
     before = messages[newest - 1] if newest > 0 else {}
-    facts = undated_facts(text, _text(before) if before.get("role") == "assistant" else None)
+    facts, has_dated = facts_in(text, _text(before) if before.get("role") == "assistant" else None)
     remembered = known_from_entries(request.context.memories)
     filled = {fact.slot for fact in facts if fact.slot}
     kept = [one for one in remembered if one.slot not in filled or one.speaker not in (None, asker)]
@@ -70,6 +73,7 @@ def read_scene(request: ModelRequest) -> Scene:
     return Scene(
         text=text,
         facts=facts,
+        has_dated=has_dated,
         knowledge=knowledge,
         earlier=earlier,
         past=past,

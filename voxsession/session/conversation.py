@@ -21,7 +21,7 @@ from voxsession.session.gate import TurnGate
 from voxsession.session.host import SessionHost
 from voxsession.session.learn import learn_from
 from voxsession.session.live import LiveCore
-from voxsession.session.messages import hour_of, message_from_dict
+from voxsession.session.messages import hour_of, message_from_dict, new_message_id
 from voxsession.session.reading import lineage, read_history, visible
 from voxsession.session.turn import Turn
 
@@ -183,7 +183,11 @@ class Conversation:
                 "messages", type(messages).__name__, "a list of dicts is needed"
             )
         await self._gate.settle_abandoned()
-        made = [await message_from_dict(core, self._id, given, place) for place, given in enumerate(messages)]
+        first = new_message_id(core)
+        made = [
+            await message_from_dict(core, self._id, given, place, new_message_id(core, first, place))
+            for place, given in enumerate(messages)
+        ]
         core.record(
             *(
                 MessageAdded(at=message.at, message=message, local_hour=hour_of(core, message.at))

@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 from voxsession.clock import Clock
+from voxsession.codec.message_columns import encode_columns
 from voxsession.codec.session_codec import SessionCodec
 from voxsession.core.conversation import ConversationEntry
 from voxsession.core.envelope import Record
@@ -21,7 +22,7 @@ __all__ = ["HEAD_CONVERSATIONS", "HEAD_MESSAGES", "PAGE_MESSAGES", "IndexPage", 
 PAGE_MESSAGES = 128
 HEAD_MESSAGES = 50
 HEAD_CONVERSATIONS = 32
-HEAD_PAGES = 64
+HEAD_PAGES = 16
 LARGE_HEAD_BYTES = 256 * 1024
 
 
@@ -88,7 +89,7 @@ def plan_filing(
     _plan_index(data, maker, open_conversations)
     plan.archived = [entry for entry in data.memories.values() if entry.superseded_by is not None]
     if plan.archived:
-        plan.archive = maker.page("archive", plan.archived, count=len(plan.archived))
+        plan.archive = maker.page("archive", encode_json(plan.archived), count=len(plan.archived))
     return plan
 
 
@@ -102,9 +103,9 @@ class _PageMaker:
             plan,
         )
 
-    def page(self, kind: str, items: Any, **known: Any) -> PageRef:
+    def page(self, kind: str, body: bytes, **known: Any) -> PageRef:
         record, ref = self.codec.page(
-            self.tenant, self.session_id, self.clock.new_id("p"), kind, encode_json(items), **known
+            self.tenant, self.session_id, self.clock.new_id("p"), kind, body, **known
         )
         self.plan.records.append(record)
         return ref
@@ -124,7 +125,7 @@ def _plan_run(data: SessionData, maker: _PageMaker, start: int, stop: int) -> No
     run = data.messages[start:stop]
     ref = maker.page(
         "messages",
-        run,
+        encode_columns(run),
         count=len(run),
         first_index=data.message_offset + start,
         first_at=run[0].at,
@@ -138,11 +139,26 @@ def _plan_index(data: SessionData, maker: _PageMaker, open_conversations: Collec
     # A run at a time, so that an index page is not written for every single conversation.
     if len(data.conversations) >= 2 * HEAD_CONVERSATIONS:
         by_age = sorted(data.conversations.values(), key=lambda entry: (entry.last_at, entry.id))
-        talks = [entry for entry in by_age[:-HEAD_CONVERSATIONS] if entry.id not in open_conversations]
+        kept = {entry.id for entry in by_age[-HEAD_CONVERSATIONS:]} | set(open_conversations)
+        kept = _with_ancestors(data, kept)
+        talks = [entry for entry in by_age if entry.id not in kept]
     pages: list[PageRef] = data.pages[:-HEAD_PAGES] if len(data.pages) >= 2 * HEAD_PAGES else []
     if talks or pages:
         maker.plan.index_page = IndexPage(conversations=talks, pages=pages)
-        maker.plan.index = maker.page("index", maker.plan.index_page, count=len(talks) + len(pages))
+        maker.plan.index = maker.page(
+            "index", encode_json(maker.plan.index_page), count=len(talks) + len(pages)
+        )
+
+
+def _with_ancestors(data: SessionData, ids: set[str]) -> set[str]:
+    """Conversations with those they branched from, whose messages they see."""
+    found, waiting = set[str](), list(ids)
+    while waiting:
+        entry = data.conversations.get(waiting.pop())
+        if entry is not None and entry.id not in found:
+            found.add(entry.id)
+            waiting += [entry.parent_id] if entry.parent_id is not None else []
+    return found
 
 
 def _text_bytes(messages: Sequence[Message]) -> int:

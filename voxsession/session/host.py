@@ -51,5 +51,7 @@ class SessionHost:
 
     async def settle(self, core: LiveCore) -> None:
         """Waits for the background work of a session; its failures were told as events."""
-        while core.tasks:
-            await asyncio.wait(core.tasks)
+        loop = asyncio.get_running_loop()
+        # What an event loop left behind when it ended will never be done.
+        while waiting := [task for task in core.tasks if task.get_loop() is loop]:
+            await asyncio.wait(waiting)

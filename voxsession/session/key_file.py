@@ -18,12 +18,22 @@ _log = logging.getLogger(__name__)
 
 
 def key_file_path() -> Path:
-    """Where the key ring lies: ``VOXSESSION_HOME``, else the XDG data folder."""
-    home = os.environ.get("VOXSESSION_HOME")
-    if home:
-        return Path(home).expanduser() / "keyring.json"
-    data = os.environ.get("XDG_DATA_HOME")
-    base = Path(data).expanduser() if data else Path.home() / ".local" / "share"
+    """Where the key ring lies: ``VOXSESSION_HOME``, else the XDG data folder.
+
+    Raises:
+        ConfigurationError: this user has no home folder, and neither variable is set.
+    """
+    home, data = os.environ.get("VOXSESSION_HOME"), os.environ.get("XDG_DATA_HOME")
+    try:
+        if home:
+            return Path(home).expanduser() / "keyring.json"
+        base = Path(data).expanduser() if data else Path.home() / ".local" / "share"
+    except RuntimeError:
+        raise ConfigurationError(
+            "There is no home folder to keep a key ring in. Set VOXSESSION_HOME to a folder, or give "
+            "session_encryption_key.",
+            option="VOXSESSION_HOME",
+        ) from None
     return base / "voxsession" / "keyring.json"
 
 
@@ -61,32 +71,57 @@ def make_key_file(path: Path, clock: Clock) -> KeyRing:
         ConfigurationError: the folder cannot be written.
     """
     key = base64.b64encode(clock.random_bytes(32)).decode()
-    draft = path.with_name(f".{path.name}.{clock.new_id('new')}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(encode_json({"version": 1, "keys": [key]}) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            # A link is made only where no file is: of two processes one wins, the other reads its key.
-            os.link(draft, path)
-            _log.warning(
-                "no session_encryption_key was given: made a key ring at %s; keep it, without it "
-                "the sessions cannot be opened",
-                path,
-            )
-        finally:
-            os.unlink(draft)
-    except FileExistsError:
-        pass
+        made = _put_in_place(path, encode_json({"version": 1, "keys": [key]}) + b"\n", clock)
     except OSError as error:
         raise ConfigurationError(
             f"No key was given and no key ring can be made at {path} ({error.strerror}). "
             "Set VOXSESSION_HOME to a folder that can be written, or give session_encryption_key.",
             option="session_encryption_key",
         ) from error
+    if made:
+        _log.warning(
+            "no session_encryption_key was given: made a key ring at %s; keep it, without it "
+            "the sessions cannot be opened",
+            path,
+        )
     ring = read_key_file(path)
-    assert ring is not None
+    if ring is None:
+        raise ConfigurationError(
+            f"The key ring file {path} is a link to nothing. Restore what it leads to, or give "
+            "session_encryption_key.",
+            option="VOXSESSION_HOME",
+        )
     return ring
+
+
+def _put_in_place(path: Path, content: bytes, clock: Clock) -> bool:
+    """Makes the file, whole and durable, where there is none; False where another process was faster."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    draft = path.with_name(f".{path.name}.{clock.random_bytes(8).hex()}")
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        # A link is made only where no file is: of two processes one wins, the other reads its key.
+        os.link(draft, path)
+    except FileExistsError:
+        return False
+    finally:
+        os.unlink(draft)
+        # Sessions sealed with this key are acknowledged as durable, so its name must be as durable as they.
+        _sync_folders(path.parent, path.parent.parent)
+    return True
+
+
+def _sync_folders(*folders: Path) -> None:
+    if os.name == "nt":
+        return
+    for folder in folders:
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

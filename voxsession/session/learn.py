@@ -75,6 +75,8 @@ def _extract(core: LiveCore, host: SessionHost, message: Message, previous: Mess
 
 def _remember_all(core: LiveCore, host: SessionHost, message: Message, facts: Iterable[Fact]) -> None:
     for fact in facts:
+        if fact.expires_at is not None and fact.expires_at <= core.now():
+            continue  # a plan of a transcript that is replayed years later
         if not _reinforce(core, fact, message):
             entry = _entry_of(fact, message, core, host)
             if 0 < entry.token_count <= int(core.view.config.get("max_memory_size", 10_000)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -13,7 +14,7 @@ import attrs
 
 from voxsession.clock import Clock
 from voxsession.codec.session_codec import SessionCodec
-from voxsession.core.changes import Change, MemoryAdded, MemoryUpdated
+from voxsession.core.changes import Change, MemoryAdded
 from voxsession.core.envelope import Record
 from voxsession.core.events import Event
 from voxsession.core.memory_entry import MemoryEntry
@@ -75,6 +76,7 @@ class LiveCore:
         needs_whole: the next save must be a whole document.
         revision: grows with every change, so that indexes know when they are behind.
         open_conversations: conversation ids with an open handle; they are not filed away.
+        is_gone: its record was deleted, or its id was taken by another session: nobody finds it here any more.
     """
 
     data: SessionData
@@ -86,8 +88,10 @@ class LiveCore:
     codec: SessionCodec | None = None
     exists: bool = False
     needs_whole: bool = False
+    is_gone: bool = False
     document_bytes: int = 0
     tail_bytes: int = 0
+    tail_changes: int = 0
     pending: list[Pending] = attrs.field(factory=list)
     attempt: Attempt | None = None
     revision: int = 0
@@ -117,7 +121,7 @@ class LiveCore:
     @property
     def is_dirty(self) -> bool:
         """Whether anything waits for the next save."""
-        return bool(self.pending) or self.needs_whole or not self.exists
+        return not self.is_gone and (bool(self.pending) or self.needs_whole or not self.exists)
 
     def now(self) -> datetime:
         """The present moment, aware, in UTC."""
@@ -147,6 +151,21 @@ class LiveCore:
         limit = int(self.view.config.get("max_memory_size", 10_000))
         if changes := evictions(self.view, now, limit):
             self.record(*changes)
+
+    def settle_anew(self) -> None:
+        """Decides supersession and eviction once more after others' changes were taken in; no batch holds it."""
+        token = _batches.set(())
+        try:
+            for slot in _contested_slots(self.data):
+                self.settle_memory(slot)
+            self.settle_memory()
+        finally:
+            _batches.reset(token)
+
+    def keep(self, task: asyncio.Task[Any]) -> None:
+        """Keeps work of its own in sight until it is done; closing waits for it."""
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
 
     def announce(self, changes: Sequence[Change]) -> None:
         """Makes the events of applied changes."""
@@ -219,7 +238,7 @@ def _is_branch(change: Change) -> bool:
     return change.kind == "conversation.started" and getattr(change, "parent_id", None) is not None
 
 
-def slots_of(changes: Sequence[Change]) -> set[str]:
-    """The slots that changes put an entry into."""
-    entries = [change.entry for change in changes if isinstance(change, (MemoryAdded, MemoryUpdated))]
-    return {entry.slot for entry in entries if entry.slot is not None}
+def _contested_slots(data: SessionData) -> list[str]:
+    """The slots that more than one entry holds."""
+    holders = Counter(entry.slot for entry in data.all_memories() if entry.superseded_by is None)
+    return sorted(slot for slot, count in holders.items() if slot is not None and count > 1)

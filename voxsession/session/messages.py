@@ -14,9 +14,9 @@ from voxsession.errors import ConfigurationError
 from voxsession.memory.tokens import count_long
 from voxsession.session.live import LiveCore
 
-__all__ = ["hour_of", "message_from_dict", "new_message"]
+__all__ = ["hour_of", "message_from_dict", "new_message", "new_message_id"]
 
-_KEYS = frozenset({"id", "role", "content", "name", "at", "metadata", "tool_calls", "tool_call_id"})
+_KEYS = frozenset({"role", "content", "name", "at", "metadata", "tool_calls", "tool_call_id"})
 
 
 async def new_message(
@@ -30,6 +30,7 @@ async def new_message(
     metadata: JsonObject | None = None,
     tool_calls: Sequence[JsonObject] | None = None,
     tool_call_id: str | None = None,
+    message_id: str | None = None,
 ) -> Message:
     """A checked message with its id, time and size.
 
@@ -43,7 +44,7 @@ async def new_message(
             "text is missing: only a message with tool_calls can be without.", option="text"
         )
     return Message(
-        id=core.clock.new_id("msg"),
+        id=message_id or new_message_id(core),
         conversation_id=conversation_id,
         role=role,
         content=content,
@@ -57,7 +58,17 @@ async def new_message(
     )
 
 
-async def message_from_dict(core: LiveCore, conversation_id: str, given: object, place: int) -> Message:
+def new_message_id(core: LiveCore, first: str | None = None, place: int = 0) -> str:
+    """An id that no other message of the session has; those said together share the front of it.
+
+    50 random bits for each turn are enough within one session, and a shared front packs to nearly nothing.
+    """
+    return f"{first}.{place}" if first and place else first or core.clock.new_id("m")[:12]
+
+
+async def message_from_dict(
+    core: LiveCore, conversation_id: str, given: object, place: int, message_id: str
+) -> Message:
     """The message of one dict of `add_messages`; errors name its place in the list."""
     where = f"messages[{place}]"
     if not isinstance(given, Mapping):
@@ -84,6 +95,7 @@ async def message_from_dict(core: LiveCore, conversation_id: str, given: object,
             metadata=given.get("metadata"),
             tool_calls=_json("tool_calls", given.get("tool_calls"), list),
             tool_call_id=_optional_str("tool_call_id", given.get("tool_call_id")),
+            message_id=message_id,
         )
     except ConfigurationError as error:
         raise ConfigurationError(

@@ -45,6 +45,18 @@ class Pointers:
         with contextlib.suppress(ConflictError):  # another process moved it on
             await self._write(owner, new, int(record["seq"]) if record is not None else 0)
 
+    async def point(self, owner: str, session_id: str) -> None:
+        """Points to `session_id`, whatever was named before."""
+        with contextlib.suppress(ConflictError):  # another process points to a newer one
+            record = await self._storage.load(self._key(owner))
+            if record is None or self._target(record, owner) != session_id:
+                await self._write(owner, session_id, int(record["seq"]) if record is not None else 0)
+
+    async def forget(self, owner: str, session_id: str) -> None:
+        """Removes the pointer if it names `session_id`, so that an erased id is not used again."""
+        if await self.get(owner) == session_id:
+            await self.delete(owner)
+
     async def delete(self, owner: str) -> bool:
         """Removes the person's pointer."""
         return await self._storage.delete(self._key(owner))

@@ -23,7 +23,8 @@ async def page_refs(core: LiveCore, host: SessionHost) -> list[PageRef]:
     if core.data.index_pages:
         recorder = await host.ready()
         refs = (await recorder.load_index(core)).pages + refs
-    return refs
+    # A reference may have moved to the index while that was loaded.
+    return list({ref.id: ref for ref in refs}.values())
 
 
 async def load_everything(core: LiveCore, host: SessionHost) -> None:

@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
-from voxsession.core.changes import Change, ConversationRestored
+from collections.abc import Mapping
+from typing import Any, cast
+
+import attrs
+
+from voxsession.core.changes import Change, ConversationRestored, ConversationStarted, MessageAdded
+from voxsession.core.conversation import ConversationEntry
 from voxsession.core.session_data import SessionData
 from voxsession.errors import ConflictError
 from voxsession.session.live import LiveCore, Pending
 
-__all__ = ["rebase"]
+__all__ = ["missing_conversations", "rebase"]
 
 
-def rebase(core: LiveCore, fresh: SessionData) -> list[Pending]:
+def rebase(core: LiveCore, fresh: SessionData, filed: Mapping[str, ConversationEntry]) -> list[Pending]:
     """Applies what is pending in `core` to freshly loaded data; the pending list as it is then.
 
     A change that commutes is applied as it is. One that does not is applied only if
     what it was based on still holds. Derived changes (supersession, eviction) are
     left out: they are decided anew by the caller. `core` itself is not touched.
 
+    Args:
+        filed: conversation entries that lie in index pages now.
+
     Raises:
         ConflictError: somebody else changed the same thing.
     """
-    fresh.local_memories = core.data.local_memories
+    fresh.local_memories = dict(core.data.local_memories)
     waiting: list[Pending] = []
-    for restored in _lost_conversations(core, fresh):
-        waiting.append(Pending(restored, None))
+    for entry in _restored(core, fresh, filed):
+        restored = ConversationRestored(at=entry.last_at, entry=entry)
         restored.apply(fresh)
+        waiting.append(Pending(restored, None))
+    known = core.data.message_total - sum(isinstance(p.change, MessageAdded) for p in core.pending)
+    moved_by = fresh.message_total - known
     for pending in core.pending:
-        change = pending.change
+        change = _moved(pending.change, known, moved_by)
         if change.derived or change.local:
             continue
         observed = change.observe(fresh)
@@ -39,21 +51,35 @@ def rebase(core: LiveCore, fresh: SessionData) -> list[Pending]:
     return waiting
 
 
-def _lost_conversations(core: LiveCore, fresh: SessionData) -> list[Change]:
-    """The other writer filed a conversation away that is going on here: its entry comes back."""
-    started = {
-        getattr(pending.change, "conversation_id", None)
-        for pending in core.pending
-        if pending.change.kind in ("conversation.started", "conversation.resumed")
-    }
-    needed = {
-        getattr(pending.change, "conversation_id", None)
-        or getattr(getattr(pending.change, "message", None), "conversation_id", None)
-        for pending in core.pending
-    }
-    return [
-        ConversationRestored(at=entry.last_at, entry=entry)
-        for conversation_id in sorted(str(name) for name in needed - started if name)
-        if conversation_id not in fresh.conversations
-        and (entry := core.data.conversations.get(conversation_id)) is not None
-    ]
+def missing_conversations(core: LiveCore, fresh: SessionData) -> set[str]:
+    """The conversations that go on here and whose entries are not in the head of what others wrote."""
+    named: set[str | None] = set()
+    for pending in core.pending:
+        change = pending.change
+        message = getattr(change, "message", None)
+        named |= {getattr(change, "conversation_id", None), getattr(change, "parent_id", None)}
+        named.add(getattr(message, "conversation_id", None))
+    return {name for name in named if name is not None and name not in fresh.conversations}
+
+
+def _restored(
+    core: LiveCore, fresh: SessionData, filed: Mapping[str, ConversationEntry]
+) -> list[ConversationEntry]:
+    """The entries that another writer filed away and that are needed here, with their ancestors."""
+    found: dict[str, ConversationEntry] = {}
+    wanted = sorted(missing_conversations(core, fresh))
+    while wanted:
+        entry = filed.get(wanted.pop())
+        if entry is not None and entry.id not in found:
+            found[entry.id] = entry
+            if entry.parent_id is not None and entry.parent_id not in fresh.conversations:
+                wanted.append(entry.parent_id)
+    return list(found.values())
+
+
+def _moved(change: Change, known: int, moved_by: int) -> Change:
+    """A branch from messages that are pending too: they lie further back now, and so does the place it left."""
+    if moved_by and isinstance(change, ConversationStarted) and (change.branch_index or 0) > known:
+        moved: Change = attrs.evolve(cast(Any, change), branch_index=(change.branch_index or 0) + moved_by)
+        return moved
+    return change

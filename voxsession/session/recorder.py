@@ -10,7 +10,7 @@ from typing import TypeVar
 import attrs
 
 from voxsession.clock import Clock
-from voxsession.codec.document import decode_messages
+from voxsession.codec.message_columns import decode_columns
 from voxsession.codec.session_codec import Opened, SessionCodec, after_batch
 from voxsession.core.conversation import ConversationEntry
 from voxsession.core.envelope import FORMAT, Record, stamp, storage_key
@@ -18,7 +18,9 @@ from voxsession.core.message import Message
 from voxsession.core.session_data import PageRef, SessionData
 from voxsession.errors import (
     ConflictError,
+    FormatError,
     IntegrityError,
+    KeyNotFoundError,
     SessionExistsError,
     SessionNotFoundError,
     StorageUnavailableError,
@@ -26,14 +28,16 @@ from voxsession.errors import (
 )
 from voxsession.memory.budget import expired
 from voxsession.session.filing import IndexPage, decode_index_page, plan_filing
-from voxsession.session.live import Attempt, LiveCore, slots_of
-from voxsession.session.rebase import rebase
+from voxsession.session.live import Attempt, LiveCore
+from voxsession.session.pointers import Pointers
+from voxsession.session.rebase import missing_conversations, rebase
 from voxsession.session.vault import Vault
 from voxsession.storage.base import SessionStorage
 
 __all__ = ["Loaded", "Recorder", "StorageRules"]
 
 TAIL_FLOOR_BYTES = 64 * 1024
+TAIL_CHANGES = 256  # what packs well is small but takes as long to replay
 MAX_REBASES = 24
 _T = TypeVar("_T")
 
@@ -70,8 +74,11 @@ class Loaded:
 class Recorder:
     """Loads and saves sessions of one installation."""
 
-    def __init__(self, storage: SessionStorage, vault: Vault, clock: Clock, rules: StorageRules) -> None:
+    def __init__(
+        self, storage: SessionStorage, vault: Vault, clock: Clock, rules: StorageRules, pointers: Pointers
+    ) -> None:
         self.storage = storage
+        self._pointers = pointers
         self._vault = vault
         self._clock = clock
         self._rules = rules
@@ -107,32 +114,38 @@ class Recorder:
         core.exists = True
         core.needs_whole = opened.torn or loaded.rewrapped
         core.document_bytes, core.tail_bytes = opened.document_bytes, opened.tail_bytes
+        core.tail_changes = len(opened.tail_changes)
         core.revision += 1
 
     async def load_messages(self, core: LiveCore, ref: PageRef) -> list[Message]:
         """The messages of a page."""
-        return decode_messages(await self._page(core, ref), f"{core.data.session_id}/{ref.id}")
+        assert core.codec is not None
+        session_id = core.data.session_id
+        return decode_columns(await self._page(session_id, core.codec, ref), f"{session_id}/{ref.id}")
 
     async def load_index(self, core: LiveCore) -> IndexPage:
         """All filed conversation entries and page references, oldest first."""
+        assert core.codec is not None
+        return await self._index_of(core.data, core.codec)
+
+    async def _index_of(self, data: SessionData, codec: SessionCodec) -> IndexPage:
         talks: dict[str, ConversationEntry] = {}
         pages: list[PageRef] = []
-        for ref in core.data.index_pages:
-            body = await self._page(core, ref)
+        for ref in list(data.index_pages):
+            body = await self._page(data.session_id, codec, ref)
             try:
                 index = decode_index_page(body)
             except ValueError as error:
                 raise IntegrityError(
-                    f"{core.data.session_id}/{ref.id}", f"the page is not readable ({error})"
+                    f"{data.session_id}/{ref.id}", f"the page is not readable ({error})"
                 ) from None
             talks.update((entry.id, entry) for entry in index.conversations)
             pages += index.pages
         return IndexPage(conversations=list(talks.values()), pages=pages)
 
-    async def _page(self, core: LiveCore, ref: PageRef) -> bytes:
-        assert core.codec is not None
-        record = await self._call(self.storage.load_page(core.key, ref.id), "load_page")
-        return core.codec.open_page(self._rules.tenant, core.data.session_id, ref, record)
+    async def _page(self, session_id: str, codec: SessionCodec, ref: PageRef) -> bytes:
+        record = await self._call(self.storage.load_page(self.key_of(session_id), ref.id), "load_page")
+        return codec.open_page(self._rules.tenant, session_id, ref, record)
 
     # --- saving
 
@@ -149,6 +162,7 @@ class Recorder:
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
+            core.keep(task)
             task.add_done_callback(_swallow)
             raise
 
@@ -161,12 +175,15 @@ class Recorder:
                 raise
 
     async def _commit(self, core: LiveCore) -> bool:
+        wrote = False
         for lost in range(MAX_REBASES):
             attempt = core.attempt
+            # One whose outcome is not known goes first, unaltered; it does not hold what was recorded since.
+            is_old = attempt is not None
             if attempt is None:
                 if not self._has_work(core):
                     core.pending.clear()
-                    return False
+                    return wrote
                 attempt = core.attempt = await self._compose(core)
             try:
                 await self._send(core, attempt)
@@ -174,8 +191,10 @@ class Recorder:
                 await self._meet_conflict(core, attempt, error)
                 await self._step_back(lost)
                 continue
-            await self._settle(core, attempt)
-            return True
+            self._settle(core, attempt)
+            wrote = True
+            if not is_old:
+                return True
         raise ConflictError(
             core.data.session_id, expected_seq=core.data.seq, found_seq=None, what="others save all the time"
         )
@@ -189,6 +208,7 @@ class Recorder:
             or not self.storage.can_append
             or core.needs_whole
             or core.tail_bytes > max(TAIL_FLOOR_BYTES, core.document_bytes)
+            or core.tail_changes > TAIL_CHANGES
             or any(pending.change.erases for pending in core.pending)
         )
 
@@ -245,24 +265,29 @@ class Recorder:
             await self._call(self.storage.save(attempt.record), "save")
         else:
             await self._call(self.storage.append(core.key, attempt.record), "append")
+        if not core.exists and core.owner and not self.storage.can_list:
+            # Such a storage has no index of owners: the pointer is the only way back to the session.
+            await self._call(self._pointers.point(core.owner, core.data.session_id), "save")
 
     async def _refuse_existing(self, core: LiveCore) -> None:
         found = await self._call(self.storage.load(core.key), "load")
         if found is not None and found.get("batch_id") != (core.attempt and core.attempt.record["batch_id"]):
             raise ConflictError(core.data.session_id, expected_seq=0, found_seq=found.get("seq"))
 
-    async def _settle(self, core: LiveCore, attempt: Attempt) -> None:
+    def _settle(self, core: LiveCore, attempt: Attempt) -> None:
         """The write is durable: what it held is no longer pending."""
-        saved = core.pending[: attempt.count]
+        saved, status = core.pending[: attempt.count], core.data.status
         del core.pending[: attempt.count]
         core.attempt = None
         core.exists = True
         after_batch(core.data, attempt.record)
+        core.data.status = status  # it may have ended while this was on its way
         if attempt.whole:
             core.needs_whole = False
-            core.document_bytes, core.tail_bytes = attempt.size, 0
+            core.document_bytes, core.tail_bytes, core.tail_changes = attempt.size, 0, 0
         else:
             core.tail_bytes += attempt.size
+            core.tail_changes += attempt.count
         core.signal("session.saved", seq=core.data.seq, changes=len(saved), whole=attempt.whole)
 
     # --- conflicts
@@ -270,21 +295,30 @@ class Recorder:
     async def _meet_conflict(self, core: LiveCore, attempt: Attempt, error: ConflictError) -> None:
         """Puts what is pending behind what others wrote; raises where that is not possible."""
         session_id = core.data.session_id
-        if not core.exists:
+        loaded = await self._load_after_conflict(core, error)
+        if not core.exists and (loaded is None or not _holds(loaded, attempt)):
             core.attempt = None
+            core.is_gone = True
             raise SessionExistsError(session_id) from error
-        loaded = await self.load(session_id, lazy=False)
-        if loaded is None:
+        if loaded is None or not _is_same(core, loaded):
             core.attempt = None
+            core.is_gone = True
             raise SessionNotFoundError(
                 session_id,
                 f"Session {session_id!r} was deleted elsewhere; what was pending here was not written.",
             ) from error
-        if attempt.record["batch_id"] in loaded.data.batch_ids:
-            # The write had arrived although its answer was lost: it must not be made twice.
-            del core.pending[: attempt.count]
-        core.attempt = None
-        self._take_over(core, loaded)
+        await self._take_over(core, loaded)
+
+    async def _load_after_conflict(self, core: LiveCore, error: ConflictError) -> Loaded | None:
+        try:
+            return await self.load(core.data.session_id, lazy=False)
+        except (FormatError, KeyNotFoundError):
+            if core.exists:
+                raise
+            # Whatever it is that has this id, it was not made here.
+            core.attempt = None
+            core.is_gone = True
+            raise SessionExistsError(core.data.session_id) from error
 
     async def _step_back(self, lost: int) -> None:
         """Waits a random moment that grows with each lost race, so that many writers do not meet again."""
@@ -300,26 +334,29 @@ class Recorder:
         """
         async with core.save_lock.get():
             loaded = await self.load(core.data.session_id, lazy=False)
-            if loaded is None:
-                raise SessionNotFoundError(core.data.session_id)
-            if core.attempt is not None:
-                if core.attempt.record["batch_id"] in loaded.data.batch_ids:
-                    del core.pending[: core.attempt.count]
-                core.attempt = None
             if not keep_pending:
                 core.pending.clear()
-            self._take_over(core, loaded)
+                core.attempt = None
+            if loaded is None or not _is_same(core, loaded):
+                core.is_gone = core.exists
+                raise SessionNotFoundError(core.data.session_id)
+            if core.attempt is not None and loaded.data.seq == core.attempt.record["base_seq"]:
+                return  # nothing new is there, and the write that was begun may still arrive
+            await self._take_over(core, loaded)
 
-    def _take_over(self, core: LiveCore, loaded: Loaded) -> None:
-        pending = rebase(core, loaded.data)
-        old = core.data
+    async def _take_over(self, core: LiveCore, loaded: Loaded) -> None:
+        filed: dict[str, ConversationEntry] = {}
+        if loaded.data.index_pages and missing_conversations(core, loaded.data):
+            index = await self._index_of(loaded.data, loaded.codec)
+            filed = {entry.id: entry for entry in index.conversations}
+        if core.attempt is not None and _holds(loaded, core.attempt):
+            # The write had arrived although its answer was lost: it must not be made twice.
+            del core.pending[: core.attempt.count]
+        core.attempt = None
+        pending = rebase(core, loaded.data, filed)
         self.adopt(core, loaded)
-        core.data.local_memories = old.local_memories
         core.pending = pending
-        # Decided anew: which memory of a slot counts, what the budget still holds.
-        for slot in slots_of([waiting.change for waiting in pending]):
-            core.settle_memory(slot)
-        core.settle_memory()
+        core.settle_anew()
 
     async def _call(self, operation: Awaitable[_T], name: str) -> _T:
         try:
@@ -332,6 +369,16 @@ class Recorder:
                 storage=self.storage.storage_type,
                 operation=name,
             ) from None
+
+
+def _holds(loaded: Loaded, attempt: Attempt) -> bool:
+    """Whether what is stored was made with this write."""
+    return attempt.record["batch_id"] in loaded.opened.batch_ids
+
+
+def _is_same(core: LiveCore, loaded: Loaded) -> bool:
+    """Whether it is the session that is open here, and not one that was made anew under its id."""
+    return loaded.data.created_at == core.data.created_at
 
 
 def _swallow(task: asyncio.Task[bool]) -> None:

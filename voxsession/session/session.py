@@ -19,7 +19,7 @@ from voxsession.session.handlers import Events
 from voxsession.session.host import SessionHost
 from voxsession.session.insight import Insight
 from voxsession.session.live import LiveCore
-from voxsession.session.openings import Applied, Opening
+from voxsession.session.openings import Applied, Opening, to_its_end
 from voxsession.session.remembering import Remembering
 from voxsession.session.starting import open_conversation
 
@@ -167,8 +167,13 @@ class Session(Remembering, Portable, Insight):
             for conversation in self._conversations:
                 await conversation._leave()
         await self._host.settle(self._core)
-        if self._core.is_dirty and self.status == "active":
+        if self._core.is_dirty and (self._core.pending or self.status == "active"):
             await self._host.save(self._core)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self._is_closed:  # by another call meanwhile
+            return
         self._core.signal("session.closed")
         self._is_closed = True
         self._conversations.clear()
@@ -238,14 +243,20 @@ class Session(Remembering, Portable, Insight):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is None:
-            await self.close()
-            return
         try:
-            # A cancelled block must still save: the save runs on its own and is waited for.
-            await asyncio.shield(self.close())
+            await self._close_for_sure()
         except Exception as problem:
+            if error is None:
+                raise
             error.add_note(f"and closing session {self.session_id!r} failed: {problem}")
+
+    async def _close_for_sure(self) -> None:
+        try:
+            await self.close()
+        except asyncio.CancelledError:
+            # A cancelled block must still save: closing goes on by itself and is waited for.
+            await to_its_end(self.close())
+            raise
 
     def __repr__(self) -> str:
         return f"Session({self.session_id!r}, {self.status})"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from voxsession.core.changes import ConversationResumed, ConversationStarted
+from voxsession.core.changes import ConversationRestored, ConversationResumed, ConversationStarted
 from voxsession.core.conversation import ConversationEntry
 from voxsession.errors import ConfigurationError, SessionEndedError
 from voxsession.session.conversation import Conversation
@@ -27,7 +27,7 @@ async def open_conversation(
     if conversation_id is not None:
         entry = await find_conversation(core, host, conversation_id)
         if entry is not None:
-            return _go_on(core, host, entry)
+            return _go_on(core, host, entry, await _filed_line(core, host, entry))
         if how == "resume":
             raise ConfigurationError(
                 f"There is no conversation {conversation_id!r} in this session. "
@@ -43,9 +43,8 @@ async def open_conversation(
             raise ConfigurationError(
                 f"There is no conversation {parent_id!r} to branch from.", option="parent_id", value=parent_id
             )
+        _bring_back(core, await _filed_line(core, host, parent))
         branch_index = core.view.message_total
-        if parent_id not in core.view.conversations:
-            core.record(ConversationResumed(at=core.now(), conversation_id=parent_id, entry=parent))
     core.record(
         ConversationStarted(
             at=core.now(), conversation_id=new_id, parent_id=parent_id, branch_index=branch_index
@@ -60,13 +59,31 @@ def _latest(core: LiveCore) -> str | None:
     return newest.id if newest is not None else None
 
 
-def _go_on(core: LiveCore, host: SessionHost, entry: ConversationEntry) -> Conversation:
+async def _filed_line(
+    core: LiveCore, host: SessionHost, entry: ConversationEntry | None
+) -> list[ConversationEntry]:
+    """The conversation and its ancestors, as far as they were filed away: what it sees hangs on them."""
+    line: list[ConversationEntry] = []
+    while entry is not None and entry.id not in core.view.conversations and entry not in line:
+        line.append(entry)
+        entry = await find_conversation(core, host, entry.parent_id) if entry.parent_id else None
+    return line
+
+
+def _bring_back(core: LiveCore, line: list[ConversationEntry]) -> None:
+    if line:
+        core.record(*(ConversationRestored(at=entry.last_at, entry=entry) for entry in line))
+
+
+def _go_on(
+    core: LiveCore, host: SessionHost, entry: ConversationEntry, filed: list[ConversationEntry]
+) -> Conversation:
     if entry.call is not None and entry.call.get("status") == "ended":
         raise SessionEndedError(
             core.data.session_id, f"Conversation {entry.id!r} was a call that has ended; start another one."
         )
     lies_open = entry.status == "active" and core.open_conversations.get(entry.id)
+    _bring_back(core, filed)
     if not lies_open:
-        filed = entry if entry.id not in core.view.conversations else None
-        core.record(ConversationResumed(at=core.now(), conversation_id=entry.id, entry=filed))
+        core.record(ConversationResumed(at=core.now(), conversation_id=entry.id))
     return Conversation(core, host, entry.id)

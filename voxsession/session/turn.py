@@ -20,7 +20,7 @@ from voxsession.session.gate import TurnGate
 from voxsession.session.host import SessionHost
 from voxsession.session.learn import learn_from
 from voxsession.session.live import LiveCore
-from voxsession.session.messages import hour_of, new_message
+from voxsession.session.messages import hour_of, new_message, new_message_id
 
 __all__ = ["Turn"]
 
@@ -58,6 +58,7 @@ class Turn:
         self._asked_at = 0.0
         self._generator: AsyncGenerator[str, None] | None = None
         self._answer = Reply()
+        self._messages_made = 0
         self.reply: Reply | None = None
 
     # --- running
@@ -117,7 +118,9 @@ class Turn:
 
     async def _begin(self, text: str, metadata: JsonObject | None) -> None:
         core = self._core
-        message = await new_message(core, self.conversation_id, "user", text, metadata=metadata)
+        message = await new_message(
+            core, self.conversation_id, "user", text, metadata=metadata, message_id=self._next_id()
+        )
         # Built before anything is recorded: a message that can never be sent is refused, not kept.
         context = await assemble_fully(core, self._host, self.conversation_id, message)
         core.record(MessageAdded(at=message.at, message=message, local_hour=hour_of(core, message.at)))
@@ -229,7 +232,12 @@ class Turn:
         core = self._core
         calls = list(answer.tool_calls)
         asked = await new_message(
-            core, self.conversation_id, "assistant", "".join(self._delivered) or None, tool_calls=calls
+            core,
+            self.conversation_id,
+            "assistant",
+            "".join(self._delivered) or None,
+            tool_calls=calls,
+            message_id=self._next_id(),
         )
         self._delivered.clear()
         core.record(MessageAdded(at=asked.at, message=asked, local_hour=None))
@@ -241,7 +249,13 @@ class Turn:
             started = core.clock.monotonic()
             result, worked = await self._functions.run(name, arguments)
             told = await new_message(
-                core, self.conversation_id, "tool", result, name=name, tool_call_id=str(call.get("id"))
+                core,
+                self.conversation_id,
+                "tool",
+                result,
+                name=name,
+                tool_call_id=str(call.get("id")),
+                message_id=self._next_id(),
             )
             core.record(MessageAdded(at=told.at, message=told, local_hour=None))
             core.signal(
@@ -272,7 +286,7 @@ class Turn:
         if text or not interrupted:
             counter = core.counter
             message = Message(
-                id=core.clock.new_id("msg"),
+                id=self._next_id(),
                 conversation_id=self.conversation_id,
                 role="assistant",
                 content=text,
@@ -312,6 +326,12 @@ class Turn:
                 await self._host.autosave_now(self._core)
             except VoxSessionError as second:
                 error.add_note(f"and saving failed: {second}")
+
+    def _next_id(self) -> str:
+        """Ids of one turn share their front."""
+        first = self._user_message.id if self._user_message is not None else None
+        self._messages_made += 1
+        return new_message_id(self._core, first, self._messages_made - 1)
 
     def _estimated_usage(self, message: Message) -> Usage:
         sent = self._context.token_count if self._context else 0

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import binascii
 import contextlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,10 @@ from voxsession.storage.base import SessionStorage
 __all__ = ["Vault"]
 
 _PLAIN_ID = "none"
+_PLAIN_REMEDY = (
+    "It is encrypted, and this installation was told not to encrypt (session_encryption_method='none'). "
+    "Use the method and key it was made with."
+)
 
 
 class Vault:
@@ -43,8 +48,15 @@ class Vault:
         self._ring = ring
         self._code = cipher_for(method)
         self._tenant = tenant
+        self._key = storage_key("keyring", tenant, "main")
         self._master: MasterKeys | None = None
         self._index_key = b""
+
+    @property
+    def _keys(self) -> MasterKeys:
+        # Without this a vault that was never opened would seal nothing.
+        assert self._master is not None, "the vault is not open"
+        return self._master
 
     @property
     def encrypts(self) -> bool:
@@ -60,7 +72,7 @@ class Vault:
             IntegrityError: the keyring record is damaged, or gone while sessions are there.
         """
         for _ in range(8):
-            record = await self._storage.load(storage_key("keyring", self._tenant, "main"))
+            record = await self._storage.load(self._key)
             if record is not None:
                 await self._meet(record)
                 return
@@ -73,14 +85,15 @@ class Vault:
 
     def owner(self, user_id: str | None) -> str:
         """What stands for the user in clear headers; empty without a user."""
+        assert self._index_key, "the vault is not open"
         return owner_hash(self._index_key, self._tenant, user_id) if user_id is not None else ""
 
     def new_codec(self, session_id: str) -> SessionCodec:
         """The codec of a session that begins, with a data key of its own."""
-        if self._master is None:
+        if not self.encrypts:
             return SessionCodec(None)
         data_key = self._clock.random_bytes(32)
-        key_id, wrapped = self._master.wrap(data_key, self._tenant, session_id)
+        key_id, wrapped = self._keys.wrap(data_key, self._tenant, session_id)
         return SessionCodec(Seal(data_key, self._code), key_id, wrapped)
 
     def codec_for(self, record: Record) -> tuple[SessionCodec, bool]:
@@ -92,35 +105,37 @@ class Vault:
         """
         session_id = str(record.get("session_id"))
         check_format(record, session_id)
-        if self._master is None:
+        if not self.encrypts:
             return SessionCodec(None), False
         if "sealed" not in record:
             raise IntegrityError(session_id, "it is stored in clear, though this installation encrypts")
-        data_key = self._master.unwrap(
+        data_key = self._keys.unwrap(
             record.get("key_id"), record.get("wrapped_key"), session_id, self._tenant, session_id
         )
-        if record["key_id"] == self._master.write_id:
+        if record["key_id"] == self._keys.write_id:
             return SessionCodec(Seal(data_key, self._code), record["key_id"], record["wrapped_key"]), False
-        key_id, wrapped = self._master.wrap(data_key, self._tenant, session_id)
+        key_id, wrapped = self._keys.wrap(data_key, self._tenant, session_id)
         return SessionCodec(Seal(data_key, self._code), key_id, wrapped), True
 
     def seal_small(self, header: Record, body: dict[str, Any]) -> Record:
         """A record that is no session (a pointer, a lease): header and body in one, sealed like a session's."""
-        if self._master is None:
+        if not self.encrypts:
             return {**header, "body": body}
         data_key = self._clock.random_bytes(32)
         record_id = f"{header['kind']}.{header['session_id']}"
-        key_id, wrapped = self._master.wrap(data_key, self._tenant, record_id)
+        key_id, wrapped = self._keys.wrap(data_key, self._tenant, record_id)
         sealed = Seal(data_key, self._code).seal(header, "small", encode_json(body))
         return {**header, "key_id": key_id, "wrapped_key": wrapped, "sealed": sealed}
 
     def open_small(self, record: Record, name: str) -> Any:
         """The body of a small record; the same errors as for a session."""
         check_format(record, name)
-        if self._master is None:
+        if not self.encrypts:
+            if "sealed" in record:
+                raise KeyNotFoundError(None, f"Record {name!r}", _PLAIN_REMEDY)
             return record.get("body")
         record_id = f"{record.get('kind')}.{record.get('session_id')}"
-        data_key = self._master.unwrap(
+        data_key = self._keys.unwrap(
             record.get("key_id"), record.get("wrapped_key"), name, self._tenant, record_id
         )
         body = Seal(data_key, self._code).open(record, "small", record.get("sealed"), name)
@@ -135,7 +150,11 @@ class Vault:
         name = "keyring"
         check_format(record, name)
         body = record.get("keyring")
-        if not isinstance(body, dict) or not isinstance(body.get("index_keys"), dict):
+        if (
+            not isinstance(body, dict)
+            or not isinstance(body.get("index_keys"), dict)
+            or not body["index_keys"]
+        ):
             raise IntegrityError(name, "it holds no index keys")
         wrapped: dict[str, Any] = body["index_keys"]
         if not self.encrypts:
@@ -145,15 +164,13 @@ class Vault:
             raise IntegrityError(
                 name, "the sessions here were stored in clear (method 'none'), this installation encrypts"
             )
-        ring = (
-            self._ring if self._ring is not None else await asyncio.to_thread(read_key_file, key_file_path())
-        )
+        ring = self._ring if self._ring is not None else await self._key_file()
         if ring is None:
-            raise KeyNotFoundError(next(iter(wrapped), None), "The storage", self._lost_remedy())
+            raise KeyNotFoundError(_named(wrapped), "The storage", self._lost_remedy())
         master = await self._resolve(ring, body.get("kdf"))
         known = next((key_id for key_id in wrapped if key_id in master), None)
         if known is None:
-            raise KeyNotFoundError(next(iter(wrapped), None), "The storage")
+            raise KeyNotFoundError(_named(wrapped), "The storage")
         self._index_key = master.unwrap(known, wrapped[known], name, self._tenant, "index key")
         self._master = master
         if master.write_id not in wrapped:
@@ -191,20 +208,33 @@ class Vault:
         found = await self._storage.list_sessions(limit=1, tenant=self._tenant)
         if not found:
             return
+        if await self._storage.load(self._key) is not None:
+            # Another process has made it, and a session with it, since we looked.
+            raise ConflictError("keyring", expected_seq=0, found_seq=None)
         key_id = found[0].get("key_id")
-        has_ring = self._ring is not None or read_key_file(key_file_path()) is not None
-        if isinstance(key_id, str) and self.encrypts and not has_ring:
-            raise KeyNotFoundError(key_id, "The storage", self._lost_remedy())
+        if isinstance(key_id, str):
+            if not self.encrypts:
+                raise KeyNotFoundError(_named([key_id]), "The storage", _PLAIN_REMEDY)
+            ring = self._ring if self._ring is not None else await self._key_file()
+            if ring is None:
+                raise KeyNotFoundError(_named([key_id]), "The storage", self._lost_remedy())
+            # A pass phrase cannot be tried: its salt stood in the record that is missing.
+            if not ring.has_pass_phrase and key_id not in ring.resolve(None):
+                raise KeyNotFoundError(_named([key_id]), "The storage")
         raise IntegrityError("keyring", "it is missing although sessions are stored here")
 
-    async def _key_file_ring(self) -> KeyRing:
-        path = key_file_path()
+    async def _key_file(self) -> KeyRing | None:
+        """What the key ring file holds, if it may stand in for a key here."""
         if not self._storage.is_local:
             raise ConfigurationError(
                 f"{self._storage.storage_type} storage is reached from several machines, so a key must be "
                 "given: session_encryption_key=... or SESSION_KEY (for instance 64 hex digits).",
                 option="session_encryption_key",
             )
+        return await asyncio.to_thread(read_key_file, key_file_path())
+
+    async def _key_file_ring(self) -> KeyRing:
+        path = key_file_path()
         place = getattr(self._storage, "path", None)
         if place is not None and _lies_in(path, Path(place)):
             raise ConfigurationError(
@@ -212,7 +242,7 @@ class Vault:
                 "Set VOXSESSION_HOME to a folder elsewhere, or give session_encryption_key.",
                 option="VOXSESSION_HOME",
             )
-        found = await asyncio.to_thread(read_key_file, path)
+        found = await self._key_file()
         return found if found is not None else await asyncio.to_thread(make_key_file, path, self._clock)
 
     async def _resolve(self, ring: KeyRing, kdf: Any) -> MasterKeys:
@@ -246,14 +276,15 @@ class Vault:
         )
 
 
+def _named(key_ids: Iterable[str]) -> str | None:
+    """The first of the ids in clear, if it looks like one: what is stored may be anything."""
+    key_id = next(iter(key_ids), "")
+    return key_id if key_id.isascii() and key_id.isalnum() and len(key_id) <= 40 else None
+
+
 def _plain_index_key(index_keys: dict[str, Any]) -> bytes:
     if _PLAIN_ID not in index_keys:
-        raise KeyNotFoundError(
-            next(iter(index_keys), None),
-            "The storage",
-            "It holds encrypted sessions, and this installation was told not to encrypt "
-            "(session_encryption_method='none'). Use the method and key they were made with.",
-        )
+        raise KeyNotFoundError(_named(index_keys), "The storage", _PLAIN_REMEDY)
     try:
         return base64.b64decode(index_keys[_PLAIN_ID], validate=True)
     except (binascii.Error, ValueError, TypeError):

@@ -14,10 +14,10 @@ __all__ = [
     "HEAD_BYTES",
     "append_line",
     "open_to_append",
+    "open_to_read",
     "read_all",
     "read_document_header",
     "read_newest",
-    "read_torn",
     "replace_file",
     "write_new",
 ]
@@ -38,6 +38,11 @@ _STEP_BYTES = 65536
 def open_to_append(path: str) -> int:
     """A file that exists, for reading anywhere and writing at its end."""
     return os.open(path, _APPEND)
+
+
+def open_to_read(path: str) -> int:
+    """A file that exists, for reading only."""
+    return os.open(path, _READ)
 
 
 def append_line(fd: int, line: bytes, size: int, *, durable: bool) -> None:
@@ -145,11 +150,6 @@ def read_document_header(fd: int, size: int, name: str) -> Record:
     return clear_header(head) or decode_line(_read_at(fd, 0, size).split(b"\n", 1)[0], name)
 
 
-def read_torn(fd: int, size: int, torn_bytes: int) -> bytes:
-    """The bytes behind the last complete line."""
-    return _read_at(fd, size - torn_bytes, torn_bytes)
-
-
 def _header_in(line: bytes, name: str) -> Record:
     return clear_header(line[:HEAD_BYTES]) or decode_line(line, name)
 
@@ -161,12 +161,13 @@ def _read_header(fd: int, start: int, stop: int, name: str) -> Record:
 
 def _last_newline(fd: int, before: int) -> int:
     """Where the last newline in front of this place is; -1 for none."""
+    step = _END_BYTES
     while before > 0:
-        start = max(0, before - _STEP_BYTES)
+        start = max(0, before - step)
         found = _read_at(fd, start, before - start).rfind(b"\n")
         if found >= 0:
             return start + found
-        before = start
+        before, step = start, _STEP_BYTES
     return -1
 
 

@@ -12,7 +12,7 @@ import attrs
 from voxsession.core.envelope import Record, effective_header, record_key, stamp, storage_key
 from voxsession.errors import ConfigurationError, IntegrityError
 from voxsession.storage.file_folder import ENDING, FileFolder
-from voxsession.storage.file_frames import read_document_header, read_newest
+from voxsession.storage.file_frames import open_to_read, read_document_header, read_newest
 from voxsession.storage.file_names import is_shortened, unescaped
 from voxsession.storage.file_owners import FileOwners
 from voxsession.storage.frames import listed
@@ -21,7 +21,6 @@ from voxsession.storage.listing import has_ended, newest_first
 __all__ = ["FileListing", "Query"]
 
 _REMEMBERED = 50_000
-_READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
 @attrs.define(frozen=True, slots=True, kw_only=True)
@@ -152,7 +151,7 @@ class FileListing:
     def _header(self, path: str) -> Record:
         """The effective header of the record in a file, which must be the one that belongs there."""
         name = os.path.basename(path)
-        fd = os.open(path, _READ)
+        fd = open_to_read(path)
         try:
             size = os.fstat(fd).st_size
             newest = read_newest(fd, size, name).header

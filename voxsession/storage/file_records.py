@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 
 from voxsession.core.envelope import Record, decode_line
-from voxsession.errors import IntegrityError, StorageError
+from voxsession.errors import IntegrityError
 from voxsession.storage.file_folder import FileFolder, Place
 from voxsession.storage.file_frames import (
     HEAD_BYTES,
     append_line,
     open_to_append,
+    open_to_read,
     read_all,
     read_document_header,
     read_newest,
-    read_torn,
     replace_file,
     write_new,
 )
@@ -47,16 +48,25 @@ class FileRecords:
         """Puts a document in place of the file, if it was made from what is stored."""
         place = self._folder.place(key)
         with self._folder.locked(place):
-            try:
-                fd = open_to_append(place.path)
-            except FileNotFoundError:
-                check_base(key, header, None)
-                self._create(place, line, header)
+            newest = self._newest(place)
+            if newest is not None and newest.is_repeat_of(header):
+                self._make_durable(place, header)
                 return
-            try:
-                self._replace(place, fd, line, header)
-            finally:
-                os.close(fd)
+            check_base(key, header, newest)
+            if newest is None:
+                self._create(place, line, header)
+            else:
+                self._replace(place, line, header, newest)
+
+    def _newest(self, place: Place) -> Newest | None:
+        try:
+            fd = open_to_read(place.path)
+        except FileNotFoundError:
+            return None
+        try:
+            return _newest_in(fd, os.fstat(fd).st_size, place)
+        finally:
+            os.close(fd)
 
     def _create(self, place: Place, line: bytes, header: Record) -> None:
         self._note_owner(place, header)
@@ -67,18 +77,9 @@ class FileRecords:
             replace_file(place.path, place.temporary, line)
         self._sync_folder(place.folder)
 
-    def _replace(self, place: Place, fd: int, line: bytes, header: Record) -> None:
-        size = os.fstat(fd).st_size
-        newest = _newest(place, fd, size)
-        if newest.is_repeat_of(header):
-            # The first try may have ended before it was durable.
-            self._note_owner(place, header)
-            sync_file(fd)
-            self._sync_folder(place.folder)
-            return
-        check_base(place.key, header, newest)
+    def _replace(self, place: Place, line: bytes, header: Record, newest: Newest) -> None:
         if newest.torn_bytes:
-            self._set_aside(place, read_torn(fd, size, newest.torn_bytes))
+            self._set_aside(place, read_all(place.path)[-newest.torn_bytes :])
         old_owner = newest.header.get("owner")
         if header.get("owner") != old_owner:
             self._note_owner(place, header)
@@ -86,6 +87,16 @@ class FileRecords:
         self._sync_folder(place.folder)
         if header.get("owner") != old_owner:
             self.owners.remove(place.folder, old_owner, place.stem)
+
+    def _make_durable(self, place: Place, header: Record) -> None:
+        """For a repeated write: the first try may have ended before its syncs."""
+        self._note_owner(place, header)
+        fd = open_to_append(place.path)
+        try:
+            sync_file(fd)
+        finally:
+            os.close(fd)
+        self._sync_folder(place.folder)
 
     def append(self, key: str, line: bytes, header: Record) -> None:
         """Adds a batch to the file, if it was made from what is stored."""
@@ -103,7 +114,7 @@ class FileRecords:
 
     def _append(self, place: Place, fd: int, line: bytes, header: Record) -> None:
         size = os.fstat(fd).st_size
-        newest = _newest(place, fd, size)
+        newest = _newest_in(fd, size, place)
         if newest.torn_bytes:
             # Behind torn bytes a line would be lost; whoever reloads sees them and saves whole.
             raise conflict(place.key, header.get("base_seq") or 0, newest.seq)
@@ -188,7 +199,7 @@ class FileRecords:
             was_there = _unlink(place.path)
             for owner in owners:
                 self.owners.remove(place.folder, owner, place.stem)
-            self._remove_rest(place)
+            _remove_rest(place)
             if was_there:
                 self._sync_folder(place.folder)
             return was_there
@@ -196,7 +207,7 @@ class FileRecords:
     def _owners(self, place: Place, expected_seq: int | None) -> set[object]:
         """Who is named in the file; a version that is not the expected one is a conflict."""
         try:
-            fd = open_to_append(place.path)
+            fd = open_to_read(place.path)
         except FileNotFoundError:
             self._folder.must_exist()
             if expected_seq is not None:
@@ -204,7 +215,7 @@ class FileRecords:
             return set()
         try:
             size = os.fstat(fd).st_size
-            newest = _newest(place, fd, size)
+            newest = _newest_in(fd, size, place)
             found = {newest.header.get("owner"), read_document_header(fd, size, place.key).get("owner")}
         except IntegrityError:
             # To be erased without a look at it, it need not be readable.
@@ -217,20 +228,19 @@ class FileRecords:
             raise conflict(place.key, expected_seq, newest.seq)
         return found
 
-    def _remove_rest(self, place: Place) -> None:
-        number = 1
-        while _unlink(place.torn(number)):
-            number += 1
-        if os.path.isdir(place.pages):
-            shutil.rmtree(place.pages)
-            if os.path.isdir(place.pages):
-                raise StorageError(f"The pages of {place.record_id!r} could not be removed.", storage="file")
 
-
-def _newest(place: Place, fd: int, size: int) -> Newest:
+def _newest_in(fd: int, size: int, place: Place) -> Newest:
     newest = read_newest(fd, size, place.key)
     check_owned(newest.header, place.key)
     return newest
+
+
+def _remove_rest(place: Place) -> None:
+    number = 1
+    while _unlink(place.torn(number)):
+        number += 1
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(place.pages)
 
 
 def _unlink(path: str) -> bool:

@@ -1,108 +1,261 @@
-"""Making a whole storage of any object that has `save` and `load`."""
+"""From whatever has `save` and `load` to a storage: two methods, sync or async, are an adapter."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
-from collections.abc import Callable
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any, TypeVar
 
-from voxsession.core.envelope import Record, record_key, split_key
+import attrs
+
+from voxsession.core.envelope import (
+    HEADER_FIELDS,
+    Record,
+    decode_line,
+    encode_line,
+    record_key,
+    split_key,
+)
 from voxsession.errors import (
-    ConflictError,
+    ConfigurationError,
     IntegrityError,
     StorageError,
     StorageUnavailableError,
     VoxSessionError,
 )
 from voxsession.storage.base import SessionStorage
+from voxsession.storage.frames import Newest, check_base, check_owned, conflict, document_line
 
 __all__ = ["LiftedStorage", "lift"]
 
+T = TypeVar("T")
 
-def lift(storage: Any) -> SessionStorage:
-    """The storage as the house uses it: one that announces abilities as it is, any other one wrapped."""
+KNOWN_RECORDS = 10_000
+_FLAGS = ("can_append", "can_page", "can_list", "can_compare")
+
+
+def lift(storage: object) -> SessionStorage:
+    """The storage itself if it says that it can do more than save and load, else the storage around it.
+
+    Args:
+        storage: a `SessionStorage`, or any object with `save(session_data)` and `load(session_id)`, each a
+            plain function (run in a thread) or a coroutine function.
+
+    Raises:
+        ConfigurationError: it lacks one of the two.
+    """
     if isinstance(storage, SessionStorage) and (
-        storage.can_append or storage.can_list or storage.can_compare or isinstance(storage, LiftedStorage)
+        isinstance(storage, LiftedStorage) or any(getattr(storage, flag) for flag in _FLAGS)
     ):
         return storage
     return LiftedStorage(storage)
 
 
-class LiftedStorage(SessionStorage):
-    """Two methods, sync or async, made into a storage of whole documents.
+@attrs.define(slots=True)
+class _Turn:
+    """Who writes a record now; those who wait are counted, so that the last one clears up."""
 
-    Within this process a write is compared with the version last seen; between processes the
-    last one wins, because two methods cannot promise more.
+    lock: asyncio.Lock = attrs.field(factory=asyncio.Lock)
+    users: int = 0
+
+
+class LiftedStorage(SessionStorage):
+    """Whole documents over two methods.
+
+    The dict that goes to `save` has the storage key as its `session_id`; for sessions of the default
+    tenant that is the id. It is a copy, made of what JSON has. What was deleted is stored as a
+    tombstone (`"deleted": true`), which loads as None; a ready one may be saved as any record.
+
+    Within this process a write from an older version is a `ConflictError`: the last known version of
+    each record is remembered, and looked up by `load` where it is not known. Other processes are not
+    seen, so `can_compare` stays false. One event loop at a time may use it.
+
+    Args:
+        inner: the object with the two methods. `open`, `close`, `get_stats` and `health_check` are passed on
+            where it has them.
     """
 
-    def __init__(self, inner: Any) -> None:
-        self._inner = inner
-        self._versions: dict[str, tuple[int, str | None]] = {}
+    def __init__(self, inner: object) -> None:
+        for name in ("save", "load"):
+            if not callable(getattr(inner, name, None)):
+                raise ConfigurationError(
+                    f"session_storage: a {type(inner).__name__} has no {name}(). An adapter needs "
+                    "save(session_data) and load(session_id); or name one of ours, such as 'file'.",
+                    option="session_storage",
+                )
+        self.inner: Any = inner
+        self.storage_type = str(getattr(inner, "storage_type", "custom"))  # type: ignore[misc]
         self.is_local = bool(getattr(inner, "is_local", True))
         self.default_ttl = getattr(inner, "default_ttl", None)
+        self._known: dict[str, Newest | None] = {}
+        self._turns: dict[str, _Turn] = {}
+
+    def __repr__(self) -> str:
+        return f"LiftedStorage({self.inner!r})"
+
+    # --- the two methods
 
     async def save(self, session_data: Record) -> None:
-        """Puts a whole record under its storage key."""
+        """Gives a copy of the record to the adapter, unless it was made from another version than is stored.
+
+        Raises:
+            ConflictError: this process knows of another version.
+            StorageError: the adapter raised; its error is the cause.
+        """
         key = record_key(session_data)
-        seq, base, batch_id = session_data["seq"], session_data["base_seq"], session_data["batch_id"]
-        known = self._versions.get(key)
-        if known is not None and known[0] != base and known[1] != batch_id:
-            raise ConflictError(str(session_data["session_id"]), expected_seq=base, found_seq=known[0])
-        await self._call(self._inner.save, "save", {**session_data, "session_id": key})
-        self._versions[key] = (seq, batch_id)
+        record = decode_line(document_line(session_data), key)
+        await _to_its_end(self._save(key, record))
+
+    async def _save(self, key: str, record: Record) -> None:
+        async with self._turn(key):
+            newest = await self._newest(key)
+            if newest is None or not newest.is_repeat_of(record):
+                check_base(key, record, newest)
+                await self._put(key, record)
 
     async def load(self, session_id: str) -> Record | None:
-        """The record under this key; a tombstone counts as nothing."""
-        found = await self._call(self._inner.load, "load", session_id)
-        if found is None:
-            return None
-        if not isinstance(found, dict) or not isinstance(found.get("seq"), int):
-            raise IntegrityError(session_id, f"the storage gave {type(found).__name__}, which is no record")
-        self._versions[session_id] = (found["seq"], found.get("batch_id"))
-        if found.get("status") == "deleted":
-            return None
-        return {**found, "session_id": split_key(str(found.get("session_id")))[2]}
+        """What the adapter has under this key, with its own id again; None for nothing or a tombstone.
+
+        Raises:
+            IntegrityError: the adapter gave something that is no record, or another one's.
+            StorageError: the adapter raised; its error is the cause.
+        """
+        split_key(session_id)
+        async with self._turn(session_id):
+            return await self._get(session_id)
 
     async def delete(self, session_id: str, expected_seq: int | None = None) -> bool:
-        """Leaves a tombstone in place of the record; an adapter with a `delete` of its own uses that."""
-        record = await self.load(session_id)
-        if record is None:
-            return False
-        if expected_seq is not None and record["seq"] != expected_seq:
-            raise ConflictError(str(record["session_id"]), expected_seq=expected_seq, found_seq=record["seq"])
-        kept = {
-            k: v for k, v in record.items() if k in ("format", "kind", "tenant", "created_at", "updated_at")
-        }
-        tombstone = {
-            **kept,
-            "session_id": session_id,
-            "seq": record["seq"] + 1,
-            "status": "deleted",
-            "owner": "",
-        }
-        await self._call(self._inner.save, "save", tombstone)
-        self._versions.pop(session_id, None)
-        return True
+        """Puts a tombstone in the record's place; False where there is none."""
+        split_key(session_id)
+        return await _to_its_end(self._delete(session_id, expected_seq))
 
-    async def _call(self, method: Callable[..., Any], operation: str, *arguments: Any) -> Any:
+    async def _delete(self, key: str, expected_seq: int | None) -> bool:
+        async with self._turn(key):
+            record = await self._get(key)
+            found_seq = record["seq"] if record else None
+            if expected_seq is not None and found_seq != expected_seq:
+                raise conflict(key, expected_seq, found_seq)
+            if record is not None:
+                await self._put(key, _tombstone(record))
+            return record is not None
+
+    # --- versions
+
+    async def _newest(self, key: str) -> Newest | None:
+        if key not in self._known:
+            await self._get(key)
+        return self._known[key]
+
+    async def _put(self, key: str, record: Record) -> None:
+        self._known.pop(key, None)  # until it is known to have arrived
+        await self._call("save", self.inner.save, {**record, "session_id": key})
+        self._know(key, record)
+
+    async def _get(self, key: str) -> Record | None:
+        found = await self._call("load", self.inner.load, key)
+        record = None if found is None else _checked(found, key)
+        self._know(key, record)
+        return None if record is None or _is_tombstone(record) else record
+
+    def _know(self, key: str, record: Record | None) -> None:
+        newest = None
+        if record is not None and not _is_tombstone(record):
+            newest = Newest({name: record[name] for name in ("seq", "batch_id") if name in record})
+        self._known.pop(key, None)
+        self._known[key] = newest
+        if len(self._known) > KNOWN_RECORDS:
+            del self._known[next(iter(self._known))]
+
+    @contextlib.asynccontextmanager
+    async def _turn(self, key: str) -> AsyncIterator[None]:
+        turn = self._turns.setdefault(key, _Turn())
+        turn.users += 1
+        try:
+            async with turn.lock:
+                yield
+        finally:
+            turn.users -= 1
+            if not turn.users:
+                del self._turns[key]
+
+    # --- life and health
+
+    async def open(self) -> None:
+        """Opens the adapter, if it can be opened."""
+        await self._optional("open")
+
+    async def close(self) -> None:
+        """Closes the adapter, if it can be closed."""
+        await self._optional("close")
+
+    async def get_stats(self) -> dict[str, Any]:
+        """What the adapter tells of itself; at least `storage_type`."""
+        return {"storage_type": self.storage_type, **(await self._optional("get_stats") or {})}
+
+    async def health_check(self) -> dict[str, Any]:
+        """What the adapter answers; healthy where it has no such method."""
+        try:
+            return await self._optional("health_check") or await super().health_check()
+        except VoxSessionError as error:
+            return {"status": "unhealthy", "error": str(error)}
+
+    async def _optional(self, name: str) -> Any:
+        method = getattr(self.inner, name, None)
+        return await self._call(name, method) if callable(method) else None
+
+    async def _call(self, name: str, method: Callable[..., Any], *args: Any) -> Any:
+        """What the adapter's method gives; its errors as ours."""
         try:
             if inspect.iscoroutinefunction(method):
-                return await method(*arguments)
-            result = await asyncio.to_thread(method, *arguments)
+                return await method(*args)
+            result = await asyncio.to_thread(method, *args)
             return await result if inspect.isawaitable(result) else result
         except VoxSessionError:
             raise
-        except OSError as error:
+        except (OSError, TimeoutError) as error:
             raise StorageUnavailableError(
-                f"The custom storage failed in {operation}() with {type(error).__name__}; "
-                "nothing is lost here, save again when it is back.",
+                f"{name}() of the {self.storage_type} storage could not reach it ({type(error).__name__}). "
+                "Try again when it is back.",
                 storage=self.storage_type,
-                operation=operation,
+                operation=name,
             ) from error
         except Exception as error:
             raise StorageError(
-                f"The custom storage failed in {operation}() with {type(error).__name__}.",
+                f"{name}() of the {self.storage_type} storage raised {type(error).__name__}. "
+                "See the cause of this error.",
                 storage=self.storage_type,
-                operation=operation,
+                operation=name,
             ) from error
+
+
+async def _to_its_end(work: Coroutine[Any, Any, T]) -> T:
+    """Finishes what was begun also when the caller is cancelled: the next write must not overtake this one."""
+    task = asyncio.ensure_future(work)
+    task.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return await asyncio.shield(task)
+
+
+def _tombstone(record: Record) -> Record:
+    header = {name: record[name] for name in HEADER_FIELDS if name in record}
+    header.update(owner="", base_seq=record["seq"], seq=record["seq"] + 1, status="deleted")
+    return {**header, "batch_id": f"{record.get('batch_id')}-deleted", "deleted": True}
+
+
+def _is_tombstone(record: Record) -> bool:
+    return record.get("deleted") is True and record.get("status") == "deleted"
+
+
+def _checked(found: object, key: str) -> Record:
+    """A copy of the record that an adapter gave, under its own id again."""
+    if not isinstance(found, dict):
+        raise IntegrityError(key, f"load() of the adapter gave a {type(found).__name__}, not a dict")
+    if found.get("session_id") != key:
+        raise IntegrityError(key, "load() of the adapter gave another record")
+    try:
+        record = decode_line(encode_line({**found, "session_id": split_key(key)[2]}), key)
+    except (TypeError, ValueError) as error:
+        raise IntegrityError(key, f"load() of the adapter gave what JSON has not ({error})") from None
+    check_owned(record, key)
+    return record

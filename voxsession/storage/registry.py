@@ -1,26 +1,33 @@
-"""From a name or a URL to the storage it means."""
+"""Storages by name or URL."""
 
 from __future__ import annotations
 
 import difflib
+import importlib
 import inspect
-from importlib import import_module
-from importlib.metadata import entry_points
+import os
+from collections.abc import Callable
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
+from urllib.parse import unquote
 
 from voxsession.errors import ConfigurationError
+from voxsession.storage.base import SessionStorage
+from voxsession.storage.lift import lift
 
-__all__ = ["open_storage"]
+__all__ = ["known_storages", "open_storage"]
 
 GROUP = "voxsession.storage"
-# What ships with the package; entry points of other packages come on top.
-_SHIPPED = {
+
+# The entry points say the same, but a checkout that was never installed has none.
+_BUILT_IN = {
     "file": "voxsession.storage.file:FileSessionStorage",
     "memory": "voxsession.storage.inmemory:MemorySessionStorage",
     "database": "voxsession.storage.database:DatabaseSessionStorage",
     "redis": "voxsession.storage.redis:RedisSessionStorage",
 }
-_EXTRAS = {"database": "sql", "redis": "redis"}
+_EXTRA = {"database": "sql", "redis": "redis"}
 _SCHEMES = {
     "file": "file",
     "memory": "memory",
@@ -29,70 +36,90 @@ _SCHEMES = {
 }
 
 
-def open_storage(spec: Any, *, path: str | None = None, **options: Any) -> Any:
-    """The storage that `spec` means; nothing is opened yet.
+def known_storages() -> list[str]:
+    """The names that `open_storage` takes, in order."""
+    return sorted({*_BUILT_IN, *(point.name for point in entry_points(group=GROUP))})
+
+
+def open_storage(
+    spec: object, *, path: str | os.PathLike[str] | None = None, **options: Any
+) -> SessionStorage:
+    """The storage that is meant; nothing is opened yet.
 
     Args:
-        spec: a name such as ``"file"``, a URL such as ``"file:///var/sessions"``, or a storage object,
-            which is given back as it is.
-        path: the folder, for the file storage.
-        options: what the chosen storage understands of these is passed on, as far as it is not None.
+        spec: a name (``"file"``, ``"memory"``, ``"database"``, ``"redis"``, or one that an installed package
+            has registered under the entry points ``voxsession.storage``), a URL such as
+            ``"file:///var/sessions"``, ``"postgresql://..."`` or ``"redis://..."``, or a storage (see `lift`),
+            which is taken as it is.
+        path: the folder of the file storage; the others take none.
+        options: given to the storage's class as they are.
 
     Raises:
-        ConfigurationError: the name is not known, or the storage needs an extra that is not installed.
+        ConfigurationError: no such name, a package that has to be installed first, or an option that this
+            storage does not take.
+
+    Example:
+        >>> open_storage("memory", max_sessions=10)
+        MemorySessionStorage(0 records)
     """
     if not isinstance(spec, str):
-        return spec
-    name, url = _name_of(spec)
-    make = _class_of(name)
+        return lift(spec)
+    scheme, is_url, rest = spec.partition("://")
+    known = {point.name: point for point in entry_points(group=GROUP)}
+    name = _name_of(scheme, known) if is_url else spec
+    make = _class_of(name, known)
+    args: list[Any] = []
     if name == "file":
-        path = url.removeprefix("file://") if url else path
-    given = {
-        "path": path,
-        "url": url or options.get("database_url"),
-        "redis_url": url or options.get("redis_url"),
-    }
-    known = inspect.signature(make).parameters
-    chosen = {key: value for key, value in {**options, **given}.items() if key in known and value is not None}
-    return make(**chosen)
+        args = [unquote(rest) if is_url else path if path is not None else "./sessions"]
+    elif is_url and name != "memory":
+        args = [spec]
+    return lift(_made(name, make, args, options))
 
 
-def _name_of(spec: str) -> tuple[str, str | None]:
-    if "://" not in spec:
-        return spec, None
-    scheme = spec.split("://", 1)[0].split("+", 1)[0].lower()
-    if scheme not in _SCHEMES:
-        raise ConfigurationError(
-            f"session_storage has a URL of the unknown scheme {scheme!r}; known: {', '.join(sorted(_SCHEMES))}.",
-            option="session_storage",
-        )
-    return _SCHEMES[scheme], spec
+def _name_of(scheme: str, known: dict[str, EntryPoint]) -> str:
+    # "postgresql+psycopg" names the driver after the plus sign.
+    base = scheme.partition("+")[0].lower()
+    return base if base in known else _SCHEMES.get(base, base)
 
 
-def _class_of(name: str) -> Any:
-    offered = {point.name: point.value for point in entry_points(group=GROUP)}
-    found = {**_SHIPPED, **offered}
-    if name not in found:
-        near = difflib.get_close_matches(name, found, 1)
+def _class_of(name: str, known: dict[str, EntryPoint]) -> Callable[..., object]:
+    target = known[name].value if name in known else _BUILT_IN.get(name)
+    if target is None:
+        near = difflib.get_close_matches(name, known_storages(), 1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise ConfigurationError(
-            f"There is no storage {name!r}.{hint} Known: {', '.join(sorted(found))}, a URL, or an object "
-            "with save() and load().",
+            f"There is no storage {name!r}.{hint} Known are {', '.join(known_storages())}; a URL such as "
+            "'postgresql://...' or 'redis://...'; or an object with save() and load().",
             option="session_storage",
             value=name,
         )
-    module, _, attribute = found[name].partition(":")
+    module, _, attribute = target.partition(":")
     try:
-        return getattr(import_module(module), attribute)
-    except ModuleNotFoundError as error:
-        if error.name == module:
-            raise ConfigurationError(
-                f"The {name} storage is not part of this version of voxsession. Use 'file' or 'memory', or an "
-                "object of your own with save() and load().",
-                option="session_storage",
-            ) from error
-        extra = _EXTRAS.get(name, name)
+        found = getattr(importlib.import_module(module), attribute)
+    except ImportError as error:
         raise ConfigurationError(
-            f"The {name} storage needs {error.name}. Install it with: pip install 'voxsession[{extra}]'",
-            option="session_storage",
+            _remedy(name, module, error), option="session_storage", value=name
         ) from error
+    assert callable(found)
+    return found  # type: ignore[no-any-return]
+
+
+def _remedy(name: str, module: str, error: ImportError) -> str:
+    if error.name == module:
+        return (
+            f"The storage {name!r} is not part of this version of voxsession. Use 'file' or 'memory', or an object "
+            "with save() and load()."
+        )
+    extra = _EXTRA.get(name)
+    install = f"pip install 'voxsession[{extra}]'" if extra else f"pip install {error.name}"
+    return f"The storage {name!r} needs {error.name}, which is not installed. Install it with: {install}"
+
+
+def _made(name: str, make: Callable[..., object], args: list[Any], options: dict[str, Any]) -> object:
+    try:
+        inspect.signature(make).bind(*args, **options)
+    except TypeError as error:
+        raise ConfigurationError(
+            f"The storage {name!r} cannot be made with these options: {error}.", option="session_storage"
+        ) from None
+    return make(*args, **options)

@@ -1,0 +1,190 @@
+"""Any change that can happen, with ids from small pools, so that changes meet."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from hypothesis import strategies as st
+
+from voxsession.core.changes import KINDS, Change
+from voxsession.core.conversation import ConversationEntry
+from voxsession.core.memory_entry import MemoryEntry
+from voxsession.core.message import ROLES, Message, Usage
+from voxsession.core.session_data import SessionData
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+HARD_TEXTS = ("", "\0", "a\0b", "🦄 e\u0301", "שלום עולם", "\u202eمرحبا\u202c", "𝔘𝔫𝔦", '"\\\n\t\r', "<|endoftext|>")
+texts = st.one_of(st.sampled_from(HARD_TEXTS), st.text(st.characters(exclude_categories=("Cs",)), max_size=24))
+moments = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
+counts = st.integers(0, 10_000)
+amounts = st.floats(-1e9, 1e9, allow_nan=False)
+shares = st.floats(0, 1)
+
+conversation_ids = st.sampled_from(["c1", "c2", "c3"])
+message_ids = st.sampled_from([f"m{n}" for n in range(6)])
+memory_ids = st.sampled_from([f"e{n}" for n in range(6)])
+names = st.sampled_from(["formality", "verbosity", "technical_level", "tasks"])
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False) | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=6,
+)
+json_objects = st.dictionaries(texts, json_values, max_size=3)
+
+
+def optional(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """The value, or None."""
+    return st.none() | values
+
+
+def messages(ids: st.SearchStrategy[str] = message_ids) -> st.SearchStrategy[Message]:
+    """Any message that can be stored."""
+    return st.builds(
+        Message,
+        id=ids,
+        conversation_id=conversation_ids,
+        role=st.sampled_from(ROLES),
+        content=optional(texts),
+        at=moments,
+        name=optional(texts),
+        metadata=optional(json_objects),
+        token_count=counts,
+        estimated=st.booleans(),
+        tool_calls=optional(st.lists(json_objects, max_size=2)),
+        tool_call_id=optional(texts),
+        interrupted=st.booleans(),
+        origin=st.sampled_from(["said", "imported", "shared"]),
+    )
+
+
+def memories(ids: st.SearchStrategy[str] = memory_ids) -> st.SearchStrategy[MemoryEntry]:
+    """Any entry that can be remembered."""
+    return st.builds(
+        MemoryEntry,
+        id=ids,
+        content=texts,
+        category=st.sampled_from(["general", "identity", "interest"]),
+        importance=shares,
+        timestamp=moments,
+        expires_at=optional(moments),
+        sensitive=st.booleans(),
+        pinned=st.booleans(),
+        speaker=optional(texts),
+        evidence_count=counts,
+        superseded_by=optional(memory_ids),
+        superseded_at=optional(moments),
+        metadata=optional(json_objects),
+        token_count=counts,
+        estimated=st.booleans(),
+        slot=optional(st.sampled_from(["user.name", "user.home"])),
+        value=optional(texts),
+        message_id=optional(message_ids),
+        conversation_id=optional(conversation_ids),
+    )
+
+
+conversations = st.builds(
+    ConversationEntry,
+    id=conversation_ids,
+    started_at=moments,
+    last_at=moments,
+    parent_id=optional(conversation_ids),
+    branch_index=optional(counts),
+    status=st.sampled_from(["active", "ended"]),
+    opened_at=optional(moments),
+    first_index=optional(counts),
+    message_count=counts,
+    response_ms=amounts,
+    call=optional(json_objects),
+)
+usages = st.builds(Usage, input_tokens=counts, output_tokens=counts, estimated=st.booleans())
+
+FIELDS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
+    "config.changed": {"values": json_objects},
+    "conversation.ended": {"conversation_id": conversation_ids, "duration_seconds": amounts},
+    "conversation.restored": {"entry": conversations},
+    "conversation.resumed": {"conversation_id": conversation_ids, "entry": optional(conversations)},
+    "conversation.started": {
+        "conversation_id": conversation_ids,
+        "parent_id": optional(conversation_ids),
+        "branch_index": optional(counts),
+        "call": optional(json_objects),
+    },
+    "memory.added": {"entry": memories()},
+    "memory.compressed": {
+        "replaced": st.dictionaries(memory_ids, memory_ids, max_size=3),
+        "added": st.lists(memories(), max_size=2),
+    },
+    "memory.evicted": {
+        "entry_ids": st.lists(memory_ids, max_size=3),
+        "reasons": st.dictionaries(memory_ids, texts, max_size=2),
+    },
+    "memory.expired": {"entry_ids": st.lists(memory_ids, max_size=3)},
+    "memory.reinforced": {"entry_id": memory_ids},
+    "memory.removed": {"entry_ids": st.lists(memory_ids, max_size=3), "reason": texts},
+    "memory.superseded": {"entry_id": memory_ids, "by": memory_ids},
+    "memory.updated": {"entry": memories()},
+    "message.added": {"message": messages(), "local_hour": optional(st.integers(0, 23))},
+    "message.interrupted": {
+        "message_id": message_ids,
+        "conversation_id": conversation_ids,
+        "content": texts,
+        "token_count": counts,
+        "estimated": st.booleans(),
+    },
+    "message.redacted": {"message_ids": st.lists(message_ids, max_size=3)},
+    "metric.tracked": {"name": names, "value": amounts},
+    "preference.evidence": {
+        "message_id": optional(message_ids),
+        "increments": st.dictionaries(names, st.tuples(shares, shares), max_size=3),
+        "topics": st.dictionaries(texts, shares, max_size=3),
+        "decay": shares,
+    },
+    "preference.set": {"name": names, "value": json_values},
+    "session.created": {
+        "session_id": st.just("s1"),
+        "user_id": optional(texts),
+        "config": json_objects,
+        "template": optional(json_objects),
+    },
+    "session.ended": {"reason": texts},
+    "state.updated": {"patch": json_objects, "replaces": st.booleans()},
+    "tokens.recounted": {
+        "counter": texts,
+        "messages": st.dictionaries(message_ids, counts, max_size=3),
+        "memories": st.dictionaries(memory_ids, counts, max_size=3),
+    },
+    "turn.completed": {
+        "conversation_id": conversation_ids,
+        "response_ms": amounts,
+        "injected": st.booleans(),
+        "usage": optional(usages),
+    },
+}
+
+
+def changes_of(kind: str, local: st.SearchStrategy[bool] | None = None) -> st.SearchStrategy[Change]:
+    """Any change of one kind."""
+    where = {} if local is None else {"local": local}
+    return st.builds(KINDS[kind], at=moments, **FIELDS[kind], **where)
+
+
+def any_changes(local: st.SearchStrategy[bool] | None = None) -> st.SearchStrategy[Change]:
+    """Any change of any kind."""
+    return st.sampled_from(sorted(FIELDS)).flatmap(lambda kind: changes_of(kind, local))
+
+
+def new_data(session_id: str = "s1", **fields: Any) -> SessionData:
+    """A session without content."""
+    return SessionData(session_id=session_id, created_at=START, updated_at=START, **fields)
+
+
+def data_with(changes: list[Change], **fields: Any) -> SessionData:
+    """A session that these changes made."""
+    data = new_data(**fields)
+    for change in changes:
+        change.apply(data)
+    return data

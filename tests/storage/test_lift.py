@@ -1,0 +1,278 @@
+"""Two methods are an adapter: the claims of every storage, and what becomes of an adapter's faults."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from voxsession.core.envelope import storage_key
+from voxsession.errors import (
+    ConfigurationError,
+    ConflictError,
+    IntegrityError,
+    SessionNotFoundError,
+    StorageError,
+    StorageUnavailableError,
+)
+from voxsession.storage.base import SessionStorage
+from voxsession.storage.inmemory import MemorySessionStorage
+from voxsession.storage.lift import LiftedStorage, lift
+from voxsession.testing import StorageConformance
+from voxsession.testing.records import a_document
+
+
+class DictStorage(SessionStorage):
+    """The adapter of the contract's own example."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Any] = {}
+
+    async def save(self, session_data: dict[str, Any]) -> None:
+        self.kept[session_data["session_id"]] = session_data
+
+    async def load(self, session_id: str) -> Any:
+        return self.kept.get(session_id)
+
+
+class PlainStorage:
+    """The same with plain functions and no base class."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Any] = {}
+
+    def save(self, session_data: dict[str, Any]) -> None:
+        self.kept[session_data["session_id"]] = session_data
+
+    def load(self, session_id: str) -> Any:
+        return self.kept.get(session_id)
+
+
+class TestLifted(StorageConformance):
+    """An adapter with two methods holds what can be held with two."""
+
+    async def make_storage(self, tmp_path: Path) -> object:
+        return DictStorage()
+
+
+class TestLiftedPlain(StorageConformance):
+    """Plain functions, which run in a thread, hold the same."""
+
+    async def make_storage(self, tmp_path: Path) -> object:
+        return PlainStorage()
+
+
+def test_what_is_lifted() -> None:
+    """Storages that announce more are taken as they are; what has the two methods is wrapped once."""
+    memory, two = MemorySessionStorage(), DictStorage()
+    lifted = lift(two)
+
+    assert lift(memory) is memory
+    assert isinstance(lifted, LiftedStorage) and lifted.inner is two
+    assert lift(lifted) is lifted
+    with pytest.raises(ConfigurationError, match=r"has no load\(\)"):
+        lift(type("Half", (), {"save": print})())
+
+
+@pytest.mark.parametrize("make", [DictStorage, PlainStorage])
+async def test_the_adapter_sees_the_storage_key(make: Callable[[], Any]) -> None:
+    """The dict that an adapter gets has the storage key as its session id; loaded, it has its own again."""
+    inner = make()
+    storage = lift(inner)
+    await storage.save(a_document())
+    await storage.save(a_document("main", kind="keyring", tenant="acme"))
+
+    assert set(inner.kept) == {"sess_1", ".keyring.acme.main"}
+    assert inner.kept[".keyring.acme.main"]["session_id"] == ".keyring.acme.main"
+    record = await storage.load(storage_key("keyring", "acme", "main"))
+    assert record == a_document("main", kind="keyring", tenant="acme")
+
+
+async def test_plain_functions_do_not_block_the_loop() -> None:
+    """A plain function runs in another thread."""
+    threads: list[str] = []
+
+    class Noting(PlainStorage):
+        def load(self, session_id: str) -> Any:
+            threads.append(threading.current_thread().name)
+            return super().load(session_id)
+
+    await lift(Noting()).load("sess_1")
+    assert threads != [threading.current_thread().name]
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        "text",
+        b"bytes",
+        [],
+        7,
+        True,
+        {},
+        {"session_id": "sess_1"},
+        {"session_id": "sess_1", "seq": "1"},
+        {**a_document("other")},
+        {**a_document(), "session_id": "other"},
+        {**a_document(), "kind": "keyring"},
+        {**a_document(), "sealed": object()},
+        {**a_document(), 7: 8},
+    ],
+    ids=repr,
+)
+async def test_what_is_no_record(found: Any) -> None:
+    """An adapter that gives anything else than the record or None is IntegrityError, never 'no such session'."""
+    inner = DictStorage()
+    inner.kept["sess_1"] = found
+    storage = lift(inner)
+
+    for _ in range(2):
+        with pytest.raises(IntegrityError):
+            await storage.load("sess_1")
+        with pytest.raises(IntegrityError):
+            await storage.save(a_document())
+    assert inner.kept == {"sess_1": found}
+
+
+@pytest.mark.parametrize(
+    ("error", "ours"),
+    [
+        (ConnectionRefusedError("no"), StorageUnavailableError),
+        (TimeoutError(), StorageUnavailableError),
+        (OSError(5, "secret"), StorageUnavailableError),
+        (ValueError("secret"), StorageError),
+        (KeyError("secret"), StorageError),
+        (SessionNotFoundError("sess_1"), SessionNotFoundError),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("base", [DictStorage, PlainStorage])
+async def test_errors_become_ours(base: type[Any], error: Exception, ours: type[Exception]) -> None:
+    """What an adapter raises becomes an error of ours with its cause; errors of ours stay as they are."""
+
+    class Failing(base):  # type: ignore[misc]
+        fail = True
+
+        def load(self, session_id: str) -> Any:
+            if self.fail:
+                raise error
+            return super().load(session_id)
+
+    inner = Failing()
+    storage = lift(inner)
+    with pytest.raises(ours) as caught:
+        await storage.load("sess_1")
+    assert type(caught.value) is ours
+    assert caught.value is error or caught.value.__cause__ is error
+    assert "secret" not in str(caught.value)
+    inner.fail = False
+    await storage.save(a_document())
+
+
+async def test_an_unsure_save_is_looked_up() -> None:
+    """After a save that failed with its answer lost, the next one looks at what is stored."""
+
+    class Flaky(DictStorage):
+        fail = False
+
+        async def save(self, session_data: dict[str, Any]) -> None:
+            await super().save(session_data)
+            if self.fail:
+                raise ConnectionResetError
+
+    inner = Flaky()
+    storage = lift(inner)
+    await storage.save(a_document())
+    inner.fail = True
+    with pytest.raises(StorageUnavailableError):
+        await storage.save(a_document(seq=2))
+    inner.fail = False
+
+    await storage.save(a_document(seq=2))
+    with pytest.raises(ConflictError):
+        await storage.save(a_document(seq=2, batch_id="another"))
+
+
+@pytest.mark.parametrize("base", [DictStorage, PlainStorage])
+async def test_a_cancelled_save_is_not_overtaken(base: type[Any]) -> None:
+    """A save whose caller was cancelled ends before the next one of the same record begins."""
+    go, order = threading.Event(), []
+
+    class SlowPlain(PlainStorage):
+        def save(self, session_data: dict[str, Any]) -> None:
+            if session_data["seq"] == 2:
+                go.wait(10)
+            order.append(session_data["seq"])
+            super().save(session_data)
+
+    class Slow(DictStorage):
+        async def save(self, session_data: dict[str, Any]) -> None:
+            if session_data["seq"] == 2:
+                await asyncio.to_thread(go.wait, 10)
+            order.append(session_data["seq"])
+            await super().save(session_data)
+
+    storage = lift(SlowPlain() if base is PlainStorage else Slow())
+    await storage.save(a_document())
+    task = asyncio.ensure_future(storage.save(a_document(seq=2)))
+    await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    after = asyncio.ensure_future(storage.save(a_document(seq=3)))
+    await asyncio.sleep(0)
+    go.set()
+    await after
+
+    assert order == [1, 2, 3]
+
+
+async def test_a_tombstone_tells_nothing() -> None:
+    """What is left of a deleted record names neither its owner nor its keys, and a ready one can be saved."""
+    inner = DictStorage()
+    storage = lift(inner)
+    await storage.save(a_document(owner="o1"))
+    await storage.delete("sess_1")
+    left = inner.kept["sess_1"]
+
+    assert (left["status"], left["deleted"], left["owner"], left["seq"]) == ("deleted", True, "", 2)
+    assert not {"sealed", "key_id", "wrapped_key"} & set(left)
+    await storage.save(a_document("sess_2"))
+    await storage.save(a_document("sess_2", 2, status="deleted", deleted=True))
+    assert await storage.load("sess_2") is None
+
+
+async def test_the_rest_is_passed_on() -> None:
+    """Opening, closing, statistics and health go to the adapter where it has such methods."""
+    calls: list[str] = []
+
+    class Full(PlainStorage):
+        storage_type = "mine"
+        is_local = False
+        default_ttl = 60.0
+
+        async def open(self) -> None:
+            calls.append("open")
+
+        def close(self) -> None:
+            calls.append("close")
+
+        def get_stats(self) -> dict[str, Any]:
+            return {"rows": 7}
+
+        async def health_check(self) -> dict[str, Any]:
+            raise ConnectionRefusedError
+
+    storage = lift(Full())
+    await storage.open()
+    await storage.close()
+
+    assert calls == ["open", "close"]
+    assert (storage.storage_type, storage.is_local, storage.default_ttl) == ("mine", False, 60.0)
+    assert await storage.get_stats() == {"storage_type": "mine", "rows": 7}
+    assert (await storage.health_check())["status"] == "unhealthy"
+    assert (await lift(PlainStorage()).health_check())["status"] == "healthy"
