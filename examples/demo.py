@@ -91,7 +91,7 @@ async def first_process(folder: Path) -> None:
 FIRST = [
     "Hello! My name is Alice.",
     "I'm interested in quantum physics, and I live in Lisbon.",
-    "Can you explain quantum tunnelling?",
+    "Write me a poem about photons.",
 ]
 SECOND = [
     "I'm going to Vienna in May to give a talk about entanglement.",

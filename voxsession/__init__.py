@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
+
 from voxsession.clock import Clock, SystemClock
 from voxsession.codec.keys import KeyRing
 from voxsession.core.config import SessionConfig
@@ -31,22 +35,24 @@ from voxsession.errors import (
     UnsupportedFormatError,
     VoxSessionError,
 )
-from voxsession.learning.profiles import SessionProfile
 from voxsession.memory.context import Context
 from voxsession.memory.facts import Fact
 from voxsession.memory.matches import MemoryMatch
 from voxsession.memory.tokens import TokenCounter
 from voxsession.models.base import Model, ModelRequest, Reply
-from voxsession.models.offline import OfflineModel
 from voxsession.presets import SessionPresets
 from voxsession.session.conversation import Conversation, ReplyStream
 from voxsession.session.reports import CompressionReport, ImportReport, Receipt, Report
 from voxsession.session.session import Session
 from voxsession.storage.base import SessionStorage
-from voxsession.storage.file import FileSessionStorage
-from voxsession.storage.inmemory import MemorySessionStorage
 from voxsession.voxon import Voxon
 from voxsession.voxon_config import VoxonConfig
+
+if _TYPE_CHECKING:
+    from voxsession.learning.profiles import SessionProfile
+    from voxsession.models.offline import OfflineModel
+    from voxsession.storage.file import FileSessionStorage
+    from voxsession.storage.inmemory import MemorySessionStorage
 
 __all__ = [
     "BudgetError",
@@ -103,3 +109,18 @@ __all__ = [
     "VoxonConfig",
 ]
 __version__ = "0.1.0"
+
+# What not every program needs is loaded when it is first named.
+_LATE = {
+    "FileSessionStorage": "voxsession.storage.file",
+    "MemorySessionStorage": "voxsession.storage.inmemory",
+    "OfflineModel": "voxsession.models.offline",
+    "SessionProfile": "voxsession.learning.profiles",
+}
+
+
+def __getattr__(name: str) -> _Any:
+    if name not in _LATE:
+        raise AttributeError(f"module 'voxsession' has no attribute {name!r}")
+    found = globals()[name] = getattr(_import_module(_LATE[name]), name)
+    return found

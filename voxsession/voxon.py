@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from voxsession.clock import Clock, SystemClock
-from voxsession.core.changes import SessionCreated
+from voxsession.core.changes import Change, SessionCreated
 from voxsession.core.config import SessionConfig, config_values
 from voxsession.core.session_data import SessionData
 from voxsession.core.types import check_id, check_user_id
@@ -19,10 +20,9 @@ from voxsession.errors import (
     StorageError,
 )
 from voxsession.installation import Installation
-from voxsession.learning.profiles import SessionProfile, seed_changes
-from voxsession.memory.extract import extract_facts
+from voxsession.memory.facts import Fact
 from voxsession.memory.tokens import LateCounter, TokenCounter
-from voxsession.models.offline import OfflineModel
+from voxsession.models.base import ModelRequest, Reply
 from voxsession.presets import resolve_preset
 from voxsession.session.handlers import EventHub, Events
 from voxsession.session.host import SessionHost
@@ -30,6 +30,9 @@ from voxsession.session.openings import Opening
 from voxsession.session.session import Session
 from voxsession.upkeep import Upkeep
 from voxsession.voxon_config import VoxonConfig
+
+if TYPE_CHECKING:
+    from voxsession.learning.profiles import SessionProfile
 
 __all__ = ["Voxon"]
 
@@ -88,8 +91,8 @@ class Voxon(Upkeep):
         self._host = SessionHost(
             clock=self._clock,
             counter=counter,
-            model=model if model is not None else OfflineModel(),
-            extractor=extractor if extractor is not None else extract_facts,
+            model=model if model is not None else _offline_model,
+            extractor=extractor if extractor is not None else _pattern_extractor,
             summarizer=summarizer,
             autosave=self.config.autosave,
             ready=self._home.ready,
@@ -151,10 +154,7 @@ class Voxon(Upkeep):
         self._home.cores.setdefault(new_id, core)
         core.record(SessionCreated(at=now, session_id=new_id, user_id=owner, config=values))
         if preference_profile is not None:
-            profile = preference_profile
-            if not isinstance(profile, SessionProfile):
-                profile = SessionProfile.from_dict(dict(profile))
-            core.record(*seed_changes(profile, now))
+            core.record(*_seeds(preference_profile, now))
         return session
 
     def session(
@@ -259,6 +259,29 @@ class Voxon(Upkeep):
     def events(self) -> Events:
         """The events of all sessions of this object."""
         return self._events
+
+
+# The defaults are loaded at their first use, so that `import voxsession` stays quick.
+
+
+def _offline_model(request: ModelRequest) -> Reply:
+    from voxsession.models.offline import OfflineModel
+
+    return OfflineModel().respond(request)
+
+
+def _seeds(profile: SessionProfile | Mapping[str, Any], at: datetime) -> list[Change]:
+    from voxsession.learning.profiles import SessionProfile, seed_changes
+
+    return seed_changes(
+        profile if isinstance(profile, SessionProfile) else SessionProfile.from_dict(dict(profile)), at
+    )
+
+
+def _pattern_extractor(text: str, **about: Any) -> list[Fact]:
+    from voxsession.memory.extract import extract_facts
+
+    return extract_facts(text, **about)
 
 
 def _checked_config(config: object) -> VoxonConfig:

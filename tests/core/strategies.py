@@ -15,8 +15,20 @@ from voxsession.core.session_data import SessionData
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
-HARD_TEXTS = ("", "\0", "a\0b", "🦄 e\u0301", "שלום עולם", "\u202eمرحبا\u202c", "𝔘𝔫𝔦", '"\\\n\t\r', "<|endoftext|>")
-texts = st.one_of(st.sampled_from(HARD_TEXTS), st.text(st.characters(exclude_categories=("Cs",)), max_size=24))
+HARD_TEXTS = (
+    "",
+    "\0",
+    "a\0b",
+    "🦄 e\u0301",
+    "שלום עולם",
+    "\u202eمرحبا\u202c",
+    "𝔘𝔫𝔦",
+    '"\\\n\t\r',
+    "<|endoftext|>",
+)
+texts = st.one_of(
+    st.sampled_from(HARD_TEXTS), st.text(st.characters(exclude_categories=("Cs",)), max_size=24)
+)
 moments = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
 counts = st.integers(0, 10_000)
 amounts = st.floats(-1e9, 1e9, allow_nan=False)
@@ -28,7 +40,11 @@ memory_ids = st.sampled_from([f"e{n}" for n in range(6)])
 names = st.sampled_from(["formality", "verbosity", "technical_level", "tasks"])
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False) | texts,
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | texts,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=6,
 )

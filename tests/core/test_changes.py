@@ -105,7 +105,9 @@ def test_applied_twice_is_applied_once(kind: str, data: st.DataObject, before: l
 
 def test_what_counts_counts_each_time() -> None:
     """The kinds that are told to count do: this is why a stored batch must be applied once."""
-    data = data_with([ConversationStarted(at=START, conversation_id="c1"), MemoryAdded(at=START, entry=entry())])
+    data = data_with(
+        [ConversationStarted(at=START, conversation_id="c1"), MemoryAdded(at=START, entry=entry())]
+    )
     changes: list[Change] = [
         MessageAdded(at=START, message=message()),
         MessageInterrupted(at=START, message_id="m1", conversation_id="c1", content="He"),
@@ -214,7 +216,10 @@ def test_what_commutes_may_come_in_either_order(
     )
 
 
-@given(before=st.lists(any_changes(), max_size=5), counts=st.dictionaries(st.sampled_from(["m1", "e1"]), st.just(9)))
+@given(
+    before=st.lists(any_changes(), max_size=5),
+    counts=st.dictionaries(st.sampled_from(["m1", "e1"]), st.just(9)),
+)
 def test_a_recount_leaves_what_was_counted_meanwhile(before: list[Change], counts: dict[str, int]) -> None:
     """Real counts replace estimates only: a text that changed since then keeps the count of what it is now."""
     data = data_with(
@@ -240,10 +245,16 @@ def test_a_recount_makes_estimates_exact() -> None:
             MemoryAdded(at=START, entry=entry("e1", token_count=4, estimated=True)),
         ]
     )
-    TokensRecounted(at=START, counter="exact", messages={"m1": 7, "?": 1}, memories={"e1": 6, "?": 1}).apply(data)
+    TokensRecounted(at=START, counter="exact", messages={"m1": 7, "?": 1}, memories={"e1": 6, "?": 1}).apply(
+        data
+    )
 
     assert (data.messages[0].token_count, data.messages[0].estimated) == (7, False)
-    assert (data.memories["e1"].token_count, data.memories["e1"].estimated, data.memory_tokens) == (6, False, 6)
+    assert (data.memories["e1"].token_count, data.memories["e1"].estimated, data.memory_tokens) == (
+        6,
+        False,
+        6,
+    )
 
 
 # --- single kinds
@@ -253,7 +264,9 @@ def test_the_session_begins_and_ends_once() -> None:
     """Settings given meanwhile win over those of the beginning; of two ends the first counts."""
     data = data_with(
         [
-            SessionCreated(at=START, session_id="s1", config={"voice": "alloy", "language": None}, template={"n": 1}),
+            SessionCreated(
+                at=START, session_id="s1", config={"voice": "alloy", "language": None}, template={"n": 1}
+            ),
             SessionEnded(at=START, reason="normal"),
             SessionEnded(at=START + timedelta(1), reason="again"),
         ],
@@ -287,8 +300,12 @@ def test_a_message_takes_its_place() -> None:
     data = data_with(
         [
             MessageAdded(at=START, message=message("m0"), local_hour=7),
-            MessageAdded(at=START, message=message("m1", conversation_id="c2", role="assistant", interrupted=True)),
-            MessageAdded(at=START, message=message("m2", role="assistant", content=None, tool_calls=[{}, {}])),
+            MessageAdded(
+                at=START, message=message("m1", conversation_id="c2", role="assistant", interrupted=True)
+            ),
+            MessageAdded(
+                at=START, message=message("m2", role="assistant", content=None, tool_calls=[{}, {}])
+            ),
         ]
     )
 
@@ -301,7 +318,9 @@ def test_a_message_takes_its_place() -> None:
 
 def test_an_interruption_shortens_its_message_only() -> None:
     """The interrupted reply holds what was heard; a filed one only counts."""
-    data = data_with([MessageAdded(at=START, message=message("m0")), MessageAdded(at=START, message=message("m1"))])
+    data = data_with(
+        [MessageAdded(at=START, message=message("m0")), MessageAdded(at=START, message=message("m1"))]
+    )
     MessageInterrupted(
         at=START, message_id="m1", conversation_id="c1", content="Hel", token_count=1, estimated=True
     ).apply(data)
@@ -315,7 +334,9 @@ def test_an_interruption_shortens_its_message_only() -> None:
 def test_what_was_redacted_never_comes_back() -> None:
     """Redaction leaves the place and no content, also when another writer's interruption is stored after it."""
     said = message("m0", metadata={"a": 1}, tool_calls=[{"id": "x"}], role="assistant")
-    data = data_with([MessageAdded(at=START, message=said), MessagesRedacted(at=START, message_ids=["m0", "?"])])
+    data = data_with(
+        [MessageAdded(at=START, message=said), MessagesRedacted(at=START, message_ids=["m0", "?"])]
+    )
     MessageInterrupted(at=START, message_id="m0", conversation_id="c1", content="Hello").apply(data)
 
     left = data.messages[0]
@@ -327,7 +348,9 @@ def test_a_conversation_goes_on_after_its_end() -> None:
     filed = ConversationEntry(id="c2", started_at=START, last_at=START, status="ended", message_count=9)
     data = data_with(
         [
-            ConversationStarted(at=START, conversation_id="c1", parent_id="c0", branch_index=4, call={"id": 1}),
+            ConversationStarted(
+                at=START, conversation_id="c1", parent_id="c0", branch_index=4, call={"id": 1}
+            ),
             ConversationEnded(at=START, conversation_id="c1", duration_seconds=5.0),
             ConversationEnded(at=START, conversation_id="c1", duration_seconds=50.0),
             ConversationResumed(at=START, conversation_id="c1"),
@@ -347,7 +370,9 @@ def test_a_conversation_goes_on_after_its_end() -> None:
 def test_a_turn_adds_what_it_took() -> None:
     """A reply's time, tokens and injection are counted in its conversation and in the session."""
     usage = Usage(input_tokens=10, output_tokens=4)
-    data = data_with([TurnCompleted(at=START, conversation_id="c1", response_ms=12.5, injected=True, usage=usage)])
+    data = data_with(
+        [TurnCompleted(at=START, conversation_id="c1", response_ms=12.5, injected=True, usage=usage)]
+    )
 
     talk, totals = data.conversations["c1"], data.totals
     assert (talk.response_count, talk.response_ms, talk.injection_count) == (1, 12.5, 1)
@@ -394,7 +419,9 @@ def test_updates_and_reinforcements_of_what_is_gone_do_nothing() -> None:
     assert data == new_data()
 
 
-@given(st.lists(st.tuples(moments, st.floats(-1e6, 1e6)), min_size=1, max_size=6, unique_by=lambda pair: pair[0]))
+@given(
+    st.lists(st.tuples(moments, st.floats(-1e6, 1e6)), min_size=1, max_size=6, unique_by=lambda pair: pair[0])
+)
 def test_a_metric_tells_count_extremes_and_the_latest(measured: list[tuple[Any, float]]) -> None:
     """`last` is what was measured at the latest time, whoever saved first."""
     data = data_with([MetricTracked(at=at, name="tasks", value=value) for at, value in measured])
@@ -413,7 +440,9 @@ def test_a_metric_at_the_same_moment_tells_the_one_tracked_last() -> None:
 
 def test_sums_never_leave_the_numbers_that_json_has() -> None:
     """Two huge measurements do not add up to an infinity, which could not be read again."""
-    data = data_with([MetricTracked(at=START, name="tasks", value=value) for value in (1.7e308, 1.7e308, -1.7e308)])
+    data = data_with(
+        [MetricTracked(at=START, name="tasks", value=value) for value in (1.7e308, 1.7e308, -1.7e308)]
+    )
     assert math.isfinite(data.metrics["tasks"].total)
 
 

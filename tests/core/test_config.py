@@ -109,7 +109,9 @@ def test_a_wrong_value_names_field_value_and_range(name: str, value: Any, said: 
 
 def test_the_value_is_named_too() -> None:
     """A short wrong value stands in the sentence as it was given."""
-    with pytest.raises(ConfigurationError, match="temperature='hot' is not allowed: a number from 0 to 2 is needed"):
+    with pytest.raises(
+        ConfigurationError, match="temperature='hot' is not allowed: a number from 0 to 2 is needed"
+    ):
         SessionConfig(temperature="hot")
     with pytest.raises(ConfigurationError, match="voice=3 "):
         SessionConfig(voice=3)
@@ -166,12 +168,14 @@ def test_a_copy_is_another_config() -> None:
     config = SessionConfig(session_id="s1", user_id="u")
     changed = config.replace(temperature=0.1)
     assert (changed.temperature, changed.session_id, changed.user_id) == (0.1, "s1", "u")
-    assert config.temperature == 0.8 and config != changed and config != "other"
+    assert config.temperature == 0.8 and config not in (changed, "other")
 
 
 def test_the_text_form_shows_no_person() -> None:
     """The text form names changed settings, but neither instructions nor whose session it is."""
-    shown = repr(SessionConfig(instructions="About Alice's illness", user_id="alice@example.org", temperature=0.3))
+    shown = repr(
+        SessionConfig(instructions="About Alice's illness", user_id="alice@example.org", temperature=0.3)
+    )
     assert shown == "SessionConfig(temperature=0.3)"
 
 

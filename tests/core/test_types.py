@@ -158,11 +158,14 @@ def test_a_text_with_more_to_it_becomes_a_bare_one(value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [1.5, -0.1, math.nan, math.inf, -math.inf, "0.5", None, True, 10**400, -(10**5000), [0.5]]
+    "wrong",
+    [1.5, -0.1, math.nan, math.inf, -math.inf, "0.5", None, True, 10**400, pytest.param(10**5000, id="huge")],
 )
 def test_a_number_out_of_range_is_refused(wrong: Any) -> None:
     """NaN, infinities, booleans, texts and numbers outside the range are refused, and the range is named."""
-    with pytest.raises(ConfigurationError, match=r"importance=.* is not allowed: a number from 0 to 1 is needed"):
+    with pytest.raises(
+        ConfigurationError, match=r"importance=.* is not allowed: a number from 0 to 1 is needed"
+    ):
         check_number("importance", wrong, 0, 1)
 
 
@@ -190,7 +193,7 @@ def test_times_are_aware_and_in_utc() -> None:
     """A moment with a zone is the same moment in UTC; a naive one is refused, as its zone would be a guess."""
     moment = datetime(2026, 5, 1, 12, tzinfo=timezone(timedelta(hours=2)))
     assert as_utc("at", moment) == moment and as_utc("at", moment).tzinfo is UTC
-    for wrong in (datetime(2026, 5, 1), "2026-05-01T12:00:00Z", 5, None):  # noqa: DTZ001
+    for wrong in (datetime(2026, 5, 1), "2026-05-01T12:00:00Z", 5, None):
         with pytest.raises(ConfigurationError, match="at="):
             as_utc("at", wrong)  # type: ignore[arg-type]
 
@@ -273,13 +276,14 @@ def test_subclasses_of_built_ins_are_written_as_what_they_are() -> None:
         encode_json(object())
 
 
-@pytest.mark.parametrize("broken", [b"", b"{", b"NaN", b'"\\ud800"', b"\xff", b"[" * 100_000, b"1e999", b"{}x"])
+@pytest.mark.parametrize("broken", [b"", b"{", b"NaN", b'"\\ud800"', b"\xff", b"1e999", b"{}x"])
 def test_broken_json_is_a_value_error(broken: bytes) -> None:
     """Whatever is wrong with the bytes, the decoders raise `ValueError` and nothing else."""
-    with pytest.raises(ValueError):
-        decode_json(broken)
-    with pytest.raises(ValueError):
-        json_decoder(dict[str, Any])(broken)
+    for raw in (broken, broken + b"[" * 100_000):
+        with pytest.raises(ValueError):
+            decode_json(raw)
+        with pytest.raises(ValueError):
+            json_decoder(dict[str, Any])(raw)
 
 
 @given(st.binary(max_size=30))

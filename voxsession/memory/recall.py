@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import Message
 from voxsession.core.session_data import SessionData
 from voxsession.memory.matches import MemoryMatch
-from voxsession.memory.search import Passage, SearchIndex
+from voxsession.memory.passage import Passage
+
+if TYPE_CHECKING:
+    from voxsession.memory.search import SearchIndex
 
 __all__ = ["SessionIndex"]
 
@@ -33,6 +37,8 @@ class SessionIndex:
     def _index(self) -> SearchIndex:
         # Made at the first search: most sessions are opened, added to and closed without one.
         if self._built is None:
+            from voxsession.memory.search import SearchIndex
+
             self._built = SearchIndex()
         return self._built
 

@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-import attrs
-
+from voxsession.memory.passage import Passage
 from voxsession.memory.words import LONGEST_PIECE_WORDS, pieces, searchable, words_of
 
 __all__ = ["ASKS_ASSISTANT", "ASKS_PERSON", "STATES", "Passage", "Shelf"]
@@ -20,35 +19,6 @@ STATES, ASKS_ASSISTANT, ASKS_PERSON = range(3)
 _STRETCH_MESSAGES = 64
 #: Only a message up to this long says what the one after it is about.
 _SHORT_WORDS = 60
-
-
-@attrs.frozen(slots=True, kw_only=True)
-class Passage:
-    """Something that can be found: a memory, or a message of the past.
-
-    Attributes:
-        id: Names it in the index.
-        text: What it says; empty text is never found by words.
-        source: "message" or "memory".
-        at: When it was said or learned, aware.
-        speaker: The person's name; None for a user or assistant without one.
-        role: "user", "assistant", "tool" or "system"; None for memories.
-        group: The conversation's id; "" for memories.
-        position: Its place in the session's order.
-        category: A memory's category, or None.
-        weight: A memory's importance, 0..1.
-    """
-
-    id: str
-    text: str
-    source: str
-    at: datetime
-    speaker: str | None = None
-    role: str | None = None
-    group: str = ""
-    position: int = 0
-    category: str | None = None
-    weight: float = 1.0
 
 
 class Shelf:

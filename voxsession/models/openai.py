@@ -1,0 +1,262 @@
+"""Models behind an OpenAI-compatible endpoint, by the official `openai` package (extra `openai`)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import weakref
+from collections.abc import AsyncIterator, Mapping
+from types import TracebackType
+from typing import Any
+from urllib.parse import urlsplit
+
+from voxsession.core.types import JsonObject, check_json, check_number, check_text
+from voxsession.errors import ConfigurationError
+from voxsession.models.base import ModelCallError, ModelRequest, Reply
+from voxsession.models.openai_answers import AnswerReader
+from voxsession.models.openai_failures import as_model_error, hide_key
+from voxsession.models.openai_messages import chat_functions, chat_messages
+
+__all__ = ["OpenAIModel"]
+
+DEFAULT_MODEL = "gpt-4o-mini"
+OFFICIAL_URL = "https://api.openai.com/v1"
+OFFICIAL_HOSTS = ("openai.com", "openai.azure.com")
+USAGE_WAIT_SECONDS = 5.0  # what follows an ended answer is its usage; nobody is kept waiting for that
+_OWN_PARAMETERS = frozenset({"messages", "model", "stream", "tools"})
+
+
+class OpenAIModel:
+    """A chat model of OpenAI, or of any server that speaks its protocol.
+
+    Replies are streamed: leaving or interrupting one closes the connection. What is
+    refused as too long is sent once more with a smaller context. One object may be
+    used by many sessions, tasks and event loops.
+
+    Args:
+        base_url: where the server is, with its `/v1`; None takes `OPENAI_BASE_URL`, else the official one.
+        api_key: None takes `OPENAI_API_KEY`. A server that wants none still needs some text here.
+        model: None takes `OPENAI_MODEL`, else gpt-4o-mini.
+        stream: False asks for whole answers, for servers that cannot stream.
+        timeout_seconds: how long the server may be silent, before its answer and within it.
+        max_retries: how often a request is sent again after 408, 409, 429, 5xx, a time-out before the answer,
+            or a failed connection; with growing pauses, or as long as `Retry-After` says.
+        options: further parameters of the request, such as `{"seed": 7}`; None as a value leaves out one
+            that is sent otherwise, such as `{"temperature": None}` for models that take none.
+        client: an `openai.AsyncOpenAI` (or `AsyncAzureOpenAI`) of your own, used as it is and never closed;
+            then `base_url`, `api_key`, `timeout_seconds` and `max_retries` are its business.
+
+    Raises:
+        ConfigurationError: the package `openai` is missing, or the key; an argument is wrong.
+
+    Example:
+        >>> model = OpenAIModel(base_url="http://localhost:11434/v1", api_key="none", model="llama3.2")
+        >>> model
+        OpenAIModel(model='llama3.2', host='localhost:11434')
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        model: str | None = None,
+        stream: bool = True,
+        timeout_seconds: float = 60,
+        max_retries: int = 2,
+        options: Mapping[str, Any] | None = None,
+        client: Any = None,
+    ) -> None:
+        self.model = _text_or_env("model", model, "OPENAI_MODEL") or DEFAULT_MODEL
+        self._stream = bool(stream)
+        self._timeout = float(check_number("timeout_seconds", timeout_seconds, 0.001, 86_400))
+        self._retries = int(check_number("max_retries", max_retries, 0, 100, whole=True))
+        self._options = _checked_options(options)
+        self._given = client
+        self._clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Any] = weakref.WeakKeyDictionary()
+        if client is not None:
+            self._url = str(getattr(client, "base_url", ""))
+            self._secret = str(getattr(client, "api_key", "") or "")
+            self._retries = int(getattr(client, "max_retries", 0))
+            return
+        self._url = _text_or_env("base_url", base_url, "OPENAI_BASE_URL") or OFFICIAL_URL
+        self._secret = _checked_key(api_key)
+        self._make_client = _client_class()
+
+    async def respond(self, request: ModelRequest) -> AsyncIterator[str]:
+        """Answers the newest message of `request`.
+
+        Args:
+            request: what is sent; its settings give temperature and `max_output_tokens`.
+
+        Returns:
+            The text in chunks, as they come; the last item is a `Reply` with usage and function calls
+            (and, where `stream` is off, the text).
+
+        Raises:
+            ContextTooLongError: the server says that the context is too long for the model.
+            ModelCallError: the server refused or failed, or its answer cannot be read; the key is
+                never in it, nor in its cause.
+        """
+        reader = AnswerReader(f"call_{len(request.messages)}_")
+        try:
+            answer = await self._client().chat.completions.create(**self._body(request))
+        except Exception as error:
+            raise self._failure(error, self._retries) from error
+        if not self._stream:
+            text = self._read(reader, answer)
+            closing = reader.closing()
+            yield Reply(text, usage=closing.usage, tool_calls=closing.tool_calls)
+            return
+        try:
+            async with contextlib.aclosing(self._texts(answer, reader)) as texts:
+                async for text in texts:
+                    yield text
+        finally:
+            # A connection that is broken already cannot be closed once more.
+            with contextlib.suppress(Exception):
+                await answer.close()
+        yield reader.closing()
+
+    async def close(self) -> None:
+        """Closes the connections of the running event loop; the model can be used on."""
+        client = self._clients.pop(asyncio.get_running_loop(), None)
+        if client is not None:
+            await client.close()
+
+    async def __aenter__(self) -> OpenAIModel:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        return f"OpenAIModel(model={self.model!r}, host={self._host!r})"
+
+    # --- the call
+
+    async def _texts(self, answer: Any, reader: AnswerReader) -> AsyncIterator[str]:
+        """The texts of a stream; once the answer has ended, only its usage is waited for, and not for long."""
+        chunks = aiter(answer)
+        while True:
+            has_ended = reader.finish_reason is not None
+            try:
+                # Signs of life that hold nothing keep a connection open, but they are no answer.
+                async with asyncio.timeout(USAGE_WAIT_SECONDS if has_ended else self._timeout):
+                    chunk = await anext(chunks, None)
+            except Exception as error:
+                if has_ended:
+                    return
+                raise self._failure(error) from error
+            if chunk is None:
+                return
+            text = self._read(reader, chunk)
+            if text:
+                yield text
+
+    def _read(self, reader: AnswerReader, piece: Any) -> str:
+        try:
+            return reader.take(piece)
+        except ModelCallError:
+            raise
+        except Exception as error:  # it says it is a completion, and has the form of none
+            raise self._failure(error) from error
+
+    def _failure(self, error: Exception, retries: int = 0) -> ModelCallError:
+        hide_key(error, self._secret)
+        return as_model_error(error, host=self._host, model=self.model, retries=retries)
+
+    def _body(self, request: ModelRequest) -> dict[str, Any]:
+        config = request.config
+        further: JsonObject = {"temperature": config.temperature}
+        if not self._options.keys() & {"max_tokens", "max_completion_tokens"}:
+            further[self._limit_name] = config.max_output_tokens
+        if self._stream:
+            further["stream_options"] = {"include_usage": True}
+        if request.functions:
+            further["tools"] = chat_functions(request.functions)
+        further |= self._options
+        return {
+            "model": self.model,
+            "messages": chat_messages(request.messages),
+            "stream": self._stream,
+            # All but the three go in as they are, so that a server's own parameters pass through too.
+            "extra_body": {name: value for name, value in further.items() if value is not None},
+        }
+
+    @property
+    def _limit_name(self) -> str:
+        """Newer official models refuse `max_tokens`, many other servers know nothing else."""
+        host = self._host.partition(":")[0]
+        is_official = any(host == known or host.endswith("." + known) for known in OFFICIAL_HOSTS)
+        return "max_completion_tokens" if is_official else "max_tokens"
+
+    @property
+    def _host(self) -> str:
+        """Host and port, without what an address may hold of names and keys."""
+        return urlsplit(self._url).netloc.rpartition("@")[2]
+
+    def _client(self) -> Any:
+        """The client of the running event loop: connections of another loop cannot be used."""
+        if self._given is not None:
+            return self._given
+        loop = asyncio.get_running_loop()
+        client = self._clients.get(loop)
+        if client is None:
+            client = self._clients[loop] = self._make_client(
+                base_url=self._url,
+                api_key=self._secret,
+                timeout=self._timeout,
+                max_retries=self._retries,
+            )
+        return client
+
+
+def _client_class() -> Any:
+    try:
+        from openai import AsyncOpenAI
+    except ImportError as error:
+        raise ConfigurationError(
+            "OpenAIModel needs the package openai. Install it with: pip install 'voxsession[openai]'",
+            option="model",
+        ) from error
+    return AsyncOpenAI
+
+
+def _text_or_env(option: str, value: str | None, variable: str) -> str:
+    if value is None:
+        return os.environ.get(variable, "").strip()
+    return check_text(option, value, allow_empty=False).strip()
+
+
+def _checked_key(api_key: str | None) -> str:
+    given = os.environ.get("OPENAI_API_KEY", "") if api_key is None else api_key
+    if not isinstance(given, str) or not given.strip():
+        raise ConfigurationError(
+            "api_key is missing. Give it, or set OPENAI_API_KEY; for a server that wants none, "
+            "any text will do, such as api_key='none'.",
+            option="api_key",
+        )
+    key = given.strip()
+    if not (key.isascii() and key.isprintable() and " " not in key):
+        raise ConfigurationError(
+            "api_key holds a space, a line break or a letter that no key has. Look at where it was copied from.",
+            option="api_key",
+        )
+    return key
+
+
+def _checked_options(options: Mapping[str, Any] | None) -> JsonObject:
+    if options is None:
+        return {}
+    if not isinstance(options, Mapping):
+        raise ConfigurationError.out_of_range("options", type(options).__name__, "a dict is needed")
+    checked: JsonObject = check_json("options", dict(options))
+    if own := _OWN_PARAMETERS & checked.keys():
+        raise ConfigurationError.out_of_range(
+            "options", sorted(own), "the model, the messages, the functions and stream are set elsewhere"
+        )
+    return checked

@@ -1,0 +1,146 @@
+"""One answer of a chat endpoint, put together from its pieces; whatever it sends, the outcome is text or an error."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from voxsession.core.message import Usage
+from voxsession.core.types import JsonObject, encode_json
+from voxsession.models.base import ModelCallError, Reply
+
+__all__ = ["AnswerReader"]
+
+CUT_OFF = "cut off"  # no JSON, so that no function runs on arguments that never came
+
+
+@attrs.define(slots=True)
+class _Call:
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+
+class AnswerReader:
+    """Takes the chunks of a stream, or a whole completion, and gives text, calls and usage.
+
+    The first finish reason ends the answer: what a server sends as text after it is not part of it.
+
+    Args:
+        call_prefix: begins the ids of calls that came without one.
+
+    Attributes:
+        finish_reason: why the answer ended; None while it has not.
+    """
+
+    def __init__(self, call_prefix: str = "call_") -> None:
+        self._prefix = call_prefix
+        self._calls: list[_Call] = []
+        self._open: dict[object, _Call] = {}
+        self._usage: Usage | None = None
+        self._has_text = False
+        self.finish_reason: str | None = None
+
+    def take(self, piece: Any) -> str:
+        """The text that a chunk or a whole completion adds.
+
+        Args:
+            piece: an object with `choices` and, in the last chunk, `usage`.
+
+        Returns:
+            Its text; empty where it has none.
+
+        Raises:
+            ModelCallError: it does not have the form of a chat completion.
+        """
+        self._usage = _usage(getattr(piece, "usage", None)) or self._usage
+        choices = getattr(piece, "choices", None)
+        if choices is None:
+            if isinstance(piece, str) or self._usage is None:
+                raise _bad(f"it holds no choices but is a {type(piece).__name__}")
+            return ""
+        if not isinstance(choices, list):
+            raise _bad(f"its choices are a {type(choices).__name__}")
+        choice = next((one for one in choices if not getattr(one, "index", 0)), None)
+        if choice is None or self.finish_reason is not None:
+            return ""
+        text = self._take_choice(getattr(choice, "delta", None) or getattr(choice, "message", None))
+        reason = getattr(choice, "finish_reason", None)
+        self.finish_reason = str(reason) if reason else None
+        self._has_text = self._has_text or bool(text)
+        return text
+
+    def closing(self) -> Reply:
+        """The closing word: calls and usage, without the text that was given already.
+
+        Raises:
+            ModelCallError: the answer never ended, or a filter withheld all of it.
+        """
+        if self.finish_reason is None:
+            raise ModelCallError(
+                "The model's answer broke off: it ended without a finish reason. What had come is kept.",
+                kind="connection",
+            )
+        if self.finish_reason == "content_filter" and not (self._has_text or self._calls):
+            raise ModelCallError("The model's answer was withheld by a content filter.", kind="filtered")
+        return Reply(usage=self._usage, tool_calls=self._called())
+
+    def _take_choice(self, said: Any) -> str:
+        if said is None or isinstance(said, str):
+            return ""
+        for delta in getattr(said, "tool_calls", None) or ():
+            self._take_call(delta)
+        return _text(getattr(said, "content", None)) + _text(getattr(said, "refusal", None))
+
+    def _take_call(self, delta: Any) -> None:
+        function = getattr(delta, "function", None)
+        given = str(getattr(delta, "id", None) or "")
+        place = getattr(delta, "index", None)
+        if not isinstance(place, int):  # a whole completion, or a server that does not number its pieces
+            place = given or (self._calls[-1].id if self._calls else "")
+        call = self._open.get(place)
+        if call is None or (given and call.id and given != call.id):
+            call = self._open[place] = _Call()
+            self._calls.append(call)
+        call.id = call.id or given
+        call.name = call.name or str(getattr(function, "name", None) or "")
+        arguments = getattr(function, "arguments", None)
+        if isinstance(arguments, dict):
+            arguments = encode_json(arguments).decode()
+        call.arguments += str(arguments or "")
+
+    def _called(self) -> list[JsonObject]:
+        if self.finish_reason == "length" and self._calls and not self._calls[-1].arguments:
+            self._calls[-1].arguments = CUT_OFF
+        made: list[JsonObject] = []
+        seen: set[str] = set()
+        for number, call in enumerate(self._calls):
+            call_id = call.id if call.id and call.id not in seen else f"{self._prefix}{number}"
+            seen.add(call_id)
+            function = {"name": call.name, "arguments": call.arguments}
+            made.append({"id": call_id, "type": "function", "function": function})
+        return made
+
+
+def _text(content: Any) -> str:
+    """The text of a content: a `str`, or parts of which the text ones count."""
+    if isinstance(content, str):
+        return content
+    if content is None:
+        return ""
+    if isinstance(content, list):
+        parts = [part.get("text") for part in content if isinstance(part, dict)]
+        return "".join(part for part in parts if isinstance(part, str))
+    raise _bad(f"its content is a {type(content).__name__}")
+
+
+def _usage(given: Any) -> Usage | None:
+    sent, made = getattr(given, "prompt_tokens", None), getattr(given, "completion_tokens", None)
+    if not isinstance(sent, int) or not isinstance(made, int) or sent < 0 or made < 0:
+        return None
+    return Usage(input_tokens=sent, output_tokens=made, estimated=False)
+
+
+def _bad(why: str) -> ModelCallError:
+    return ModelCallError(f"The model's answer cannot be read: {why}.", kind="bad_answer")
