@@ -92,6 +92,7 @@ class Voxon(Upkeep):
             clock=self._clock,
             counter=counter,
             model=model if model is not None else _offline_model,
+            model_writes=model is not None and type(model).__name__ != "OfflineModel",
             extractor=extractor if extractor is not None else _pattern_extractor,
             summarizer=summarizer,
             autosave=self.config.autosave,

@@ -7,6 +7,8 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import attrs
+
 from voxsession.codec.cipher import cipher_for
 from voxsession.codec.keys import KeyRing, parse_key
 from voxsession.core.types import check_number, check_text
@@ -131,6 +133,7 @@ _PLAN = {
 }
 
 
+@attrs.define(slots=False, init=False, eq=False, repr=False)
 class VoxonConfig:
     """The settings of one installation; each is checked when it is given.
 

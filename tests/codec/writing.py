@@ -13,7 +13,7 @@ from voxsession.codec.session_codec import Opened, SessionCodec, after_batch
 from voxsession.core.changes import Change
 from voxsession.core.envelope import Record, encode_line, stamp
 from voxsession.core.session_data import SessionData
-from voxsession.core.types import decode_json, encode_json
+from voxsession.core.types import decode_json, encode_canonical, encode_json
 
 MASTER = "hex:" + "11" * 32
 AES, CHACHA, PLAIN = 1, 2, 0
@@ -122,4 +122,4 @@ def told(data: SessionData) -> bytes:
     skipped = ("open_memories", "open_messages", "_memories", "_messages", "local_memories")
     fields = [name for name in data.__slots__ if name not in skipped and not name.startswith("__")]
     content = {name: getattr(data, name) for name in fields}
-    return encode_json({**content, "memories": list(data.memories.values()), "messages": data.messages})
+    return encode_canonical({**content, "memories": list(data.memories.values()), "messages": data.messages})

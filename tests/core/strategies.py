@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import attrs
 from hypothesis import strategies as st
 
 from voxsession.core.changes import KINDS, Change
@@ -185,7 +186,14 @@ FIELDS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
 def changes_of(kind: str, local: st.SearchStrategy[bool] | None = None) -> st.SearchStrategy[Change]:
     """Any change of one kind."""
     where = {} if local is None else {"local": local}
-    return st.builds(KINDS[kind], at=moments, **FIELDS[kind], **where)
+    changes = st.builds(KINDS[kind], at=moments, **FIELDS[kind], **where)
+    return changes.map(_with_its_own_entry) if kind == "conversation.resumed" else changes
+
+
+def _with_its_own_entry(change: Any) -> Any:
+    if change.entry is None:
+        return change
+    return attrs.evolve(change, entry=attrs.evolve(change.entry, id=change.conversation_id))
 
 
 def any_changes(local: st.SearchStrategy[bool] | None = None) -> st.SearchStrategy[Change]:

@@ -384,3 +384,18 @@ async def test_an_ended_session_can_be_read_only() -> None:
                     change()
         async with later.session("u") as new:
             assert new.session_id != "s"
+
+
+async def test_summarize_asks_the_model_where_there_is_one() -> None:
+    """Without a summarizer a model that writes is asked, outside any conversation."""
+    clock = FakeClock()
+    model = ScriptedModel(["Three facts about tea."])
+    async with voxon_on(MemorySessionStorage(), clock=clock, model=model) as voxon:
+        async with voxon.session("u") as session:
+            for number in range(3):
+                session.add_memory(f"tea fact number {number}", category="tea")
+            clock.advance(seconds=10 * 86_400)
+            await session.summarize_memory()
+            live = [entry.content for entry in session.get_memory().entries]
+
+    assert live == ["Three facts about tea."] and "tea fact number 2" in model.requests[0].messages[1]["content"]

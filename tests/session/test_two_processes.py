@@ -298,7 +298,7 @@ async def test_a_local_fact_still_supersedes_a_stored_one_after_a_rebase(storage
 
 async def test_the_budget_holds_after_a_rebase(storage: SessionStorage) -> None:
     """Both fill the memory to its limit at once; together they stay inside it, the best are kept."""
-    async with two(storage, SessionConfig(max_memory_size=60)) as (mine, theirs):
+    async with two(storage, SessionConfig(max_memory_size=30)) as (mine, theirs):
         for number in range(8):
             mine.add_memory(f"a small fact number {number}", importance=0.1)
             theirs.add_memory(f"a great fact number {number}", importance=0.9)
@@ -307,7 +307,7 @@ async def test_the_budget_holds_after_a_rebase(storage: SessionStorage) -> None:
         await mine.reload()
         for session in (mine, theirs, await reopened(storage)):
             memory = session.get_memory()
-            assert 0 < memory.token_count <= 60
+            assert 0 < memory.token_count <= 30
             assert all("great" in text for text in contents(memory.entries))
 
 

@@ -48,6 +48,20 @@ def shared_folder() -> Iterator[Path]:
         yield Path(name)
 
 
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of one megabyte."""
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(tmp_path)]
+    try:
+        mounted = subprocess.run(mount, capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        mounted = False
+    if not mounted:
+        pytest.skip("a small file system cannot be mounted here")
+    yield tmp_path
+    subprocess.run(["umount", str(tmp_path)], check=True)
+
+
 async def test_nothing_acknowledged_is_lost_to_kills(tmp_path: Path) -> None:
     """A writer of four sessions is killed at random moments; all that it had acknowledged is there each time."""
     dice = random.Random(KILLS)
@@ -131,22 +145,12 @@ async def test_a_file_size_limit(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.tmp")) and not list(tmp_path.glob("sess_2*"))
 
 
-async def test_a_full_disk(tmp_path: Path) -> None:
+async def test_a_full_disk(small_disk: Path) -> None:
     """On a full disk writes are StorageFullError and all that was acknowledged can be read."""
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(tmp_path)]
-    try:
-        mounted = subprocess.run(mount, capture_output=True, check=False).returncode == 0
-    except FileNotFoundError:
-        mounted = False
-    if not mounted:
-        pytest.skip("a small file system cannot be mounted here")
-    try:
-        lines = told("filled", tmp_path)
-        storage = FileSessionStorage(tmp_path)
-        record = await storage.load("sess_1")
-        await storage.close()
-    finally:
-        subprocess.run(["umount", str(tmp_path)], check=True)
+    lines = told("filled", small_disk)
+    storage = FileSessionStorage(small_disk)
+    record = await storage.load("sess_1")
+    await storage.close()
 
     assert [line["step"] for line in lines[:-1]] == ["append", "save", "first save", "page"]
     assert all(line["cause"] == "OSError" for line in lines[:-1])
@@ -175,5 +179,5 @@ async def test_a_folder_for_reading_only(shared_folder: Path) -> None:
     for line in failed.values():
         assert line["kind"] == "StorageError" and str(folder) in line["error"]
         assert "Give this process the right" in line["error"]
-    assert [line for line in lines if "health" in line][0]["health"]["status"] == "unhealthy"
+    assert next(line for line in lines if "health" in line)["health"]["status"] == "unhealthy"
     assert await storage.load("sess_1") == {**a_document(), "tail": []}

@@ -12,7 +12,7 @@ from voxsession.storage.file import FileSessionStorage
 from voxsession.storage.frames import batch_line, document_line
 from voxsession.testing.records import a_batch, a_document, a_page
 
-BATCHES = [a_batch(seq=seq, body="two\nlines" * seq) for seq in range(2, 5)]
+BATCHES = [a_batch(seq=seq, body="two\nlines" * seq, owner="o1") for seq in range(2, 5)]
 LINES = [document_line(a_document(owner="o1")), *(batch_line(batch) for batch in BATCHES)]
 WHOLE = b"".join(LINES)
 STATE = {**a_document(owner="o1"), "tail": BATCHES}
@@ -76,12 +76,14 @@ async def test_flip_every_byte(storage: FileSessionStorage, tmp_path: Path, mask
             ]
             assert all(found == stored for found, stored in others)
 
-    assert seen["refused"] > 200 and seen["torn"] == 1 and seen["within"] > 200
+    assert seen["refused"] > 200 and seen["torn"] == 1
+    assert seen["within"] > 200 or mask == 0x80  # no byte above 127 stands alone in UTF-8
 
 
-@pytest.mark.parametrize(
-    "damage", [b"", b"\n", b"{}\n", b"[]\n", b"not json\n", b"\xff\xfe\n", b"null\n", b"\0" * 99]
-)
+JUNK = [b"", b"\n", b"{}\n", b"[]\n", b"not json\n", b"\xff\xfe\n", b"null\n", b"\0" * 99]
+
+
+@pytest.mark.parametrize("damage", JUNK, ids=[str(number) for number in range(len(JUNK))])
 async def test_a_present_file_is_never_nothing(
     storage: FileSessionStorage, tmp_path: Path, damage: bytes
 ) -> None:

@@ -6,6 +6,8 @@ import difflib
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import attrs
+
 from voxsession.core.types import check_id, check_number, check_text, check_user_id
 from voxsession.errors import ConfigurationError
 
@@ -91,6 +93,7 @@ def check_setting(name: str, value: Any, where: str = "") -> Any:
         raise ConfigurationError(f"{where}: {error}", option=name, value=value) from None
 
 
+@attrs.define(slots=False, init=False, eq=False, repr=False)
 class SessionConfig:
     """The settings of one session; each is checked when it is given and when it is set.
 

@@ -5,29 +5,36 @@ from __future__ import annotations
 import re
 
 from voxsession.memory import fact_words as w
-from voxsession.memory.fact_guards import GAP, Sentence
-from voxsession.memory.fact_values import cut
+from voxsession.memory.fact_guards import Sentence
+from voxsession.memory.fact_phrases import cut
+from voxsession.memory.fact_prose import GAP
 from voxsession.memory.facts import Fact, proper, third_person
 
 _STANDING = re.compile(
-    r"\b(?:always|never|from now on|from here on|in (?:the )?future|going forward|henceforth|in general|every time|each time|"
+    r"\b(?:always|never|from now on|from here on|in (?:the )?future|going forward|henceforth|in "
+    "general|every time|each time|"
     r"whenever|generally|by default|when you (?:answer|talk|speak|reply)|ever again|ever)\b",
     re.I,
 )
 _ONCE = re.compile(
-    r"\b(?:this|that|these) (?:one|time|once|question|answer|text|email|message|story|poem|sentence|paragraph|part)\b|"
-    r"\b(?:for|in|just) (?:this|that|the next|once|today|now|the moment)\b|\bnext (?:answer|question|one)\b|\bfollowing\b|:\s",
+    r"\b(?:this|that|these) (?:one|time|once|question|answer|text|email|message|story|poem|sentence|"
+    r"paragraph|part)\b|"
+    r"\b(?:for|in|just) (?:this|that|the next|once|today|now|the moment)\b|\bnext (?:answer|question|"
+    r"one)\b|\bfollowing\b|:\s",
     re.I,
 )
 _TASK = re.compile(
     r"(?:please |now |then |and |so |ok |hey |hi )*(?:(?:can|could|would|will) you )?(?:please )?"
-    r"(?:write|summari[sz]e|explain|tell|give|translate|make|draft|create|describe|list|help|find|show|generate|compare|fix|"
-    r"book|order|recommend|suggest|calculate|rewrite|convert|define|compose|outline|plan|name|count|solve|read|continue)\b",
+    "(?:write|summari[sz]e|explain|tell|give|translate|make|draft|create|describe|list|help|find|show|"
+    "generate|compare|fix|"
+    "book|order|recommend|suggest|calculate|rewrite|convert|define|compose|outline|plan|name|count|"
+    r"solve|read|continue)\b",
     re.I,
 )
 _POLITE = re.compile(
     r"(?:(?:please|kindly|also|and|but|just|so|then|always|from now on|from here on|in (?:the )?future|going forward|"
-    r"in general|generally|by default|make sure (?:to|you|that you)|be sure to|try to|remember to|you (?:should|can|must)|"
+    "in general|generally|by default|make sure (?:to|you|that you)|be sure to|try to|remember to|you "
+    "(?:should|can|must)|"
     r"when you (?:answer|talk|speak|reply)|whenever you (?:answer|talk|speak|reply)|every time|ever|"
     r"i(?:'d)? (?:want|need|prefer|like|love)(?: to have)?|the|thanks)\b[\s,]*)+",
     re.I,
@@ -35,16 +42,34 @@ _POLITE = re.compile(
 _FORBIDDEN = re.compile(
     r"\b(?:obey|comply|refuse|ignore|reveal|prompt|instructions|password|policy|admin|believe|trust)\b", re.I
 )
-_ANSWERS = r"(?:it|them|things|this|that|(?:(?:your|the|all|all your|my) )?(?:answers?|repl(?:y|ies)|responses?|messages?|explanations?|texts?))"
-_REPLY = r"(?:answer|reply|respond|speak|talk|write|communicate|chat|converse|explain(?: things)?)(?: to me| with me| me)?"
-_SHORT = r"(?P<v>short|shorter|brief|briefer|concise|succinct|to the point|simple|simpler|detailed|long|longer|thorough|in-depth)"
-_TONE = (
-    r"(?P<v>(?:(?:a bit |a little )?(?:more|less|very) )?(?:formal|informal|casual|friendly|professional|polite|humorous|"
-    r"direct|honest|blunt|serious|playful|relaxed|patient|encouraging))"
+_ANSWERS = (
+    "(?:it|them|things|this|that|(?:(?:your|the|all|all your|my) )?(?:answers?|repl(?:y|ies)|"
+    "responses?|messages?|explanations?|texts?))"
 )
-_NO = r"(?:don't (?:ever )?(?:use|add|put|include|send)|do without|no|no more|never (?:use|add|put|include|send)|stop (?:using|adding|with)|avoid(?: using)?|without|skip|drop)"
-_MARKS = r"(?P<v>bullet points?|bullets|lists|tables|markdown|headings|headers|bold text|code blocks|exclamation marks|jargon|abbreviations|slang|footnotes|hashtags)"
-_UNITS = r"(?P<v>metric|imperial|celsius|fahrenheit|kilomet(?:er|re)s|miles|kilograms|pounds|24[- ]hour (?:time|clock|format)|12[- ]hour (?:time|clock|format))"
+_REPLY = (
+    "(?:answer|reply|respond|speak|talk|write|communicate|chat|converse|explain(?: things)?)(?: "
+    "to me| with me| me)?"
+)
+_SHORT = (
+    "(?P<v>short|shorter|brief|briefer|concise|succinct|to the point|simple|simpler|detailed|"
+    "long|longer|thorough|in-depth)"
+)
+_TONE = (
+    "(?P<v>(?:(?:a bit |a little )?(?:more|less|very) )?(?:formal|informal|casual|friendly|"
+    r"professional|polite|humorous|direct|honest|blunt|serious|playful|relaxed|patient|encouraging))"
+)
+_NO = (
+    "(?:don't (?:ever )?(?:use|add|put|include|send)|do without|no|no more|never (?:use|add|put|"
+    "include|send)|stop (?:using|adding|with)|avoid(?: using)?|without|skip|drop)"
+)
+_MARKS = (
+    "(?P<v>bullet points?|bullets|lists|tables|markdown|headings|headers|bold text|code blocks|"
+    "exclamation marks|jargon|technical terms|abbreviations|slang|footnotes|hashtags)"
+)
+_UNITS = (
+    "(?P<v>metric|imperial|celsius|fahrenheit|kilomet(?:er|re)s|miles|kilograms|pounds|24[- "
+    "]hour (?:time|clock|format)|12[- ]hour (?:time|clock|format))"
+)
 
 _TOPICS = tuple(
     (re.compile(pattern, re.I), slot, content)
@@ -60,9 +85,10 @@ _TOPICS = tuple(
         (
             "length",
             "{u} wants {v} answers",
-            rf"(?:ke(?:ep|pt)|make|made) {_ANSWERS}(?: \w+)? {_SHORT}\b",
+            rf"(?:ke(?:ep|pt)|(?:make|made) (?:all )?your) {_ANSWERS}(?: \w+)? {_SHORT}\b",
             rf"(?:be|stay|try being) (?:more |very |as )?{_SHORT}\b",
-            rf"(?:(?:give|send|write)(?: me)? )?(?:your |only |very |more )*{_SHORT} (?:answers|repl(?:ies)|responses|explanations|messages)\b",
+            f"(?:(?:give|send|write)(?: me)? )?(?:your |only |very |more )*{_SHORT} (?:answers|"
+            r"repl(?:ies)|responses|explanations|messages)\b",
             rf"{_REPLY} (?P<v>briefly|concisely|in detail|in one sentence|in a few words|in short sentences)\b",
         ),
         (
@@ -73,17 +99,27 @@ _TOPICS = tuple(
             rf"{_REPLY} (?:in an? )?{_TONE}(?:ly)?\b",
             r"(?:talk|speak) to me like (?P<v>a friend|an adult|a beginner|an expert|a child)\b",
         ),
+        (
+            "length",
+            "{u} wants answers of at most {v}",
+            "(?:keep|limit|restrict) (?:all )?(?:your )?(?:answers|replies|responses|messages) (?:to |"
+            "under |below |at |within )*"
+            r"(?:about |most |max |a maximum of )*(?P<v>(?:one|two|three|four|five|six|ten|\d+|an?) "
+            "(?:words?|sentences?|lines?|paragraphs?))",
+        ),
         ("emoji", "{u} wants no emojis", rf"{_NO} (?:any |more |the )?(?P<no>emojis?|emoticons?|smileys?)\b"),
         ("emoji", "{u} wants emojis", r"(?:use|add) (?:lots of |more |some )?(?P<yes>emojis?|emoticons)\b"),
         (
             "units",
             "{u} wants {v} units",
-            rf"(?:use|give(?: me)?|show(?: me)?|convert(?: \w+)* to|answer in|write in) (?:everything in |the |me )?{_UNITS}\b",
+            r"(?:use|give(?: me)?|show(?: me)?|convert(?: \w+)* to|answer in|write in) (?:everything "
+            rf"in |the |me )?{_UNITS}\b",
         ),
         (
             "pace",
             "{u} wants to be spoken to at a {v} pace",
-            r"(?:speak|talk|go) (?:to me )?(?:a bit |a little )?(?:more )?(?P<v>slow(?=ly|er|\b)|slower|faster|quick(?=ly|er))",
+            r"(?:speak|talk|go) (?:to me )?(?:a bit |a little )?(?:more )?(?P<v>slow(?=ly|er|\b)|"
+            "slower|faster|quick(?=ly|er))",
         ),
         ("format", "{u} wants no {v}", rf"(?P<no>{_NO}) (?:any |more |the )?{_MARKS}\b"),
         (
@@ -94,15 +130,23 @@ _TOPICS = tuple(
         (
             "level",
             "{u} wants {v}",
-            r"(?:use|speak in|explain (?:things )?in|answer in) (?P<v>(?:simple|plain|easy) (?:language|english|words|terms))\b",
+            "(?:use|speak in|explain (?:things )?in|answer in) (?P<v>(?:simple|plain|easy) "
+            r"(?:language|english|words|terms))\b",
         ),
     )
     for pattern in patterns
 )
+_STOP_DOING = re.compile(
+    r"(?:please )?stop (?P<v>(?:calling me|apologi[sz]ing|repeating|asking me|saying|using|adding|thanking)\b.*)",
+    re.I,
+)
 _GENERAL = re.compile(
-    r"(?:please )?(?P<when>always|never|don't ever|do not ever)(?: please)? (?P<v>(?:answer|reply|respond|speak|talk|use|give|"
-    r"keep|call|address|tell|explain|show|include|add|start|begin|end|finish|ask|mention|convert|format|put|avoid|send|"
-    r"remind|check|cite|quote|assume|suggest|recommend|greet|wait|interrupt|repeat|read|confirm|write|provide|make|be)\b.+)",
+    "(?:please )?(?P<when>always|never|don't ever|do not ever)(?: please)? (?P<v>(?:answer|reply|"
+    "respond|speak|talk|use|call|address|"
+    r"explain|include|mention|convert|format|cite|quote|suggest|recommend|greet|interrupt|confirm|write|provide|"
+    r"(?:give|show|tell|ask|remind|send|read) (?:me|us)|give (?!up|in|way|it|a )\w+|(?:keep|make|start|"
+    "begin|end|finish) (?:it|with|by|every|each|your)|"
+    r"(?:add|put) (?:an?|the|your|in|at|my))\b.+)",
     re.I,
 )
 
@@ -142,9 +186,7 @@ def read_instruction(clause: str, *, user: str, task: bool) -> Fact | None:
     """
     if GAP in clause or _FORBIDDEN.search(clause) or _ONCE.search(clause):
         return None
-    standing = _STANDING.search(clause) or re.search(
-        r"\b(?:answers|replies|responses|with me)\b", clause, re.I
-    )
+    standing = _STANDING.search(clause) or re.search(r"\b(?:answers|replies|responses)\b", clause, re.I)
     found = _topic(clause)
     if found and (standing or not task):
         match, slot, content = found
@@ -160,13 +202,17 @@ def read_instruction(clause: str, *, user: str, task: bool) -> Fact | None:
             slot=f"instruction.{slot}",
             value=said,
         )
-    general = _GENERAL.match(clause)
+    general = _GENERAL.match(clause) or _STOP_DOING.match(clause)
     if not general:
         return None
     order = cut(general["v"])[0]
-    if not 1 < len(order.split()) < 16:
+    words = len(order.split())
+    if not (1 < words < 16 or (words == 1 and "when" not in general.groupdict())) or re.search(
+        r"\b(?:of|to|for|with|a|the|and)$|^\w+ (?:it|this|that|them|him|her)$", order, re.I
+    ):
         return None
-    often = "always" if general["when"].lower() == "always" else "never"
+    often = general.groupdict().get("when", "stop").lower()
+    often = often if often in ("always", "stop") else "never"
     return Fact(
         content=f"{user} wants the assistant to {often} {third_person(order)}",
         category="instruction",

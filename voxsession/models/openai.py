@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import weakref
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
@@ -84,7 +84,7 @@ class OpenAIModel:
         self._secret = _checked_key(api_key)
         self._make_client = _client_class()
 
-    async def respond(self, request: ModelRequest) -> AsyncIterator[str]:
+    async def respond(self, request: ModelRequest) -> AsyncGenerator[str, None]:
         """Answers the newest message of `request`.
 
         Args:
@@ -138,7 +138,7 @@ class OpenAIModel:
 
     # --- the call
 
-    async def _texts(self, answer: Any, reader: AnswerReader) -> AsyncIterator[str]:
+    async def _texts(self, answer: Any, reader: AnswerReader) -> AsyncGenerator[str, None]:
         """The texts of a stream; once the answer has ended, only its usage is waited for, and not for long."""
         chunks = aiter(answer)
         while True:
@@ -153,8 +153,10 @@ class OpenAIModel:
                 raise self._failure(error) from error
             if chunk is None:
                 return
-            text = self._read(reader, chunk)
-            if text:
+            if has_ended:
+                with contextlib.suppress(ModelCallError):
+                    self._read(reader, chunk)
+            elif text := self._read(reader, chunk):
                 yield text
 
     def _read(self, reader: AnswerReader, piece: Any) -> str:

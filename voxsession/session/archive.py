@@ -13,13 +13,14 @@ from voxsession.core.changes import MemoryAdded, MemoryCompressed, MemoryRemoved
 from voxsession.core.envelope import from_stamp, stamp
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.types import JsonObject, check_json, check_number, check_text, decode_json
-from voxsession.errors import ConfigurationError, ModelError, UnsupportedFormatError
+from voxsession.errors import ConfigurationError, UnsupportedFormatError
 from voxsession.memory.budget import expired
 from voxsession.memory.compress import plan_compression
 from voxsession.session.base import SessionBase
 from voxsession.session.learn import keeps_local
 from voxsession.session.reports import CompressionReport, ImportReport
 from voxsession.session.streams import read_bounded, write_lines
+from voxsession.session.summarizing import check_writer, summary_of
 
 __all__ = ["Portable"]
 
@@ -86,13 +87,7 @@ class Portable(SessionBase):
             ModelError: it failed; nothing was changed.
         """
         core = self._writable()
-        summarize = getattr(self._host.summarizer, "summarize", self._host.summarizer)
-        if summarize is None:
-            raise ConfigurationError(
-                "summarize_memory() needs somebody who writes: give Voxon(summarizer=...) an "
-                "`async def summarize(texts: list[str]) -> str`. compress_memory() works without.",
-                option="summarizer",
-            )
+        check_writer(self._host)
         limit = (
             core.now().timestamp()
             - float(check_number("keep_recent_days", keep_recent_days, 0, 100_000)) * 86_400
@@ -106,7 +101,7 @@ class Portable(SessionBase):
         for (category, speaker), entries in groups.items():
             if len(entries) < 2:
                 continue
-            text = await _written(summarize, [entry.content for entry in entries])
+            text = await summary_of(core, self._host, [entry.content for entry in entries])
             same = [entry for entry in entries if core.view.memories.get(entry.id) is entry]
             if len(same) != len(entries):
                 continue
@@ -284,15 +279,3 @@ def _moment(option: str, value: Any) -> datetime | None:
     except (ValueError, TypeError):
         raise ConfigurationError.out_of_range(option, value, "an ISO time with a zone is needed") from None
     return moment
-
-
-async def _written(summarize: Any, texts: list[str]) -> str:
-    try:
-        text = summarize(texts)
-        if hasattr(text, "__await__"):
-            text = await text
-    except Exception as error:
-        raise ModelError("The summarizer failed; nothing was changed.") from error
-    if not isinstance(text, str) or not text.strip():
-        raise ModelError("The summarizer gave no text; nothing was changed.")
-    return text

@@ -30,31 +30,46 @@ class ContextPreview(Context):
         return self.finish().__await__()
 
 
-def assemble(core: LiveCore, conversation_id: str, newest: Message | None = None) -> Context:
+def assemble(
+    core: LiveCore, conversation_id: str, newest: Message | None = None, budget_tokens: int | None = None
+) -> Context:
     """The context of a conversation from what is loaded; nothing is read or written.
 
     Args:
         newest: a message that is not recorded yet, to be answered.
+        budget_tokens: instead of the session's `context_tokens`.
     """
     data = core.view
     line = lineage(data, conversation_id)
     messages = visible(data.messages, data.message_offset, line)
-    return _build(core, messages, newest, complete=_reaches_start(core, conversation_id))
+    complete = _reaches_start(core, conversation_id)
+    return _build(core, messages, newest, complete=complete, budget_tokens=budget_tokens)
 
 
 async def assemble_fully(
-    core: LiveCore, host: SessionHost, conversation_id: str, newest: Message | None = None
+    core: LiveCore,
+    host: SessionHost,
+    conversation_id: str,
+    newest: Message | None = None,
+    budget_tokens: int | None = None,
 ) -> Context:
     """The context as it is sent: filed messages are loaded as far as they could matter."""
     await load_everything(core, host)
-    preview = assemble(core, conversation_id, newest)
+    preview = assemble(core, conversation_id, newest, budget_tokens)
     if preview.complete:
         return preview
     history = await read_history(core, host, conversation_id, limit=2 * _needed(core))
-    return _build(core, history, newest, complete=True)
+    return _build(core, history, newest, complete=True, budget_tokens=budget_tokens)
 
 
-def _build(core: LiveCore, messages: Sequence[Message], newest: Message | None, *, complete: bool) -> Context:
+def _build(
+    core: LiveCore,
+    messages: Sequence[Message],
+    newest: Message | None,
+    *,
+    complete: bool,
+    budget_tokens: int | None = None,
+) -> Context:
     data, now = core.view, core.now()
     config = data.config
     said = [*messages, newest] if newest is not None else list(messages)
@@ -67,7 +82,7 @@ def _build(core: LiveCore, messages: Sequence[Message], newest: Message | None, 
         wishes=adaptation_lines(data) if config.get("enable_adaptation", True) else (),
         state=state if isinstance(state, dict) else None,
         complete=complete,
-        budget_tokens=int(config.get("context_tokens", 8000)),
+        budget_tokens=budget_tokens or int(config.get("context_tokens", 8000)),
         now=now,
     )
     return build_context(parts, core.counter)

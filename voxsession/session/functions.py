@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import inspect
 import re
+import threading
 import types
 import typing
 from collections.abc import Callable
@@ -15,12 +17,15 @@ import attrs
 from voxsession.core.types import JsonObject, check_json, decode_json, encode_json
 from voxsession.errors import ConfigurationError
 
-__all__ = ["Function", "FunctionTable", "schema_of"]
+__all__ = ["Function", "FunctionTable", "failure", "schema_of"]
 
+FUNCTION_TIMEOUT_SECONDS = 60.0
 MAX_RESULT_CHARACTERS = 100_000
 _JSON_TYPES: dict[Any, str] = {
     str: "string", int: "integer", float: "number", bool: "boolean", dict: "object", list: "array", tuple: "array",
 }  # fmt: skip
+
+_left_alone: set[asyncio.Future[Any]] = set()
 
 
 @attrs.define(frozen=True, slots=True, kw_only=True)
@@ -30,6 +35,7 @@ class Function:
     name: str
     call: Callable[..., Any]
     schema: JsonObject
+    timeout_seconds: float
 
 
 class FunctionTable:
@@ -38,11 +44,17 @@ class FunctionTable:
     def __init__(self) -> None:
         self._functions: dict[str, Function] = {}
 
-    def register(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        """Adds a function; one of the same name is replaced."""
+    def register(self, call: Callable[..., Any], timeout_seconds: float | None = None) -> Callable[..., Any]:
+        """Adds a function; one of the same name is replaced.
+
+        Args:
+            call: sync or async; a sync one runs in a thread.
+            timeout_seconds: how long the model waits for it; None is `FUNCTION_TIMEOUT_SECONDS`.
+        """
         schema = schema_of(call)
         name = schema["function"]["name"]
-        self._functions[name] = Function(name=name, call=call, schema=schema)
+        seconds = FUNCTION_TIMEOUT_SECONDS if timeout_seconds is None else timeout_seconds
+        self._functions[name] = Function(name=name, call=call, schema=schema, timeout_seconds=seconds)
         return call
 
     @property
@@ -58,90 +70,39 @@ class FunctionTable:
         function = self._functions.get(name)
         if function is None:
             known = ", ".join(self._functions) or "none"
-            return _failure(f"there is no function {name[:100]!r}; known: {known}"), False
+            return failure(f"there is no function {name[:100]!r}; known: {known}"), False
         try:
             given = decode_json(arguments or "{}")
             if not isinstance(given, dict):
                 raise ValueError("the arguments are no JSON object")
             inspect.signature(function.call).bind(**given)
         except (ValueError, TypeError) as error:
-            return _failure(f"bad arguments: {error}"), False
+            return failure(f"bad arguments: {error}"), False
         try:
-            return _as_text(await _invoke(function.call, given)), True
+            return await _within(function, given), True
+        except TimeoutError:
+            why = f"it took longer than {function.timeout_seconds:g} seconds; whether it had an effect is not known"
+            return failure(why), False
         except Exception as error:
-            return _failure(f"{type(error).__name__}: {error}"), False
+            return failure(f"{type(error).__name__}: {_said_by(error)}"), False
 
 
-async def _invoke(call: Callable[..., Any], given: dict[str, Any]) -> Any:
-    if inspect.iscoroutinefunction(call):
-        return await call(**given)
-    result = await asyncio.to_thread(call, **given)
-    return await result if inspect.isawaitable(result) else result
-
-
-def _as_text(result: Any) -> str:
-    text = result if isinstance(result, str) else encode_json(check_json("result", result)).decode()
-    text = text.encode("utf-8", "replace").decode()
-    if len(text) > MAX_RESULT_CHARACTERS:
-        raise ValueError(
-            f"the result has {len(text)} characters, at most {MAX_RESULT_CHARACTERS} are allowed"
-        )
-    return text
-
-
-def _failure(why: str) -> str:
-    return encode_json({"error": why.encode("utf-8", "replace").decode()[:1000]}).decode()
-
-
-def schema_of(call: Callable[..., Any]) -> JsonObject:
-    """The schema of a function, from its signature and docstring, in the OpenAI form.
-
-    Raises:
-        ConfigurationError: its name is not fit for a model, or it takes positional-only or starred parameters.
-
-    Example:
-        >>> def order_status(order_id: int) -> str:
-        ...     "Where an order is."
-        >>> schema_of(order_status)["function"]["parameters"]["required"]
-        ['order_id']
-    """
-    name = getattr(call, "__name__", "")
-    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
-        raise ConfigurationError.out_of_range(
-            "function", name or call, "a named function of 1 to 64 letters, digits, _ or - is needed"
-        )
-    hints = typing.get_type_hints(call)
-    properties: JsonObject = {}
-    required: list[str] = []
-    for parameter in inspect.signature(call).parameters.values():
-        if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
-            raise ConfigurationError.out_of_range(
-                f"{name}({parameter.name})", str(parameter), "a model can only give named parameters"
-            )
-        properties[parameter.name] = _schema(hints.get(parameter.name, Any))
-        if parameter.default is parameter.empty:
-            required.append(parameter.name)
-    parameters = {
-        "type": "object",
-        "properties": properties,
-        "required": required,
-        "additionalProperties": False,
-    }
-    about = inspect.getdoc(call) or ""
-    return {"type": "function", "function": {"name": name, "description": about, "parameters": parameters}}
-
-
-def _schema(hint: Any) -> JsonObject:
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin is typing.Annotated:
-        note = next((extra for extra in arguments[1:] if isinstance(extra, str)), None)
-        return {**_schema(arguments[0]), **({"description": note} if note else {})}
-    if origin is typing.Literal:
-        return {"enum": list(arguments)}
-    if origin in (typing.Union, types.UnionType):
-        kinds = [_schema(argument) for argument in arguments if argument is not type(None)]
-        return kinds[0] if len(kinds) == 1 else {"anyOf": kinds}
-    if origin in (list, tuple):
-        return {"type": "array", "items": _schema(arguments[0]) if arguments else {}}
-    kind = _JSON_TYPES.get(origin or hint)
-    return {"type": kind} if kind else {}
+async def _within(function: Function, given: dict[str, Any]) -> str:
+    """The result as text; a function that takes too long is left alone, for there is no way to stop a thread."""
+    if inspect.iscoroutinefunction(function.call):
+        work: asyncio.Future[Any] = asyncio.ensure_future(_finished(function.call(**given)))
+    else:
+        work = _in_thread(function.call, given)
+    try:
+        await asyncio.wait([work], timeout=function.timeout_seconds)
+        if work.cancelled():
+            raise RuntimeError("it was cancelled")
+        if not work.done():
+            raise TimeoutError
+        outcome = work.result()
+        return outcome if isinstance(outcome, str) else _as_text(await outcome.value)
+    finally:
+        if not work.done():
+            _left_alone.add(work)
+            work.add_done_callback(_left_alone.discard)
+            work.cancel()

@@ -23,6 +23,7 @@ class SessionHost:
     Attributes:
         ready: opens storage and keys on first use; gives the recorder.
         release: takes a core back whose last handle closed.
+        model_writes: the model can write texts, as the offline model cannot.
         autosave: the end of a turn, `add_messages`, the end of a conversation and `close` save.
         extractor: gives facts of a user message; at once, or awaited in the background.
         summarizer: shortens texts; None uses the model.
@@ -31,6 +32,7 @@ class SessionHost:
     clock: Clock
     counter: TokenCounter
     model: Any
+    model_writes: bool
     extractor: Any
     summarizer: Any
     autosave: bool

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import AsyncGenerator, Awaitable
+from contextlib import aclosing
 from typing import Any
+
+import attrs
 
 from voxsession.core.changes import MessageAdded, TurnCompleted
 from voxsession.core.config import SessionConfig, known_settings
 from voxsession.core.message import Message, Usage
 from voxsession.core.types import JsonObject
-from voxsession.errors import ModelError, VoxSessionError
-from voxsession.memory.context import Context
-from voxsession.models.base import ModelRequest, Reply
+from voxsession.errors import BudgetError, ModelError, VoxSessionError
+from voxsession.memory.context import Context, ContextItem
+from voxsession.models.base import ContextTooLongError, ModelRequest, Reply
 from voxsession.session.assembling import assemble_fully
 from voxsession.session.functions import FunctionTable
 from voxsession.session.gate import TurnGate
@@ -25,6 +28,7 @@ from voxsession.session.messages import hour_of, new_message, new_message_id
 __all__ = ["Turn"]
 
 MAX_ROUNDS = 16
+SHORTENED_SHARE = 0.5  # of a context that was too long for the model, where it did not say what fits
 
 
 class Turn:
@@ -55,6 +59,8 @@ class Turn:
         self._is_over = False
         self._context: Context | None = None
         self._user_message: Message | None = None
+        self._budget_tokens: int | None = None
+        self._refused_tokens = 0
         self._asked_at = 0.0
         self._generator: AsyncGenerator[str, None] | None = None
         self._answer = Reply()
@@ -69,12 +75,15 @@ class Turn:
         try:
             await self._begin(text, metadata)
             for _ in range(MAX_ROUNDS):
-                self._answer = Reply()
-                async for chunk in self._ask():
-                    yield chunk
+                # Closed at once where the reader leaves, so that the model's connection is too.
+                async with aclosing(self._ask()) as chunks:
+                    async for chunk in chunks:
+                        yield chunk
                 if self._stopped or not (self._answer.tool_calls and self._may_call()):
                     break
                 await self._call_functions(self._answer)
+                if self._is_stopped():
+                    break
             else:
                 raise ModelError(
                     f"The model asked for functions {MAX_ROUNDS} times in a row without an answer."
@@ -127,18 +136,72 @@ class Turn:
         self._user_message = message
         self._built(context)
 
+    async def _build(self) -> None:
+        """Builds the context of what is recorded, smaller where the model refused a larger one."""
+        context = await assemble_fully(
+            self._core, self._host, self.conversation_id, budget_tokens=self._budget_tokens
+        )
+        if self._budget_tokens is not None:
+            why = f"the model refused {self._refused_tokens} tokens as too long"
+            told = ContextItem(kind="budget", id=None, tokens=self._budget_tokens, included=True, reason=why)
+            context = attrs.evolve(context, items=(*context.items, told))
+        self._built(context)
+
     def _built(self, context: Context) -> None:
         self._context = context
         self._core.signal(
-            "context.built", conversation_id=self.conversation_id, context=context, tokens=context.token_count
+            "context.built",
+            conversation_id=self.conversation_id,
+            context=context,
+            tokens=context.token_count,
+            shortened=self._budget_tokens is not None,
         )
 
     async def _ask(self) -> AsyncGenerator[str, None]:
-        """One call of the model; its text goes out, its outcome to `_answer`."""
+        """One round with the model: its text goes out, its outcome to `_answer`.
+
+        What is too long for the model is built smaller and sent once more, once in a turn.
+        """
         if self._context is None:
-            self._built(await assemble_fully(self._core, self._host, self.conversation_id))
+            await self._build()
+        while True:
+            try:
+                async with aclosing(self._outcome(self._request())) as chunks:
+                    async for chunk in chunks:
+                        self._reader = asyncio.current_task()
+                        yield chunk
+                return
+            except ContextTooLongError as error:
+                if self._budget_tokens is not None or self._delivered:
+                    raise
+                refusal = error
+            except VoxSessionError:
+                raise
+            except Exception as error:
+                raise ModelError(
+                    f"The model failed with {type(error).__name__}; the user's message is kept. "
+                    "The model's own error is the cause of this one."
+                ) from error
+            await self._shorten(refusal)
+
+    async def _shorten(self, refusal: ContextTooLongError) -> None:
         assert self._context is not None
-        request = ModelRequest(
+        self._refused_tokens = self._context.token_count
+        self._budget_tokens = int(self._refused_tokens * (refusal.fits or SHORTENED_SHARE))
+        try:
+            await self._build()
+        except BudgetError as error:
+            refusal.add_note(
+                f"Without instructions and newest message, which take {error.needed_tokens} tokens, "
+                "there is nothing left to shorten."
+            )
+            raise refusal from refusal.__cause__
+
+    def _request(self) -> ModelRequest:
+        assert self._context is not None
+        self._answer = Reply()
+        self._asked_at = self._core.clock.monotonic()
+        return ModelRequest(
             messages=self._context.messages,
             config=self._config(),
             functions=self._functions.schemas if self._may_call() else [],
@@ -146,39 +209,24 @@ class Turn:
             session_id=self._core.data.session_id,
             conversation_id=self.conversation_id,
         )
-        self._asked_at = self._core.clock.monotonic()
-        try:
-            async for chunk in self._outcome(request):
-                self._reader = asyncio.current_task()
-                yield chunk
-        except (VoxSessionError, asyncio.CancelledError, GeneratorExit):
-            raise
-        except Exception as error:
-            raise ModelError(
-                f"The model failed with {type(error).__name__}; the user's message is kept. "
-                "The model's own error is the cause of this one."
-            ) from error
 
     async def _outcome(self, request: ModelRequest) -> AsyncGenerator[str, None]:
         respond = getattr(self._host.model, "respond", self._host.model)
         outcome = respond(request)
         if inspect.isawaitable(outcome):
             outcome = await self._await(outcome)
-        if self._stopped:
-            return
         if isinstance(outcome, str):
-            self._answer = outcome if isinstance(outcome, Reply) else Reply(outcome)
-            if outcome:
-                yield self._deliver(str(outcome))
+            if not self._stopped and (
+                text := self._take(outcome if isinstance(outcome, Reply) else Reply(outcome))
+            ):
+                yield self._deliver(text)
             return
         if not hasattr(outcome, "__aiter__"):
+            if self._stopped:
+                return
             raise ModelError(
                 f"The model gave {type(outcome).__name__}; a str, a Reply or an async iterator of str is needed."
             )
-        async for chunk in self._stream(outcome):
-            yield chunk
-
-    async def _stream(self, outcome: Any) -> AsyncGenerator[str, None]:
         iterator = aiter(outcome)
         try:
             while not self._is_stopped():
@@ -188,22 +236,26 @@ class Turn:
                     break
                 if self._is_stopped():
                     break
-                if isinstance(chunk, Reply) and (chunk.tool_calls or chunk.usage):
-                    self._answer = chunk  # the closing word of a stream: calls and usage
-                elif not isinstance(chunk, str):
+                if not isinstance(chunk, str):
                     raise ModelError(f"The model streamed {type(chunk).__name__}; chunks of str are needed.")
-                if chunk:
-                    yield self._deliver(str(chunk))
+                if text := self._take(chunk) if isinstance(chunk, Reply) else chunk:
+                    yield self._deliver(text)
         finally:
             close = getattr(iterator, "aclose", None)
             if close is not None:
                 await close()
 
+    def _take(self, closing: Reply) -> str:
+        """Takes a reply, or the closing word of a stream; gives what of its text was not delivered yet."""
+        if closing.tool_calls or closing.usage:
+            self._answer = closing
+        return _unicode(closing.text).removeprefix("".join(self._delivered))
+
     def _is_stopped(self) -> bool:
         return self._stopped
 
     def _deliver(self, chunk: str) -> str:
-        chunk = chunk.encode("utf-8", "replace").decode()
+        chunk = _unicode(chunk)
         self._delivered.append(chunk)
         self._core.signal("reply.chunk", conversation_id=self.conversation_id, text=chunk)
         return chunk
@@ -340,6 +392,11 @@ class Turn:
     def _config(self) -> SessionConfig:
         data = self._core.view
         return SessionConfig(**known_settings(data.config), user_id=data.user_id, session_id=data.session_id)
+
+
+def _unicode(text: str) -> str:
+    """A bare str that can be stored: lone surrogates become question marks."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _is_cancelled() -> bool:

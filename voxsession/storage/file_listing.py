@@ -158,10 +158,12 @@ class FileListing:
             header = effective_header({**read_document_header(fd, size, name), "tail": [newest]})
         finally:
             os.close(fd)
-        if not isinstance(header.get("session_id"), str):
-            raise IntegrityError(name, "its header names no session")
-        if self._folder.place(record_key(header)).path != path:
-            raise IntegrityError(name, "it belongs to another record")
+        try:
+            is_there = self._folder.place(record_key(header)).path == path
+        except (KeyError, ConfigurationError):
+            is_there = False
+        if not is_there:
+            raise IntegrityError(name, "its header names another record, or none")
         return header
 
 

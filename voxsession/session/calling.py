@@ -1,0 +1,135 @@
+"""The functions that a reply asked for, run one after another; call and result are recorded as a pair."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from voxsession.core.changes import MessageAdded
+from voxsession.core.message import Message
+from voxsession.core.types import JsonObject, encode_json
+from voxsession.errors import ModelError
+from voxsession.memory.tokens import count_long
+from voxsession.session.functions import FunctionTable, failure
+from voxsession.session.host import SessionHost
+from voxsession.session.live import LiveCore
+from voxsession.session.messages import new_message
+
+__all__ = ["Calling", "checked_calls"]
+
+MESSAGE_TOKENS = 16  # what a call or a result takes beside its text: ids, names, separators
+SPARE_SHARE = 0.1  # of the context: room for the calls of further rounds
+
+
+class Calling:
+    """Runs the functions of one turn, within what the context has room for.
+
+    Args:
+        next_id: gives the ids of the turn's messages.
+    """
+
+    def __init__(
+        self,
+        core: LiveCore,
+        host: SessionHost,
+        conversation_id: str,
+        functions: FunctionTable,
+        next_id: Callable[[], str],
+    ) -> None:
+        self._core = core
+        self._host = host
+        self._conversation_id = conversation_id
+        self._functions = functions
+        self._next_id = next_id
+        self._taken_tokens = 0
+
+    async def run(
+        self, calls: Sequence[Any], said: str, room_tokens: int, is_stopped: Callable[[], bool]
+    ) -> None:
+        """Records the calls, saves, runs each, records its result, saves: nothing runs twice after a crash.
+
+        Args:
+            calls: as the model gave them.
+            said: what it said before it called.
+            room_tokens: what the turn may add to the context.
+            is_stopped: whether the reply was cut off; functions that wait for their turn do not run then.
+
+        Raises:
+            ModelError: the calls have no form that can be read.
+        """
+        checked = checked_calls(calls)
+        self._taken_tokens += await count_long(self._core.counter, said + encode_json(checked).decode())
+        await self._record("assistant", said or None, tool_calls=checked)
+        for call in checked:
+            await self._host.autosave_now(self._core)
+            left = int(room_tokens * (1 - SPARE_SHARE)) - self._taken_tokens - MESSAGE_TOKENS * len(checked)
+            await self._run_one(call, left, is_stopped())
+        await self._host.autosave_now(self._core)
+
+    async def _run_one(self, call: JsonObject, left_tokens: int, is_stopped: bool) -> None:
+        core, name = self._core, call["function"]["name"]
+        core.signal("function.called", conversation_id=self._conversation_id, function=name)
+        started = core.clock.monotonic()
+        if is_stopped:
+            result, worked = failure("it was not run: the reply was interrupted"), False
+        else:
+            result, worked = await self._functions.run(name, call["function"]["arguments"])
+        tokens = await count_long(core.counter, result)
+        if tokens > left_tokens and worked:
+            why = f"its result has {tokens} tokens, and {max(left_tokens, 0)} fit here; ask for less"
+            result, worked = failure(why), False
+            tokens = core.counter.count(result)
+        self._taken_tokens += tokens + MESSAGE_TOKENS
+        await self._record("tool", result, name=name, tool_call_id=call["id"])
+        core.signal(
+            "function.completed",
+            conversation_id=self._conversation_id,
+            function=name,
+            worked=worked,
+            duration_ms=(core.clock.monotonic() - started) * 1000,
+        )
+
+    async def _record(self, role: Any, content: str | None, **fields: Any) -> Message:
+        message = await new_message(
+            self._core, self._conversation_id, role, content, message_id=self._next_id(), **fields
+        )
+        self._core.record(MessageAdded(at=message.at, message=message, local_hour=None))
+        return message
+
+
+def checked_calls(calls: Sequence[Any]) -> list[JsonObject]:
+    """The calls in the one form that is recorded: every one with an id of its own, a name, arguments as text.
+
+    Args:
+        calls: dicts in the OpenAI form.
+
+    Returns:
+        New dicts.
+
+    Raises:
+        ModelError: one of them is no dict, or names no function.
+
+    Example:
+        >>> checked_calls([{"id": "a", "function": {"name": "now"}}])
+        [{'id': 'a', 'type': 'function', 'function': {'name': 'now', 'arguments': ''}}]
+    """
+    checked: list[JsonObject] = []
+    seen: set[str] = set()
+    for place, call in enumerate(calls):
+        function = call.get("function") if isinstance(call, dict) else None
+        if not isinstance(function, dict):
+            raise ModelError(f"Call {place} of the model is in no form that can be read: it names no function.")
+        call_id = str(call.get("id") or "")
+        if not call_id or call_id in seen:
+            call_id = f"{call_id or 'call'}_{place}"
+        seen.add(call_id)
+        arguments = function.get("arguments")
+        if not isinstance(arguments, str):
+            arguments = encode_json(arguments).decode() if arguments is not None else ""
+        named = {"name": _plain(str(function.get("name") or "")), "arguments": _plain(arguments)}
+        checked.append({"id": _plain(call_id), "type": "function", "function": named})
+    return checked
+
+
+def _plain(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
