@@ -39,7 +39,7 @@ from voxsession.memory.context import Context
 from voxsession.memory.facts import Fact
 from voxsession.memory.matches import MemoryMatch
 from voxsession.memory.tokens import TokenCounter
-from voxsession.models.base import Model, ModelRequest, Reply
+from voxsession.models.base import ContextTooLongError, Model, ModelCallError, ModelRequest, Reply
 from voxsession.presets import SessionPresets
 from voxsession.session.conversation import Conversation, ReplyStream
 from voxsession.session.reports import CompressionReport, ImportReport, Receipt, Report
@@ -51,6 +51,7 @@ from voxsession.voxon_config import VoxonConfig
 if _TYPE_CHECKING:
     from voxsession.learning.profiles import SessionProfile
     from voxsession.models.offline import OfflineModel
+    from voxsession.models.openai import OpenAIModel
     from voxsession.storage.file import FileSessionStorage
     from voxsession.storage.inmemory import MemorySessionStorage
 
@@ -61,6 +62,7 @@ __all__ = [
     "ConfigurationError",
     "ConflictError",
     "Context",
+    "ContextTooLongError",
     "Conversation",
     "ConversationBusyError",
     "Event",
@@ -77,9 +79,11 @@ __all__ = [
     "MemorySessionStorage",
     "Message",
     "Model",
+    "ModelCallError",
     "ModelError",
     "ModelRequest",
     "OfflineModel",
+    "OpenAIModel",
     "PermissionDeniedError",
     "ProtocolError",
     "Receipt",
@@ -115,6 +119,7 @@ _LATE = {
     "FileSessionStorage": "voxsession.storage.file",
     "MemorySessionStorage": "voxsession.storage.inmemory",
     "OfflineModel": "voxsession.models.offline",
+    "OpenAIModel": "voxsession.models.openai",
     "SessionProfile": "voxsession.learning.profiles",
 }
 

@@ -16,8 +16,9 @@ from voxsession.errors import ConfigurationError, StorageUnavailableError
 from voxsession.memory.tokens import LateCounter, TokenCounter
 from voxsession.session.handlers import EventHub
 from voxsession.session.live import LiveCore
+from voxsession.session.loader import Loaded, StorageRules
 from voxsession.session.pointers import Pointers
-from voxsession.session.recorder import Loaded, Recorder, StorageRules
+from voxsession.session.recorder import Recorder
 from voxsession.session.vault import Vault
 from voxsession.storage.base import SessionStorage
 from voxsession.storage.registry import open_storage
@@ -67,16 +68,17 @@ class Installation:
 
     async def _start(self) -> Recorder:
         storage = _storage_of(self.config)
-        await storage.open()
+        seconds = self.config.storage_timeout_seconds
+        await within(seconds, storage.open(), storage.storage_type)
         if isinstance(self._counter, LateCounter) and not self._counter.exact:
             await asyncio.to_thread(self._counter.load)
         ring = _ring_of(self.config)
         vault = Vault(storage, self._clock, ring, self.config.session_encryption_method, self.tenant)
-        await within(self.config.storage_timeout_seconds, vault.open(), storage.storage_type)
+        await within(seconds, vault.open(), storage.storage_type)
         ttl = self.config.session_ttl_seconds
         rules = StorageRules(
             tenant=self.tenant,
-            timeout_seconds=self.config.storage_timeout_seconds,
+            timeout_seconds=seconds,
             ttl_seconds=ttl if ttl is not None else storage.default_ttl,
         )
         self.vault = vault
@@ -152,11 +154,11 @@ class Installation:
             for core in self.cores.values()
             if core.owner == owner and core.exists and core.data.status == "active"
         ]
-        if not recorder.storage.can_list:
-            return await self.pointers.get(owner)
-        found = await recorder.storage.list_sessions(
-            owner=owner, active_only=True, limit=20, tenant=self.tenant
-        )
+        storage = recorder.storage
+        if not storage.can_list:
+            return await recorder.call(self.pointers.get(owner), "load")
+        listing = storage.list_sessions(owner=owner, active_only=True, limit=20, tenant=self.tenant)
+        found = await recorder.call(listing, "list_sessions")
         now = stamp(self._clock.now())
         for header in found:
             if not header.get("expires_at") or header["expires_at"] > now:

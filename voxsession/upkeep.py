@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from voxsession.clock import Clock
 from voxsession.core.envelope import SessionInfo, from_stamp
 from voxsession.core.types import check_id, check_user_id
-from voxsession.errors import ConfigurationError, VoxSessionError
+from voxsession.errors import ConfigurationError, FormatError, VoxSessionError
 from voxsession.installation import Installation, within
 from voxsession.session.recorder import Recorder
 from voxsession.session.reports import Receipt
@@ -33,9 +34,10 @@ class Upkeep:
         owner = self._home.vault.owner(check_user_id(user_id)) if user_id is not None else None
         after = None
         while True:
-            page = await recorder.storage.list_sessions(
+            listing = recorder.storage.list_sessions(
                 owner=owner, active_only=active_only, after=after, limit=100, tenant=self._home.tenant
             )
+            page = await recorder.call(listing, "list_sessions")
             for header in page:
                 yield _info(header)
             if len(page) < 100:
@@ -46,16 +48,18 @@ class Upkeep:
         """Erases a session with all that was made from it; false where there was none."""
         check_id("session_id", session_id)
         recorder = await self._home.ready()
+        storage, key = recorder.storage, recorder.key_of(session_id)
+        record = None
+        with contextlib.suppress(FormatError):  # what cannot be read can still be erased
+            record = await recorder.call(storage.load(key), "load")
+        pages = len(await recorder.call(storage.list_pages(key), "list_pages")) if storage.can_page else 0
+        removed = await recorder.call(storage.delete(key), "delete")
         core = self._home.cores.pop(session_id, None)
         if core is not None:
             core.pending.clear()
             core.is_gone = True
-        key = recorder.key_of(session_id)
-        record = await recorder.storage.load(key)
-        pages = len(await recorder.storage.list_pages(key)) if recorder.storage.can_page else 0
-        removed = await recorder.storage.delete(key)
         if record is not None and record.get("owner"):
-            await self._home.pointers.forget(str(record["owner"]), session_id)
+            await recorder.call(self._home.pointers.forget(str(record["owner"]), session_id), "delete")
         counts = {"sessions": int(removed), "pages": pages if removed else 0}
         return Receipt(counts=counts, details=[{"session_id": session_id, "removed": removed}])
 
@@ -69,7 +73,8 @@ class Upkeep:
             )
         ids = [info.session_id async for info in self.list_sessions(user_id=user_id)]
         receipts = [await self.delete_session(session_id) for session_id in ids]
-        pointer = await self._home.pointers.delete(self._home.vault.owner(user_id))
+        owner = self._home.vault.owner(user_id)
+        pointer = await recorder.call(self._home.pointers.delete(owner), "delete")
         counts = {"sessions": sum(r.counts["sessions"] for r in receipts), "pointers": int(pointer)}
         counts["pages"] = sum(receipt.counts["pages"] for receipt in receipts)
         return Receipt(counts=counts, details=[row for receipt in receipts for row in receipt.details])
@@ -87,7 +92,8 @@ class Upkeep:
         now, removed = self._clock.now(), 0
         tenant, storage = self._home.tenant, recorder.storage
         batch = self.config.cleanup_batch_size
-        candidates = await storage.expired_sessions(now, tenant=tenant, limit=batch)
+        expired = storage.expired_sessions(now, tenant=tenant, limit=batch)
+        candidates = await recorder.call(expired, "expired_sessions")
         if max_age_seconds is not None:
             oldest = now - timedelta(seconds=max_age_seconds)
             async for info in self.list_sessions():
@@ -108,7 +114,8 @@ class Upkeep:
             is_old = max_age is not None and data.updated_at < now - timedelta(seconds=max_age)
             if not is_old and (data.expires_at is None or data.expires_at > now):
                 return False
-            return await recorder.storage.delete(recorder.key_of(session_id), expected_seq=data.seq)
+            deletion = recorder.storage.delete(recorder.key_of(session_id), expected_seq=data.seq)
+            return await recorder.call(deletion, "delete")
         except VoxSessionError:
             return False  # what cannot be opened, or was written meanwhile, is never cleaned up
 
@@ -128,7 +135,7 @@ class Upkeep:
     async def get_stats(self) -> dict[str, Any]:
         """The storage's figures, and the number of sessions by status where it can list."""
         recorder = await self._home.ready()
-        stats = dict(await recorder.storage.get_stats())
+        stats = dict(await recorder.call(recorder.storage.get_stats(), "get_stats"))
         stats["open_sessions"] = len(self._home.cores)
         if recorder.storage.can_list:
             counts: dict[str, int] = {}

@@ -244,12 +244,14 @@ class Voxon(Upkeep):
             if session.status == "active":
                 return session
             await session.close()
-            await self._home.pointers.replace(owner, session_id, self._new_id(new))
+            moving = self._home.pointers.replace(owner, session_id, self._new_id(new))
+            await (await self._home.ready()).call(moving, "save")
         raise StorageError("No session of this person could be opened or created.", operation="session")
 
     async def _claim(self, owner: str, new: dict[str, Any]) -> str:
         """Agrees with other processes on the id of a person's next session."""
-        return await self._home.pointers.claim(owner, self._new_id(new))
+        recorder = await self._home.ready()
+        return await recorder.call(self._home.pointers.claim(owner, self._new_id(new)), "save")
 
     def _new_id(self, new: dict[str, Any]) -> str:
         config = new.get("config")

@@ -110,7 +110,7 @@ async def test_a_save_cancelled_at_any_step_leaves_the_old_or_the_new(kind: str)
         assert found.get_custom_metrics()["m"]["count"] == 1
         if kind == "whole":
             assert await kept_texts(storage, "s") == list(map(str, range(300)))
-    assert MANY_STEPS > cut_off > 5
+    assert cut_off > 5
 
 
 async def test_a_turn_cancelled_at_any_step_is_never_half_or_twice(tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ async def test_a_turn_cancelled_at_any_step_is_never_half_or_twice(tmp_path: Pat
             assert cut or texts == ["before", "one", "two", "after"]
         assert await kept_texts(storage, "s") == texts
         await storage.inner.close()
-    assert MANY_STEPS > cut_off > 5
+    assert cut_off > 5
 
 
 async def test_a_sent_message_cancelled_at_any_step_is_kept_or_absent() -> None:

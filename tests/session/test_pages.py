@@ -86,10 +86,10 @@ async def test_runs_of_128_messages_are_filed_while_50_stay(count: int, pages: i
 async def test_an_appended_batch_files_nothing() -> None:
     """Filing is part of a whole write only."""
     storage = MemorySessionStorage()
-    await filled(storage, 400, whole=False)
+    await filled(storage, 250, whole=False)
 
     assert await pages_of(storage) == []
-    assert await kept_texts(storage, "s") == names(400)
+    assert await kept_texts(storage, "s") == names(250)
 
 
 async def test_a_head_of_long_texts_is_filed_earlier() -> None:
@@ -206,7 +206,7 @@ async def test_a_page_is_written_before_the_document_that_names_it() -> None:
 async def test_a_death_between_page_and_document_loses_nothing() -> None:
     """Pages that no document names are harmless, and the next whole save files anew."""
     storage = WatchedStorage()
-    await filled(storage, 300, whole=False)
+    await filled(storage, 250, whole=False)
     storage.mishap = only("save", refuse)
     dying = voxon_on(storage)  # it is never closed: its process ends here
     session = await dying.load_session("s")
@@ -216,13 +216,13 @@ async def test_a_death_between_page_and_document_loses_nothing() -> None:
     orphans = await pages_of(storage)
     assert len(orphans) == 1
 
-    assert await kept_texts(storage, "s") == names(300)
+    assert await kept_texts(storage, "s") == names(250)
     async with voxon_on(storage) as voxon, voxon.session(session_id="s") as session:
         await write_whole(session)
     assert len(await pages_of(storage)) == 2
-    assert await kept_texts(storage, "s") == names(300)
+    assert await kept_texts(storage, "s") == names(250)
     await storage.inner.delete_pages("s", orphans)
-    assert await kept_texts(storage, "s") == names(300)
+    assert await kept_texts(storage, "s") == names(250)
 
 
 async def test_a_page_that_cannot_be_written_stops_the_save() -> None:

@@ -202,6 +202,21 @@ async def test_a_tail_that_outgrew_the_document_is_taken_in(document_bytes: int)
     assert wholes >= 2
 
 
+async def test_a_tail_of_many_small_changes_is_taken_in_too() -> None:
+    """What packs well is short but takes its time to replay, so more than 256 changes are enough."""
+    storage = WatchedStorage()
+    async with voxon_on(storage) as voxon:
+        session = await voxon.create_session(session_id="s")
+        for _ in range(257):
+            session.track_metric("m", 1)
+        storage.taken()
+        await session.save()
+        await session.update_state(step=1)
+        await session.update_state(step=2)
+
+    assert storage.taken() == ["append", "save", "append"]
+
+
 async def test_the_tail_is_measured_over_restarts() -> None:
     """Processes that write a little each still take the tail in once it is too long."""
     storage, wholes = WatchedStorage(), 0

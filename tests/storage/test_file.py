@@ -99,6 +99,18 @@ async def test_everything_has_its_place(storage: FileSessionStorage, folder: Pat
     assert not (folder / ".owners" / "o1").exists()
 
 
+@pytest.mark.parametrize("keeps_case", [True, False])
+async def test_capital_letters_where_they_do_not_count(
+    storage: FileSessionStorage, folder: Path, keeps_case: bool
+) -> None:
+    """Capital letters are written out only where the file system cannot tell them from small ones."""
+    if not keeps_case:
+        (folder / ".LOCKS").mkdir(parents=True)
+    await storage.save(a_document("Ab"))
+
+    assert files_in(folder) == {"Ab.json" if keeps_case else "%41b.json"}
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no modes")
 async def test_nobody_else_may_read(storage: FileSessionStorage, folder: Path) -> None:
     """Files have mode 0600 and folders 0700, whatever the umask allows."""

@@ -36,6 +36,7 @@ __all__ = [
 Record: TypeAlias = dict[str, Any]
 
 FORMAT = 1
+STAMP_LENGTH = 27
 RECORD_KINDS = ("session", "page", "keyring", "pointer", "lease", "marker", "person")
 HEADER_FIELDS = (
     "format",
@@ -66,12 +67,15 @@ class SessionInfo:
 
 def stamp(moment: datetime) -> str:
     """A moment as fixed-width text in UTC, so that text order is time order."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def from_stamp(text: str) -> datetime:
     """The moment that `stamp` wrote; `ValueError` for anything else."""
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+    moment = datetime.fromisoformat(text)
+    if len(text) != STAMP_LENGTH or not text.endswith("Z"):
+        raise ValueError(f"{text!r} is no time stamp")
+    return moment
 
 
 def storage_key(kind: str, tenant: str, record_id: str) -> str:

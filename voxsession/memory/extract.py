@@ -14,11 +14,11 @@ from datetime import datetime
 from voxsession.memory import fact_words as w
 from voxsession.memory.fact_guards import Sentence, sentences
 from voxsession.memory.fact_instructions import holds_task, read_instruction
-from voxsession.memory.fact_patterns import RULES, Rule
 from voxsession.memory.fact_people import people_facts, people_named
 from voxsession.memory.fact_phrases import things
 from voxsession.memory.fact_plans import birthday, read_plan
 from voxsession.memory.fact_prose import prose
+from voxsession.memory.fact_rules import RULES, Rule
 from voxsession.memory.fact_values import read_name, read_organisation, read_place
 from voxsession.memory.facts import NUMBER, Fact, number, proper, slot_key, third_person, third_singular
 
@@ -63,7 +63,7 @@ class _Reading:
         self._at = at
         self._user = user
         self._facts: list[Fact] = []
-        self._denied = ""
+        self._denied = False  # whether the clause before said what the name is not
 
     def read(self, taken: list[Sentence]) -> list[Fact]:
         task = holds_task(taken)
@@ -78,8 +78,7 @@ class _Reading:
         return self._facts
 
     def _add(self, fact: Fact) -> None:
-        known = [old for old in self._facts if old.content == fact.content]
-        if known:
+        if any(old.content == fact.content for old in self._facts):
             return
         if fact.slot:
             self._facts = [old for old in self._facts if old.slot != fact.slot]
@@ -92,16 +91,15 @@ class _Reading:
             return []
         if self._correction(clause):
             return []
-        for fact in birthday(clause, at=self._at, user=self._user):
-            self._add(fact)
-            return []
-        about = people_facts(clause, at=self._at, user=self._user)
+        about = birthday(clause, at=self._at, user=self._user) or people_facts(
+            clause, at=self._at, user=self._user
+        )
         for fact in about:
             self._add(fact)
         if about:
             return []
         for rule in RULES:
-            match = rule.pattern.match(clause)
+            match = rule.match(clause)
             values, rest = rule.reader(match, clause[match.end() :]) if match else ([], "")
             if match and values:
                 for value in values:
@@ -113,16 +111,12 @@ class _Reading:
 
     def _correction(self, clause: str) -> bool:
         """Take "I meant Paris" for the fact just before it, "it's Alicia" for a name just denied."""
-        if denied := re.match(
-            r"my (?:first |full )?name (?:isn't|is not|'s not|is no longer) ", clause, re.I
-        ):
-            self._denied = "name"
-            return bool(denied)
-        if self._denied and (match := re.match(r"it's ", clause, re.I)):
-            self._say(self._denied, clause[match.end() :])
-            self._denied = ""
+        if re.match(r"my (?:first |full )?name (?:isn't|is not|'s not|is no longer) ", clause, re.I):
+            self._denied = True
             return True
-        self._denied = ""
+        denied, self._denied = self._denied, False
+        if denied and (match := re.match(r"it's ", clause, re.I)):
+            return self._say("name", clause[match.end() :])
         match = re.match(r"(?:I meant?|make that|correction:?) (?:to say )?", clause, re.I)
         if not match or not self._facts:
             return False
@@ -160,6 +154,7 @@ def _fact(rule: Rule, match: re.Match[str], value: str, user: str) -> Fact:
         "vs": third_person(third_singular(value)),
         "verbs": third_singular(verb),
         "kind": kind,
+        "is": "are" if kind.endswith("s") else "is",
         "name": re.sub(r"colou?rs?$", "color", kind.lower()),
         "key": slot_key(re.split(r" (?:over|rather|instead) ", value)[0]),
     }
@@ -203,6 +198,8 @@ def _left_over(rule: Rule, value: str, rest: str) -> Iterator[str]:
     if not rest:
         return
     if rule.tail == "!":
+        return
+    if rule.tail in ("I work", "I study") and not re.match(r"(?:at|for|as) ", rest, re.I):
         return
     if rule.tail:
         yield f"{rule.tail} {rest}"

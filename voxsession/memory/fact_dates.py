@@ -33,7 +33,7 @@ _WHEN = "|".join(
         r"(?: (?:morning|afternoon|evening|night))?",
         r"(?P<rel>this|next) (?P<unit>week|weekend|month|year|spring|summer|autumn|fall|winter)\b",
         rf"in (?:about )?(?P<count>{NUMBER}|a|an|a couple of) (?P<span>day|week|month|year)s?\b",
-        rf"(?:in|this|next|by|until|at the end of|early|late|mid) (?P<month3>{'|'.join(MONTHS)})\b"
+        rf"(?:in|this|next|by|before|until|at the end of|early|late|mid) (?P<month3>{'|'.join(MONTHS)})\b"
         + YEAR.replace("<year>", "<year3>"),
         r"on the (?P<day3>\d{1,2})(?:st|nd|rd|th)\b",
         r"(?:at|for|over) (?P<feast>christmas|new year's eve)\b",
@@ -42,6 +42,9 @@ _WHEN = "|".join(
 )
 LEAD = r"(?:(?P<lead>on|by|from|until|till|before|after|since|starting|due|for)\s+)?"
 _DATE = re.compile(rf"\b{LEAD}(?:{_WHEN})", re.I)
+
+
+_BOUND = re.compile(r"(?:by|before|until)\b", re.I)
 
 
 @attrs.define(frozen=True, slots=True, kw_only=True)
@@ -92,7 +95,8 @@ def find_date(text: str, at: datetime) -> DatedSpan | None:
             continue
         if last < at.date():
             continue
-        lead = groups.get("lead", "").lower()
+        bound = _BOUND.match(match[0])
+        lead = bound[0].lower() if bound else groups.get("lead", "").lower()
         if lead not in ("", "on", "for"):
             phrase = f"{lead} {phrase.removeprefix('on ').removeprefix('in ')}"
         return DatedSpan(start=match.start(), end=match.end(), phrase=phrase, first=first, last=last)

@@ -1,6 +1,6 @@
 """What of the user's prose is stated as true of the user: sentences and clauses, without what is asked or supposed.
 
-Questions, suppositions, reports and other languages are taken out here, so that the patterns of `fact_patterns` see
+Questions, suppositions, reports and other languages are taken out here, so that the patterns of `fact_rules` see
 only statements.
 """
 

@@ -137,7 +137,7 @@ _TOPICS = tuple(
     for pattern in patterns
 )
 _STOP_DOING = re.compile(
-    r"(?:please )?stop (?P<v>(?:calling me|apologi[sz]ing|repeating|asking me|saying|using|adding|thanking)\b.*)",
+    r"(?:please )?stop (?P<v>(?:calling me|apologi[sz]ing|repeating|asking me|saying|thanking)\b.*)",
     re.I,
 )
 _GENERAL = re.compile(
@@ -231,4 +231,4 @@ def _topic(clause: str) -> tuple[re.Match[str], str, str] | None:
 
 
 def _grammar(content: str) -> str:
-    return re.sub(r"\ba (?=[aeiou])", "an ", content)
+    return re.sub(r"\ba (?=[aeiou]|hon)", "an ", content)

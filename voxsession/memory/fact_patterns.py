@@ -1,23 +1,14 @@
-"""The rules of the extraction: which beginnings of a clause state which fact.
+"""The table of the extraction: which beginnings of a clause state which fact.
 
-The table below is text, because it is read far more often than it is run. A block `[category importance]` holds
-facts, a fact is a line `slot | content`, and under it stand the ways to say it, each a reader (`fact_values.READERS`)
-and a regular expression matched at the beginning of a clause. `<name>` is replaced from `fact_words.PARTS`, `-> words`
-says how the words left over go on (`-> !`: not at all). The first rule that reads a value wins, so the narrow ones
-stand before the wide ones.
+It is text, because it is read far more often than it is run; `fact_rules` makes rules of it. A block
+`[category importance]` holds facts, a fact is a line `slot | content` ("-" where a fact only adds), and under it stand
+the ways to say it: a reader (`fact_values.READERS`) and a regular expression matched at the beginning of a clause.
+`<name>` is replaced from `fact_words.PARTS`; `-> words` says how the words left over go on (`-> !`: not at all); a long
+pattern goes on in the next line, far to the right. The first rule that reads a value wins, so the narrow ones stand
+before the wide ones.
 """
 
-from __future__ import annotations
-
-import re
-from collections.abc import Iterator
-
-import attrs
-
-from voxsession.memory import fact_words as w
-from voxsession.memory.fact_values import READERS, Reader
-
-_TABLE = r"""
+TABLE = r"""
 [identity 0.9]
 name | {p} name is {v}
     name        my (?:full |first |real |actual |given |preferred )?name is(?: actually| in fact| really|
@@ -65,6 +56,8 @@ speaks:{key} | {u} speaks {v}
 language.preferred | {u} prefers to speak {v}
     languages   my preferred language is
 timezone | {p} time zone is {v}
+    whole       I'm (?:in|on) (?:the )?(?P<v>(?:eastern|central|mountain|pacific)(?: standard)?|
+                  [A-Z]{2,4}) time ?zone
     whole       my time ?zone is (?P<v>[A-Z]{2,5}(?:[+-]\d+)?|\w+/\w+|(?:central|eastern|pacific|
                   mountain)(?: standard)? time)
 email | {p} email address is {v}
@@ -92,9 +85,9 @@ origin | {u} is from {v}
     place       I(?:'m (?:originally )?| (?:originally )?come )from
     place       my home ?town is
 - | {u} grew up in {v}
-    place       I grew up in
+    place       I (?:grew up|was raised) in
 birthplace | {u} was born in {v}
-    place       I was (?:born and raised|born|raised) in(?! (?:19|20))
+    place       I was (?:born and raised|born) in(?! (?:19|20))
 
 [health 0.9]
 allergy:{key} | {u} is allergic to {v}
@@ -159,8 +152,8 @@ children | {u} has {v} children
     whole       I'm an? (?:single |proud |new |working |busy )*(?:mum|mom|mother|dad|father|parent) (?:of|to|
                   with) (?P<v><number>)\b
 - | {u} is a {v}
-    whole       I'm an? (?:single |proud |new |working |busy )*(?P<v>mum|mom|mother|dad|father|parent|
-                  grandmother|grandfather|grandma|grandpa)<end>
+    whole       I'm an? (?:single |proud |new |working |busy )*(?P<v>(?:mum|mom|mother|dad|father|parent|
+                  grandmother|grandfather|grandma|grandpa)(?: of (?:<number>|twins))?)<end>
 children | {u} has {v}
     whole       I have (?P<v>(?:<number>|no|several) (?:\w+ )??(?:kids|children|sons|daughters|boys|girls|
                   grandchildren)|twins|triplets)(?![\w'-])(?! (?:menu|meal|ticket)s?\b)
@@ -200,6 +193,7 @@ occupation | {u} is {v}
 occupation | {u} is a {v}
     whole       I'm an? (?P<v>stay-at-home (?:mum|mom|dad|parent))
     known_job   I'm(?: currently)?(?: an?| also an?)?
+    known_job   I'm the(?= (?:head|lead|chief|senior|executive|assistant|deputy)\b)
     known_job   my (?:job|profession|occupation) is(?: being)?(?: an?)?
 occupation | {u} works as a {v}
     any_job     <working> as(?: an?| the)?
@@ -210,7 +204,8 @@ work.mode | {u} works {v}
     whole       I work (?P<v>from home|remotely|from the office)\b
 work.hours | {u} works {v}
     whole       I work (?P<v>(?:part|full)[- ]time|(?:the )?(?:night|day|early|late|double|graveyard) shifts?|
-                  nights|weekends|shifts|freelance|nine to five|9 to 5)\b -> I work
+                  nights|weekends|shifts|freelance|nine to five|(?:from )?\d{1,2}(?: ?am)? to \d{1,2}(?: ?pm)?|
+                  mondays?,? (?:to|through) \w+days?)\b -> I work
 work.field | {u} works in {v}
     fields      <working> in(?: the)?
     whole       I'm in (?P<v>sales|hr|(?-i:IT)|marketing|finance|fintech|banking|tech|insurance|real estate|
@@ -229,11 +224,13 @@ employer | {u} works at {v}
     organisation I (?:joined|started (?:working )?at)(?= (?-i:[A-Z]))(?! (?:facebook|twitter|instagram|tiktok|
                   discord|slack|zoom|reddit|linkedin|netflix|spotify|whatsapp|telegram|teams)\b)
     organisation my (?:employer|company) is(?: called)?(?= (?-i:[A-Z]))
-- | {u} runs {v}
-    whole       I (?:run|own|have|opened|manage) (?:my own |our own )?(?P<v>(?:an? |
-                  the )?(?:[\w-]+ ){0,3}?<business>)(?![\w-])
+- | {u} runs {v3}
+    whole       I (?:run|own|have|opened|manage) (?P<v>(?:an? |the |my own |
+                  our own )?(?:[\w-]+ ){0,3}?<business>)(?![\w-])
 - | {u} teaches {v}
     subject     I teach
+- | {u} graduated from {v}
+    organisation I graduated from(?= (?-i:[A-Z]))
 study.place | {u} studies at {v}
     organisation I(?: study|'m studying|'m an? (?:\w+ )?student| go to (?:school|college|university|uni)) at
     organisation I(?:'m going)? (?:go )?to(?= (?-i:Harvard|Yale|MIT|Stanford|Oxford|Cambridge|Princeton|UCLA|
@@ -255,6 +252,10 @@ likes:{key} | {p} hobbies include {v}
     things      my (?:main |biggest |only )?(?:hobby|hobbies|interests|passions?) (?:is|are|includes?)
 - | {u} plays {v}
     played      I play(?: the| some)?
+- | {u} {vs}
+    whole       I (?P<v>knit|crochet|quilt|sew|snowboard|surf|sing in an? (?:\w+ )?(?:choir|band)|
+                  write (?:poetry|poems|songs|short stories|fiction|novels)|do (?:karate|judo|ballet|crossfit|
+                  pottery|yoga|pilates)|run (?:half )?marathons|make (?:pottery|jewell?ery|music))<end>
 - | {u} collects {v}
     things      I collect
 - | {u} wants to learn {v}
@@ -262,10 +263,10 @@ likes:{key} | {p} hobbies include {v}
     played      I(?:'d (?:like|love)| want| would (?:like|love)) to (?:learn|play)(?: to play|
                    how to play)?(?: the)?
 - | {u} is learning {v}
-    things      I'm (?:learning|teaching myself|taking up)(?! (?:a lot|so much|about))
+    things      I'm (?:learning(?: how)?|teaching myself|taking up)(?! (?:a lot|so much|about))
 
 [preference 0.5]
-favorite:{name} | {p} favorite {kind} is {v}
+favorite:{name} | {p} favorite {kind} {is} {v}
     favourite   my (?:all[- ]time |absolute )?favou?rite (?P<k>(?!thing|part|bit|one|moment|
                   way)[\w' ]{2,30}?) (?:is|are|has always been)
     favourite   (?P<v>(?!(?:it|that|this|which|what|these|he|she|they|you|mine|who|there|
@@ -283,7 +284,7 @@ likes:{key} | {u} doesn't like {v3}
     things      I've never (?:liked|enjoyed|cared for)
     things      I can't (?:stand|bear)
 likes:{key} | {u} {verbs} {v3}
-    things      I(?: always)? (?P<verb>love|like|adore|enjoy|hate|dislike|detest|loathe)
+    things      I(?: always)? (?P<verb>love|like|adore|enjoy|hate|dislike|detest|loathe|despise)
     things      I've always (?P<verb>love|like|adore|enjoy|hate|dislike)(?:d|ed)
 likes:{key} | {u} prefers {v3}
     preferred   I (?:much |strongly |generally |usually |always )?prefer
@@ -295,7 +296,7 @@ likes:{key} | {u} prefers {v3}
 [constraint 0.6]
 budget | {p} budget is {v}
     whole       my (?:\w+ )?budget (?:for (?:\w+ ){1,4}?)?(?:is |'s )?(?:about |around |roughly |only |max |
-                  up to )*(?P<v><money>)
+                  up to |between )*(?P<v><money>(?: (?:and|to) <money>)?)
     whole       I can't (?:afford|spend|pay) more than (?P<v><money>)
     whole       I have a (?:\w+ )?budget of (?:about |around |roughly |only |up to )*(?P<v><money>)
 - | {u} can't {v}
@@ -329,61 +330,3 @@ has:{key} | {u} doesn't have {art}{v}
 name | {p} name is {v}
     bare_name   I'm
 """
-
-
-@attrs.define(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """A beginning of a clause, and the fact it states.
-
-    Args:
-        pattern: matched at the beginning of a clause.
-        reader: takes the match and the words behind it, gives the values and the words left over.
-        category: of the fact.
-        importance: of the fact.
-        slot: a template with `{key}` for the normalised value; `None` where the fact only adds.
-        content: a template with `{u}` ("User"), `{p}` ("User's"), `{v}` (the value) and the groups of the pattern.
-        tail: how the words left over go on ("I'm a"), or `None` where the engine decides.
-
-    Returns:
-        An immutable value.
-
-    >>> RULES[0].slot, RULES[0].category
-    ('name', 'identity')
-    """
-
-    pattern: re.Pattern[str]
-    reader: Reader
-    category: str
-    importance: float
-    slot: str | None
-    content: str
-    tail: str | None
-
-
-def _read_table(table: str) -> Iterator[Rule]:
-    category, importance, slot, content = "", 0.0, "", ""
-    joined = re.sub(r"\n {18}", "", table)  # a long pattern goes on in the next line, far to the right
-    for line in filter(None, joined.splitlines()):
-        if line.startswith("["):
-            category, _, weight = line.strip("[]").partition(" ")
-            importance = float(weight)
-        elif not line.startswith(" "):
-            slot, content = (part.strip() for part in line.split(" | "))
-        else:
-            name, _, rest = line.strip().partition(" ")
-            source, _, tail = rest.strip().partition(" ->")
-            for part, meaning in w.PARTS.items():
-                source = source.replace(f"<{part}>", meaning)
-            end = "" if "(?P<v>" in source else r"(?:\s+|$)"
-            yield Rule(
-                pattern=re.compile(source + end, re.I),
-                reader=READERS[name],
-                category=category,
-                importance=importance,
-                slot=None if slot == "-" else slot,
-                content=content,
-                tail=tail.strip() or None,
-            )
-
-
-RULES = tuple(_read_table(_TABLE))

@@ -15,7 +15,7 @@ from voxsession.memory.fact_values import READERS, read_name
 from voxsession.memory.facts import NUMBER, Fact, proper
 
 _ADJECTIVES = (
-    "(?:(?:older|younger|big|little|elder|twin|best|step|half|oldest|youngest|middle|new|dear|good|"
+    "(?:(?:older|younger|big|little|elder|twin|best|step|half|pet|oldest|youngest|middle|new|dear|good|"
     r"old|close|eldest|baby|direct|adopted|foster|first|second|other|senior|beloved|sweet|current|work)[ -])*"
 )
 _WHO = rf"my (?P<adj>{_ADJECTIVES})(?P<rel>{w.choice(w.KIN | w.PETS)})(?P<law>[ -]in[ -]law)?(?![\w-])"
@@ -145,7 +145,7 @@ def people_facts(clause: str, *, at: datetime, user: str) -> list[Fact]:
     rest = rest[len(name) :].lstrip(" ,") if name else rest
     if (is_name := _IS_NAME.match(rest)) and _singular(match):
         given = read_name(rest[is_name.end() :], strict=True)
-        if given and given.lower().split()[0] in w.GIVEN_NAMES:
+        if given and re.sub(r"^(?:dr|mr|mrs|ms)\.? .*", "anna", given.lower()).split()[0] in w.GIVEN_NAMES:
             return [_name_fact(match, given, user)]
     return _said_of(match, name, rest, at=at, user=user)
 

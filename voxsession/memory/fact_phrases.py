@@ -57,7 +57,7 @@ _HERE_AND_NOW = re.compile(
     r"\b(?:you|your|this|that|these|those|it|here|there|today|tomorrow|tonight|yesterday|chapter|page|"
     "step|level|scene|line|"
     r"paragraph|part|title|layout|font|draft|logo|button|feature|price|order|refund|offer|website)s?\b|"
-    "^(?:working|talking|going|living|waiting|having|using|chatting|speaking|meeting|trying|renting|"
+    "^(?:learning|working|talking|going|living|waiting|having|using|chatting|speaking|meeting|trying|renting|"
     r"joining|applying|attending|selling|scheduling|signing|upgrading|investing)(?: up| for| to| in)?$|"
     r"^(?:renting|joining|applying|scheduling|upgrading|signing|\d|two|three|four|five|six)\b",
     re.I,
@@ -131,7 +131,11 @@ def is_thing(phrase: str, longest: int = 6) -> bool:
         return False
     if phrase.lower().startswith("the "):
         following = phrase[4:]
-        return following[:1].isupper() or following.split()[0].lower() in _THE_THINGS if following else False
+        return (
+            following[:1].isupper() or following.split()[0].lower() in _THE_THINGS | w.PLAYED
+            if following
+            else False
+        )
     return not _NOT_A_THING.match(phrase) and not _HERE_AND_NOW.search(phrase) and len(phrase) <= 60
 
 

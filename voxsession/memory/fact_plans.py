@@ -65,7 +65,7 @@ _BEGINNINGS = tuple(
             "{u} has ",
         ),
         (rf"my (?=(?:[\w'-]+ ){{0,2}}?{_EVENTS} is\b)", "{p} "),
-        (r"I (?=(?:fly|leave|start|graduate|retire|move|travel|depart|arrive|get married)\b)", "{u} "),
+        (r"I (?=(?:fly|leave|start|graduate|retire|move|travel|depart|arrive|turn|get married)\b)", "{u} "),
         (r"I(?:'m)? plan(?:ning)? (?:on |to )(?=\w)", "{u} plans to "),
         (r"I intend to ", "{u} plans to "),
         (
@@ -174,6 +174,7 @@ _MONTH_DAY = re.compile(
     re.I,
 )
 _ISO_DAY = re.compile(r"\b((?:19|20)\d\d)-(0[1-9]|1[0-2])-(\d\d)\b")
+_IN_MONTH = re.compile(rf" in (?P<month>{'|'.join(MONTHS)})$", re.I)
 _BORN_IN = re.compile(r" in (?P<year>19\d\d|20[012]\d)\b", re.I)
 
 
@@ -204,6 +205,8 @@ def birthday(clause: str, *, at: datetime, user: str) -> list[Fact]:
         facts.append(("birthday", value, f"was born on {value}" if "year" in groups else ""))
     elif year := _BORN_IN.match(rest):
         facts.append(("birth.year", year["year"], f"was born in {year['year']}"))
+    elif "born" not in match[0] and (named := _IN_MONTH.match(rest)):
+        facts.append(("birthday", named[1].capitalize(), f"has a birthday in {named[1].capitalize()}"))
     elif "born" not in match[0] and (span := find_date(rest, at)) and span.first == span.last:
         facts.append(("birthday", f"{span.first.day} {MONTHS[span.first.month - 1].capitalize()}", ""))
     place = re.search(r"\bin (?!\d)(?P<place>\w.*)", rest[day.end() if day else 0 :], re.I)

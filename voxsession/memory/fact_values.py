@@ -51,7 +51,7 @@ _PLURAL = re.compile(
 )
 _ABSTRACT = re.compile(r"(?:\w+(?:ness|ment|tion|ing|ism|ety)|\d.*)$", re.I)
 _NO_JOB = re.compile(
-    r"\b(?:no|never|almost|good|great|bad|terrible|big|huge|fan|lover|better|horrible|decent|total|"
+    r"\b(?:no|never|almost|the|as|a|an|working|in|at|on|with|your|his|her|good|great|bad|terrible|big|huge|fan|lover|better|horrible|decent|total|"
     "complete|kind|bit|little|lot|real|born|of|"
     "to|and|very|not|for|than|like|poor|lousy|former|ex|slow|fast|picky|heavy|light|team|hell|"
     "expected|usual|charm|intended|"

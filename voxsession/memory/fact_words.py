@@ -147,19 +147,20 @@ JOBS = words(
     web_developer welder worker writer youtuber zoologist mom parent apprentice"""
 ) - words("mum mom parent")
 DIETS = words(
-    """vegan vegetarian veggie pescatarian gluten-free gluten_free dairy-free dairy_free keto paleo low-carb low_carb
-    halal kosher flexitarian plant-based fodmap low-fodmap low-sodium mediterranean sugar-free carnivore"""
+    """vegan vegetarian veggie pescatarian gluten-free gluten_free dairy-free dairy_free keto paleo low-carb
+    low_carb halal kosher flexitarian plant-based fodmap low-fodmap low-sodium mediterranean sugar-free
+    carnivore"""
 )
 CONDITIONS = words(
     """adhd add aids anemia anaemia angina anxiety arrhythmia arthritis asperger's asthma astigmatism ataxia
-    autism bipolar_disorder celiac_disease coeliac_disease cancer cataracts chronic_fatigue chronic_pain copd
-    crohn's crohn's_disease depression diabetes dementia dyslexia dyscalculia eczema endometriosis epilepsy
-    fibromyalgia glaucoma gout hay_fever heart_disease hemophilia hepatitis high_blood_pressure high_cholesterol
-    hiv hypertension hypothyroidism ibs insomnia ibd kidney_disease low_blood_pressure lupus long_covid
-    lyme_disease migraines ms multiple_sclerosis narcolepsy ocd osteoporosis panic_attacks parkinson's pcos
-    psoriasis ptsd reflux rheumatism sciatica scoliosis sleep_apnea social_anxiety thyroid_problems tinnitus
-    tourette's tourette_syndrome type_1_diabetes type_2_diabetes ulcerative_colitis vertigo a_pacemaker
-    a_heart_condition a_stutter a_prosthetic_leg celiac"""
+    autism bipolar_disorder celiac_disease coeliac_disease cancer cataracts chronic_fatigue chronic_pain
+    chronic_back_pain back_pain copd crohn's crohn's_disease depression diabetes dementia dyslexia dyscalculia
+    eczema endometriosis epilepsy fibromyalgia glaucoma gout hay_fever heart_disease hemophilia hepatitis
+    high_blood_pressure high_cholesterol hiv hypertension hypothyroidism ibs insomnia ibd kidney_disease
+    low_blood_pressure lupus long_covid lyme_disease migraines ms multiple_sclerosis narcolepsy ocd osteoporosis
+    panic_attacks parkinson's pcos psoriasis ptsd reflux rheumatism sciatica scoliosis sleep_apnea
+    social_anxiety thyroid_problems tinnitus tourette's tourette_syndrome type_1_diabetes type_2_diabetes
+    ulcerative_colitis vertigo a_pacemaker a_heart_condition a_stutter a_prosthetic_leg celiac"""
 )
 STATES = words(
     """diabetic asthmatic autistic dyslexic epileptic pregnant deaf blind anemic anaemic coeliac celiac
@@ -178,9 +179,9 @@ KIN = words(
     """sister brother wife husband spouse partner girlfriend boyfriend fiance fiancee fiancé fiancée mother mom
     mum mommy dad father daughter son twin aunt uncle cousin niece nephew grandma grandmother grandpa
     grandfather granddaughter grandson stepmother stepfather stepson stepdaughter godmother godfather godson
-    goddaughter friend roommate flatmate housemate neighbor neighbour boss manager colleague coworker co-worker
-    supervisor baby kid child nan granny grandson kids children parents parent twins grandparents sisters
-    brothers sons daughters therapist doctor"""
+    goddaughter friend mate roommate flatmate housemate neighbor neighbour boss manager colleague coworker
+    co-worker supervisor baby kid child nan granny grandson kids children parents parent twins grandparents
+    sisters brothers sons daughters therapist doctor"""
 )
 PARTNERS = words("wife husband spouse partner girlfriend boyfriend fiance fiancee fiancé fiancée")
 PETS = words(

@@ -51,11 +51,11 @@ class SessionIndex:
         """Takes in what changed in the live data since the last call; a negative revision is never known already."""
         if revision == self._revision >= 0:
             return
-        self._revision = revision
         head = list(enumerate(data.messages, data.message_offset))
         self._forget_dropped({message.id: index for index, message in head}, data.message_offset)
         self._add_messages([pair for pair in head if self._messages.get(pair[1].id) is not pair[1]])
         self._refresh_entries(data.all_memories())
+        self._revision = revision  # not before: what could not be opened is not known now
 
     def forget(self, ids: Iterable[str]) -> None:
         """Takes entries and messages out for good."""

@@ -9,6 +9,8 @@ from typing import TypeAlias
 import attrs
 
 from voxsession.core.message import Message
+from voxsession.core.types import JsonObject
+from voxsession.memory.time_order import Ordered, in_time_order
 
 __all__ = ["LOST_RESULT", "Turn", "call_ids", "complete_turns"]
 
@@ -30,31 +32,43 @@ def call_ids(message: Message) -> list[str]:
     """The ids of the calls that a message asks for, each once; only the assistant can call."""
     if message.role != "assistant":
         return []
-    return list(dict.fromkeys(str(call.get("id")) for call in message.tool_calls or ()))
+    return list(
+        dict.fromkeys(str(call.get("id")) for call in message.tool_calls or () if isinstance(call, dict))
+    )
 
 
 def complete_turns(messages: Sequence[Message]) -> list[Turn]:
     """The messages in turns, in order, fit to be sent to a model.
 
-    A result stands right behind its call, wherever it was recorded; a call whose
-    result was never recorded gets one that says so; a result without a call and
-    a message that was recorded twice are left out. The same input always gives
-    the same output.
+    Messages are put in the order of time where they were recorded in another, and
+    doubles are left out. A result stands right behind its call, wherever it was
+    recorded; a call whose result was never recorded gets one that says so; a result
+    without a call is left out. The same input always gives the same output.
     """
-    kept = _each_once(messages)
+    ordered = in_time_order(_each_once(messages))
+    kept = _sound(ordered)
     results = _results_by_call(kept)
     used = {result.id for result in results.values()}
+    called = {call_id for message in kept for call_id in call_ids(message)}
     turns: list[Turn] = []
     for index, message in enumerate(kept):
-        if message.role == "user" or not turns:
+        if (message.role == "user" and message.id not in ordered.doubles) or not turns:
             turns.append(Turn())
         turn = turns[-1]
+        if note := ordered.notes.get(message.id):
+            turn.notes.append((message.id, note))
+        if message.id in ordered.doubles:
+            continue
         if message.role != "tool":
             turn.messages.append(message)
             for call_id in call_ids(message):
                 _place_result(turn, message, call_id, results.get((index, call_id)))
         elif message.id not in used:
-            turn.notes.append((message.id, "left out: a result without its call"))
+            second = message.tool_call_id in called
+            why = "left out: a second result of a call" if second else "left out: a result without its call"
+            turn.notes.append((message.id, why))
+        elif _is_away(kept, index, results):
+            turn.notes.append((message.id, "moved: behind its call"))
     return [turn for turn in turns if turn.messages or turn.notes]
 
 
@@ -65,6 +79,39 @@ def _each_once(messages: Sequence[Message]) -> list[Message]:
         if not message.redacted or message.role == "tool":
             first.setdefault(message.id, message)
     return list(first.values())
+
+
+def _sound(ordered: Ordered) -> list[Message]:
+    """The messages with calls that have an id each; doubles call nothing."""
+    sound: list[Message] = []
+    for message in ordered.messages:
+        if not message.tool_calls:
+            sound.append(message)
+            continue
+        calls = [] if message.id in ordered.doubles else _sound_calls(message)
+        if calls != message.tool_calls:
+            ordered.notes.setdefault(message.id, "repaired: calls without an id, or twice the same")
+            message = attrs.evolve(message, tool_calls=calls or None)
+        sound.append(message)
+    return sound
+
+
+def _sound_calls(message: Message) -> list[JsonObject]:
+    calls: dict[str, JsonObject] = {}
+    for place, call in enumerate(message.tool_calls or ()):
+        if isinstance(call, dict):
+            call_id = str(call.get("id") or f"{message.id}_{place}")
+            calls.setdefault(call_id, call if call.get("id") == call_id else {**call, "id": call_id})
+    return list(calls.values())
+
+
+def _is_away(messages: list[Message], index: int, results: dict[_Call, Message]) -> bool:
+    """Whether something else stands between a result and its call."""
+    result = messages[index]
+    before = index - 1
+    while before >= 0 and messages[before].role == "tool":
+        before -= 1
+    return results.get((before, str(result.tool_call_id))) is not result
 
 
 def _results_by_call(messages: Sequence[Message]) -> dict[_Call, Message]:

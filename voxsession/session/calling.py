@@ -118,7 +118,9 @@ def checked_calls(calls: Sequence[Any]) -> list[JsonObject]:
     for place, call in enumerate(calls):
         function = call.get("function") if isinstance(call, dict) else None
         if not isinstance(function, dict):
-            raise ModelError(f"Call {place} of the model is in no form that can be read: it names no function.")
+            raise ModelError(
+                f"Call {place} of the model is in no form that can be read: it names no function."
+            )
         call_id = str(call.get("id") or "")
         if not call_id or call_id in seen:
             call_id = f"{call_id or 'call'}_{place}"

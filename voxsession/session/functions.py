@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import inspect
 import re
@@ -25,7 +26,11 @@ _JSON_TYPES: dict[Any, str] = {
     str: "string", int: "integer", float: "number", bool: "boolean", dict: "object", list: "array", tuple: "array",
 }  # fmt: skip
 
-_left_alone: set[asyncio.Future[Any]] = set()
+_left_alone: set[asyncio.Task[Any]] = set()
+
+
+class _TooSlowError(Exception):
+    """Our own time-out, to be told from one that the function met."""
 
 
 @attrs.define(frozen=True, slots=True, kw_only=True)
@@ -80,29 +85,171 @@ class FunctionTable:
             return failure(f"bad arguments: {error}"), False
         try:
             return await _within(function, given), True
-        except TimeoutError:
-            why = f"it took longer than {function.timeout_seconds:g} seconds; whether it had an effect is not known"
-            return failure(why), False
+        except _TooSlowError:
+            seconds = function.timeout_seconds
+            return failure(
+                f"it took longer than {seconds:g} seconds; whether it had an effect is not known"
+            ), False
         except Exception as error:
-            return failure(f"{type(error).__name__}: {_said_by(error)}"), False
+            return failure(_told(error)), False
 
 
 async def _within(function: Function, given: dict[str, Any]) -> str:
-    """The result as text; a function that takes too long is left alone, for there is no way to stop a thread."""
-    if inspect.iscoroutinefunction(function.call):
-        work: asyncio.Future[Any] = asyncio.ensure_future(_finished(function.call(**given)))
-    else:
-        work = _in_thread(function.call, given)
+    """The result as text. A function that takes too long is left alone: nothing can stop a thread."""
+    work = asyncio.ensure_future(_invoke(function.call, given))
     try:
         await asyncio.wait([work], timeout=function.timeout_seconds)
+        if not work.done():
+            raise _TooSlowError
         if work.cancelled():
             raise RuntimeError("it was cancelled")
-        if not work.done():
-            raise TimeoutError
-        outcome = work.result()
-        return outcome if isinstance(outcome, str) else _as_text(await outcome.value)
+        return work.result()
     finally:
         if not work.done():
             _left_alone.add(work)
-            work.add_done_callback(_left_alone.discard)
+            work.add_done_callback(_forget)
             work.cancel()
+
+
+def _forget(work: asyncio.Task[Any]) -> None:
+    _left_alone.discard(work)
+    if not work.cancelled():
+        work.exception()  # looked at, so that nothing warns of it
+
+
+async def _invoke(call: Callable[..., Any], given: dict[str, Any]) -> str:
+    if inspect.iscoroutinefunction(call):
+        return _as_text(await call(**given))
+
+    def run() -> Any:
+        result = call(**given)
+        return result if inspect.isawaitable(result) else _as_text(result)
+
+    result = await _in_thread(run)
+    return result if isinstance(result, str) else _as_text(await result)
+
+
+async def _in_thread(run: Callable[[], Any]) -> Any:
+    """Runs in a thread of its own: one that hangs takes no place that storage needs, and holds up no exit."""
+    loop = asyncio.get_running_loop()
+    outcome: asyncio.Future[Any] = loop.create_future()
+    context = contextvars.copy_context()
+
+    def settle(result: Any, error: BaseException | None) -> None:
+        if outcome.done():
+            return
+        if isinstance(error, Exception) and not isinstance(error, StopIteration):
+            outcome.set_exception(error)
+        elif error is not None:  # a future cannot hold these, and a function's sys.exit() ends no program
+            outcome.set_exception(RuntimeError(type(error).__name__))
+        else:
+            outcome.set_result(result)
+
+    def work() -> None:
+        result, error = None, None
+        try:
+            result = context.run(run)
+        except BaseException as raised:
+            error = raised
+        with contextlib.suppress(RuntimeError):  # the loop has closed: nobody waits any more
+            loop.call_soon_threadsafe(settle, result, error)
+
+    threading.Thread(target=work, name="voxsession-function", daemon=True).start()
+    return await outcome
+
+
+def _as_text(result: Any) -> str:
+    text = None
+    if not _is_large(result):
+        text = result if isinstance(result, str) else encode_json(check_json("result", result)).decode()
+        text = text.encode("utf-8", "replace").decode()
+    if text is None or len(text) > MAX_RESULT_CHARACTERS:
+        raise ValueError(f"the result is larger than {MAX_RESULT_CHARACTERS:,} characters; give less")
+    return text
+
+
+def _is_large(result: Any) -> bool:
+    """Whether it is too large for sure, told without going through all of it."""
+    size, waiting = 0, [result]
+    while waiting:
+        value = waiting.pop()
+        size += len(value) if isinstance(value, (str, bytes, list, tuple, dict)) else 1
+        if size > MAX_RESULT_CHARACTERS:
+            return True
+        if isinstance(value, dict):
+            waiting += [*value.keys(), *value.values()]
+        elif isinstance(value, (list, tuple)):
+            waiting += value
+    return False
+
+
+def failure(why: str) -> str:
+    """What the model is told of a call that did not work."""
+    return encode_json({"error": why.encode("utf-8", "replace").decode()[:1000]}).decode()
+
+
+def _told(error: Exception) -> str:
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # its own __str__ is broken
+        return type(error).__name__
+
+
+def schema_of(call: Callable[..., Any]) -> JsonObject:
+    """The schema of a function, from its signature and docstring, in the OpenAI form.
+
+    Raises:
+        ConfigurationError: its name is not fit for a model, or it takes positional-only or starred parameters.
+
+    Example:
+        >>> def order_status(order_id: int) -> str:
+        ...     "Where an order is."
+        >>> schema_of(order_status)["function"]["parameters"]["required"]
+        ['order_id']
+    """
+    name = getattr(call, "__name__", "")
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
+        raise ConfigurationError.out_of_range(
+            "function", name or call, "a named function of 1 to 64 letters, digits, _ or - is needed"
+        )
+    try:
+        hints = typing.get_type_hints(call, include_extras=True)
+    except NameError as error:
+        raise ConfigurationError.out_of_range(
+            "function", name, f"its signature is not plain: {error}"
+        ) from None
+    properties: JsonObject = {}
+    required: list[str] = []
+    for parameter in inspect.signature(call).parameters.values():
+        if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+            raise ConfigurationError.out_of_range(
+                f"{name}({parameter.name})", str(parameter), "a model can only give named parameters"
+            )
+        properties[parameter.name] = _schema(hints.get(parameter.name, Any))
+        if parameter.default is parameter.empty:
+            required.append(parameter.name)
+    parameters = {
+        "type": "object",
+        "properties": properties,
+        "required": required,
+        "additionalProperties": False,
+    }
+    about = inspect.getdoc(call) or ""
+    return {"type": "function", "function": {"name": name, "description": about, "parameters": parameters}}
+
+
+def _schema(hint: Any) -> JsonObject:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Annotated:
+        note = next((extra for extra in arguments[1:] if isinstance(extra, str)), None)
+        return {**_schema(arguments[0]), **({"description": note} if note else {})}
+    if origin is typing.Literal:
+        return {"enum": list(arguments)}
+    if origin in (typing.Union, types.UnionType):
+        kinds = [_schema(argument) for argument in arguments if argument is not type(None)]
+        return kinds[0] if len(kinds) == 1 else {"anyOf": kinds}
+    kind = _JSON_TYPES.get(origin or hint)
+    if kind == "array":
+        kinds = [argument for argument in arguments if argument is not ...]
+        return {"type": kind, "items": _schema(kinds[0]) if len(set(kinds)) == 1 else {}}
+    return {"type": kind} if kind else {}

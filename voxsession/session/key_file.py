@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import logging
 import os
 from pathlib import Path
@@ -117,11 +118,11 @@ def _put_in_place(path: Path, content: bytes, clock: Clock) -> bool:
 
 
 def _sync_folders(*folders: Path) -> None:
-    if os.name == "nt":
-        return
     for folder in folders:
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        # Where a system cannot do this for folders, the synced file itself is all there is to have.
+        with contextlib.suppress(OSError):
+            handle = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)

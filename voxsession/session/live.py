@@ -14,7 +14,7 @@ import attrs
 
 from voxsession.clock import Clock
 from voxsession.codec.session_codec import SessionCodec
-from voxsession.core.changes import Change, MemoryAdded
+from voxsession.core.changes import Change, MemoryAdded, MessageAdded
 from voxsession.core.envelope import Record
 from voxsession.core.events import Event
 from voxsession.core.memory_entry import MemoryEntry
@@ -60,6 +60,7 @@ class BatchScope:
     data: SessionData
     revision: int
     changes: list[Pending] = attrs.field(factory=list)
+    signals: list[Event] = attrs.field(factory=list)
     is_open: bool = True
 
 
@@ -123,6 +124,11 @@ class LiveCore:
         """Whether anything waits for the next save."""
         return not self.is_gone and (bool(self.pending) or self.needs_whole or not self.exists)
 
+    @property
+    def pending_messages(self) -> int:
+        """How many messages wait for the next save."""
+        return sum(isinstance(pending.change, MessageAdded) for pending in self.pending)
+
     def now(self) -> datetime:
         """The present moment, aware, in UTC."""
         return self.clock.now()
@@ -177,9 +183,14 @@ class LiveCore:
                 self.hub.emit(Event(name, change.at, self.data.session_id, change.event_fields()))
 
     def signal(self, name: str, /, **fields: Any) -> None:
-        """Tells the handlers of something that is no change; inside a batch it waits for nothing."""
-        if self.hub.is_heard:
-            self.hub.emit(Event(name, self.now(), self.data.session_id, fields))
+        """Tells the handlers of something that is no change; in a batch it waits for its end, as changes do."""
+        if not self.hub.is_heard:
+            return
+        event, scope = Event(name, self.now(), self.data.session_id, fields), self._scope()
+        if scope is not None:
+            scope.signals.append(event)
+        else:
+            self.hub.emit(event)
 
     # --- batches
 
@@ -190,7 +201,7 @@ class LiveCore:
         base = self.view
         scope = BatchScope(core=self, data=base.copy(), revision=self.revision)
         if outer is not None:
-            scope.changes = list(outer.changes)
+            scope.changes, scope.signals = list(outer.changes), list(outer.signals)
         token = _batches.set((*_batches.get(), scope))
         try:
             yield
@@ -202,8 +213,12 @@ class LiveCore:
         scope.is_open = False
         if outer is not None:
             outer.changes, outer.data, outer.revision = scope.changes, scope.data, scope.revision
-        elif scope.changes:
+            outer.signals = scope.signals
+            return
+        if scope.changes:
             self._land([pending.change for pending in scope.changes])
+        for event in scope.signals:
+            self.hub.emit(event)
 
     def _land(self, changes: Sequence[Change]) -> None:
         totals = self.data.totals

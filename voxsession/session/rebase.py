@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import attrs
 
-from voxsession.core.changes import Change, ConversationRestored, ConversationStarted, MessageAdded
+from voxsession.core.changes import Change, ConversationRestored, ConversationStarted
 from voxsession.core.conversation import ConversationEntry
 from voxsession.core.session_data import SessionData
 from voxsession.errors import ConflictError
@@ -35,7 +35,7 @@ def rebase(core: LiveCore, fresh: SessionData, filed: Mapping[str, ConversationE
         restored = ConversationRestored(at=entry.last_at, entry=entry)
         restored.apply(fresh)
         waiting.append(Pending(restored, None))
-    known = core.data.message_total - sum(isinstance(p.change, MessageAdded) for p in core.pending)
+    known = core.data.message_total - core.pending_messages
     moved_by = fresh.message_total - known
     for pending in core.pending:
         change = _moved(pending.change, known, moved_by)

@@ -3,149 +3,46 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
 from datetime import timedelta
-from typing import TypeVar
-
-import attrs
 
 from voxsession.clock import Clock
-from voxsession.codec.message_columns import decode_columns
-from voxsession.codec.session_codec import Opened, SessionCodec, after_batch
+from voxsession.codec.session_codec import KEEP_BATCH_IDS, after_batch
+from voxsession.core.changes import MemoryAdded, MessageAdded
 from voxsession.core.conversation import ConversationEntry
-from voxsession.core.envelope import FORMAT, Record, stamp, storage_key
-from voxsession.core.message import Message
-from voxsession.core.session_data import PageRef, SessionData
+from voxsession.core.envelope import FORMAT, Record, stamp
 from voxsession.errors import (
     ConflictError,
     FormatError,
-    IntegrityError,
     KeyNotFoundError,
     SessionExistsError,
     SessionNotFoundError,
-    StorageUnavailableError,
     VoxSessionError,
 )
 from voxsession.memory.budget import expired
-from voxsession.session.filing import IndexPage, decode_index_page, plan_filing
+from voxsession.session.filing import plan_filing
 from voxsession.session.live import Attempt, LiveCore
+from voxsession.session.loader import Loaded, Loader, StorageRules
 from voxsession.session.pointers import Pointers
 from voxsession.session.rebase import missing_conversations, rebase
 from voxsession.session.vault import Vault
 from voxsession.storage.base import SessionStorage
 
-__all__ = ["Loaded", "Recorder", "StorageRules"]
+__all__ = ["Recorder"]
 
 TAIL_FLOOR_BYTES = 64 * 1024
 TAIL_CHANGES = 256  # what packs well is small but takes as long to replay
 MAX_REBASES = 24
-_T = TypeVar("_T")
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True)
-class StorageRules:
-    """What the facade's settings ask of every write.
-
-    Attributes:
-        timeout_seconds: a storage call that takes longer is `StorageUnavailableError`.
-        ttl_seconds: how long after its last write a session expires; None = never.
-    """
-
-    tenant: str = ""
-    timeout_seconds: float = 10.0
-    ttl_seconds: float | None = None
-
-
-@attrs.define(frozen=True, slots=True, kw_only=True)
-class Loaded:
-    """A stored session, opened; `rewrapped` tells that its data key is now wrapped by a newer master key."""
-
-    opened: Opened
-    codec: SessionCodec
-    owner: str
-    rewrapped: bool
-
-    @property
-    def data(self) -> SessionData:
-        """The session's data."""
-        return self.opened.data
-
-
-class Recorder:
+class Recorder(Loader):
     """Loads and saves sessions of one installation."""
 
     def __init__(
         self, storage: SessionStorage, vault: Vault, clock: Clock, rules: StorageRules, pointers: Pointers
     ) -> None:
-        self.storage = storage
+        super().__init__(storage, vault, rules)
         self._pointers = pointers
-        self._vault = vault
         self._clock = clock
-        self._rules = rules
-
-    def key_of(self, session_id: str) -> str:
-        """The storage key of a session."""
-        return storage_key("session", self._rules.tenant, session_id)
-
-    # --- loading
-
-    async def load(self, session_id: str, *, lazy: bool) -> Loaded | None:
-        """The stored session, opened and checked; None where there is none."""
-        record = await self._call(self.storage.load(self.key_of(session_id)), "load")
-        if record is None:
-            return None
-        if record.get("session_id") != session_id or record.get("tenant", "") != self._rules.tenant:
-            raise IntegrityError(session_id, "another session's record lies in its place")
-        codec, rewrapped = self._vault.codec_for(record)
-        opened = codec.open(record)
-        owner = self._vault.owner(opened.data.user_id)
-        if record.get("owner") != owner:
-            raise IntegrityError(session_id, "its owner does not match its content")
-        if not lazy:
-            _ = opened.data.memories, opened.data.messages
-        return Loaded(opened=opened, codec=codec, owner=owner, rewrapped=rewrapped)
-
-    def adopt(self, core: LiveCore, loaded: Loaded) -> None:
-        """Makes what was loaded the state of a core."""
-        opened = loaded.opened
-        core.data = opened.data
-        core.codec = loaded.codec
-        core.owner = loaded.owner
-        core.exists = True
-        core.needs_whole = opened.torn or loaded.rewrapped
-        core.document_bytes, core.tail_bytes = opened.document_bytes, opened.tail_bytes
-        core.tail_changes = len(opened.tail_changes)
-        core.revision += 1
-
-    async def load_messages(self, core: LiveCore, ref: PageRef) -> list[Message]:
-        """The messages of a page."""
-        assert core.codec is not None
-        session_id = core.data.session_id
-        return decode_columns(await self._page(session_id, core.codec, ref), f"{session_id}/{ref.id}")
-
-    async def load_index(self, core: LiveCore) -> IndexPage:
-        """All filed conversation entries and page references, oldest first."""
-        assert core.codec is not None
-        return await self._index_of(core.data, core.codec)
-
-    async def _index_of(self, data: SessionData, codec: SessionCodec) -> IndexPage:
-        talks: dict[str, ConversationEntry] = {}
-        pages: list[PageRef] = []
-        for ref in list(data.index_pages):
-            body = await self._page(data.session_id, codec, ref)
-            try:
-                index = decode_index_page(body)
-            except ValueError as error:
-                raise IntegrityError(
-                    f"{data.session_id}/{ref.id}", f"the page is not readable ({error})"
-                ) from None
-            talks.update((entry.id, entry) for entry in index.conversations)
-            pages += index.pages
-        return IndexPage(conversations=list(talks.values()), pages=pages)
-
-    async def _page(self, session_id: str, codec: SessionCodec, ref: PageRef) -> bytes:
-        record = await self._call(self.storage.load_page(self.key_of(session_id), ref.id), "load_page")
-        return codec.open_page(self._rules.tenant, session_id, ref, record)
 
     # --- saving
 
@@ -232,7 +129,7 @@ class Recorder:
                 core.data, core.codec, self._clock, self._rules.tenant, core.open_conversations
             )
             for page in plan.records:
-                await self._call(self.storage.save_page(core.key, page), "save_page")
+                await self.call(self.storage.save_page(core.key, page), "save_page")
             if plan.still_fits(core.data):
                 plan.carry_out(core.data)
                 core.revision += bool(plan.records)
@@ -262,15 +159,15 @@ class Recorder:
         if attempt.whole:
             if not core.exists and not self.storage.can_compare:
                 await self._refuse_existing(core)
-            await self._call(self.storage.save(attempt.record), "save")
+            await self.call(self.storage.save(attempt.record), "save")
         else:
-            await self._call(self.storage.append(core.key, attempt.record), "append")
+            await self.call(self.storage.append(core.key, attempt.record), "append")
         if not core.exists and core.owner and not self.storage.can_list:
             # Such a storage has no index of owners: the pointer is the only way back to the session.
-            await self._call(self._pointers.point(core.owner, core.data.session_id), "save")
+            await self.call(self._pointers.point(core.owner, core.data.session_id), "save")
 
     async def _refuse_existing(self, core: LiveCore) -> None:
-        found = await self._call(self.storage.load(core.key), "load")
+        found = await self.call(self.storage.load(core.key), "load")
         if found is not None and found.get("batch_id") != (core.attempt and core.attempt.record["batch_id"]):
             raise ConflictError(core.data.session_id, expected_seq=0, found_seq=found.get("seq"))
 
@@ -296,7 +193,7 @@ class Recorder:
         """Puts what is pending behind what others wrote; raises where that is not possible."""
         session_id = core.data.session_id
         loaded = await self._load_after_conflict(core, error)
-        if not core.exists and (loaded is None or not _holds(loaded, attempt)):
+        if not core.exists and not (loaded and await self._has_arrived(core, attempt, loaded)):
             core.attempt = None
             core.is_gone = True
             raise SessionExistsError(session_id) from error
@@ -344,36 +241,41 @@ class Recorder:
                 return  # nothing new is there, and the write that was begun may still arrive
             await self._take_over(core, loaded)
 
+    async def _has_arrived(self, core: LiveCore, attempt: Attempt, loaded: Loaded) -> bool:
+        """Whether what is stored was made with this write."""
+        data = loaded.data
+        if attempt.record["batch_id"] in loaded.opened.batch_ids:
+            return True
+        if data.seq - attempt.record["seq"] < KEEP_BATCH_IDS:
+            return False
+        # Too many whole writes came after it for the list of batches to tell; what it brought tells.
+        changes = [pending.change for pending in core.pending[: attempt.count]]
+        entries = {change.entry.id for change in changes if isinstance(change, MemoryAdded)}
+        said = {change.message.id for change in changes if isinstance(change, MessageAdded)}
+        if entries & data.memories.keys() or said & {message.id for message in data.messages}:
+            return True
+        known = core.data.message_total - core.pending_messages
+        for ref in reversed(data.pages if said else []):
+            if ref.first_index + ref.count <= known:
+                break
+            messages = await self.messages_of(data.session_id, loaded.codec, ref)
+            if said & {message.id for message in messages}:
+                return True
+        return False
+
     async def _take_over(self, core: LiveCore, loaded: Loaded) -> None:
         filed: dict[str, ConversationEntry] = {}
         if loaded.data.index_pages and missing_conversations(core, loaded.data):
-            index = await self._index_of(loaded.data, loaded.codec)
+            index = await self.index_of(loaded.data, loaded.codec)
             filed = {entry.id: entry for entry in index.conversations}
-        if core.attempt is not None and _holds(loaded, core.attempt):
-            # The write had arrived although its answer was lost: it must not be made twice.
+        if core.attempt is not None and await self._has_arrived(core, core.attempt, loaded):
+            # The write was made although its answer was lost: it must not be made twice.
             del core.pending[: core.attempt.count]
         core.attempt = None
         pending = rebase(core, loaded.data, filed)
         self.adopt(core, loaded)
         core.pending = pending
         core.settle_anew()
-
-    async def _call(self, operation: Awaitable[_T], name: str) -> _T:
-        try:
-            async with asyncio.timeout(self._rules.timeout_seconds):
-                return await operation
-        except TimeoutError:
-            raise StorageUnavailableError(
-                f"{self.storage.storage_type} storage did not answer {name}() within "
-                f"{self._rules.timeout_seconds:g} s. Nothing is lost here: save again when it is back.",
-                storage=self.storage.storage_type,
-                operation=name,
-            ) from None
-
-
-def _holds(loaded: Loaded, attempt: Attempt) -> bool:
-    """Whether what is stored was made with this write."""
-    return attempt.record["batch_id"] in loaded.opened.batch_ids
 
 
 def _is_same(core: LiveCore, loaded: Loaded) -> bool:

@@ -16,8 +16,10 @@ from voxsession.core.message import Message, Usage
 from voxsession.core.types import JsonObject
 from voxsession.errors import BudgetError, ModelError, VoxSessionError
 from voxsession.memory.context import Context, ContextItem
+from voxsession.memory.tokens import count_long
 from voxsession.models.base import ContextTooLongError, ModelRequest, Reply
 from voxsession.session.assembling import assemble_fully
+from voxsession.session.calling import Calling
 from voxsession.session.functions import FunctionTable
 from voxsession.session.gate import TurnGate
 from voxsession.session.host import SessionHost
@@ -51,6 +53,7 @@ class Turn:
         self.conversation_id = conversation_id
         self._gate = gate
         self._functions = functions
+        self._calling = Calling(core, host, conversation_id, functions, self._next_id)
         self._reader: asyncio.Task[Any] | None = None
         self._waiting: asyncio.Future[Any] | None = None
         self._delivered: list[str] = []
@@ -61,6 +64,7 @@ class Turn:
         self._user_message: Message | None = None
         self._budget_tokens: int | None = None
         self._refused_tokens = 0
+        self._usages: list[Usage] = []
         self._asked_at = 0.0
         self._generator: AsyncGenerator[str, None] | None = None
         self._answer = Reply()
@@ -216,9 +220,8 @@ class Turn:
         if inspect.isawaitable(outcome):
             outcome = await self._await(outcome)
         if isinstance(outcome, str):
-            if not self._stopped and (
-                text := self._take(outcome if isinstance(outcome, Reply) else Reply(outcome))
-            ):
+            text = self._take(outcome) if isinstance(outcome, Reply) else outcome
+            if text and not self._stopped:
                 yield self._deliver(text)
             return
         if not hasattr(outcome, "__aiter__"):
@@ -249,6 +252,8 @@ class Turn:
         """Takes a reply, or the closing word of a stream; gives what of its text was not delivered yet."""
         if closing.tool_calls or closing.usage:
             self._answer = closing
+        if closing.usage:
+            self._usages.append(closing.usage)
         return _unicode(closing.text).removeprefix("".join(self._delivered))
 
     def _is_stopped(self) -> bool:
@@ -280,44 +285,13 @@ class Turn:
         return bool(self._core.view.config.get("enable_functions") and self._functions.schemas)
 
     async def _call_functions(self, answer: Reply) -> None:
-        """Records the calls, saves, runs each, records its result, saves: nothing runs twice after a crash."""
-        core = self._core
-        calls = list(answer.tool_calls)
-        asked = await new_message(
-            core,
-            self.conversation_id,
-            "assistant",
-            "".join(self._delivered) or None,
-            tool_calls=calls,
-            message_id=self._next_id(),
-        )
+        core, said = self._core, "".join(self._delivered)
         self._delivered.clear()
-        core.record(MessageAdded(at=asked.at, message=asked, local_hour=None))
-        for call in calls:
-            await self._host.autosave_now(core)
-            function = call.get("function") or {}
-            name, arguments = str(function.get("name")), str(function.get("arguments") or "")
-            core.signal("function.called", conversation_id=self.conversation_id, function=name)
-            started = core.clock.monotonic()
-            result, worked = await self._functions.run(name, arguments)
-            told = await new_message(
-                core,
-                self.conversation_id,
-                "tool",
-                result,
-                name=name,
-                tool_call_id=str(call.get("id")),
-                message_id=self._next_id(),
-            )
-            core.record(MessageAdded(at=told.at, message=told, local_hour=None))
-            core.signal(
-                "function.completed",
-                conversation_id=self.conversation_id,
-                function=name,
-                worked=worked,
-                duration_ms=(core.clock.monotonic() - started) * 1000,
-            )
-        await self._host.autosave_now(core)
+        assert self._user_message is not None
+        budget = self._budget_tokens or int(core.view.config.get("context_tokens", 8000))
+        instructions = await count_long(core.counter, str(core.view.config.get("instructions", "")))
+        room = budget - instructions - self._user_message.token_count
+        await self._calling.run(answer.tool_calls, said, room, self._is_stopped)
         self._context = None  # the next round sees the results
 
     # --- the end
@@ -334,7 +308,7 @@ class Turn:
             return
         core = self._core
         text = self._heard if interrupted and self._heard is not None else "".join(self._delivered)
-        message = None
+        message, usage = None, self._usage()
         if text or not interrupted:
             counter = core.counter
             message = Message(
@@ -347,7 +321,7 @@ class Turn:
                 estimated=not counter.exact,
                 interrupted=interrupted,
             )
-            usage = self._answer.usage or self._estimated_usage(message)
+            usage = usage or self._estimated_usage(message)
             spent_ms = (core.clock.monotonic() - self._asked_at) * 1000
             core.record(
                 MessageAdded(at=message.at, message=message, local_hour=hour_of(core, message.at)),
@@ -364,7 +338,7 @@ class Turn:
                     "message.interrupted", conversation_id=self.conversation_id, message_id=message.id
                 )
         self.reply = Reply(
-            text, message=message, usage=self._answer.usage, context=self._context, interrupted=interrupted
+            text, message=message, usage=usage, context=self._context, interrupted=interrupted
         )
 
     async def _fail(self, error: VoxSessionError) -> None:
@@ -384,6 +358,16 @@ class Turn:
         first = self._user_message.id if self._user_message is not None else None
         self._messages_made += 1
         return new_message_id(self._core, first, self._messages_made - 1)
+
+    def _usage(self) -> Usage | None:
+        """What the model reported, all rounds together."""
+        if not self._usages:
+            return None
+        return Usage(
+            input_tokens=sum(usage.input_tokens for usage in self._usages),
+            output_tokens=sum(usage.output_tokens for usage in self._usages),
+            estimated=any(usage.estimated for usage in self._usages),
+        )
 
     def _estimated_usage(self, message: Message) -> Usage:
         sent = self._context.token_count if self._context else 0

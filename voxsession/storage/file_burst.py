@@ -21,6 +21,7 @@ T = TypeVar("T")
 THREADS = 4
 BURST_CALLS = 16
 BURST_SECONDS = 0.002
+CLOSING_SECONDS = 10.0  # a call may hang in a lock that a stopped process holds
 
 
 class _Job:
@@ -84,8 +85,9 @@ class _Crew:
             self.jobs.put(None)
 
     def join(self) -> None:
+        until = time.monotonic() + CLOSING_SECONDS
         for thread in self.threads:
-            thread.join()
+            thread.join(max(0.0, until - time.monotonic()))
 
     def _work(self) -> None:
         finished: list[_Job] = []

@@ -19,7 +19,9 @@ def __getattr__(name: str) -> Any:
     import pytest
 
     # So that a claim that fails shows its two sides also in the tests of other packages.
-    modules = (f"{__name__}.{part}" for part in ("storage", "storage_listing", "storage_pages"))
+    modules = (
+        f"{__name__}.{part}" for part in ("storage", "storage_appending", "storage_listing", "storage_pages")
+    )
     pytest.register_assert_rewrite(*(module for module in modules if module not in sys.modules))
     from voxsession.testing.storage import StorageConformance
 

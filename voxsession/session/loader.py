@@ -1,0 +1,143 @@
+"""What lies in storage, opened and checked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import TypeVar
+
+import attrs
+
+from voxsession.codec.message_columns import decode_columns
+from voxsession.codec.session_codec import Opened, SessionCodec
+from voxsession.core.conversation import ConversationEntry
+from voxsession.core.envelope import storage_key
+from voxsession.core.message import Message
+from voxsession.core.session_data import PageRef, SessionData
+from voxsession.errors import IntegrityError, StorageUnavailableError
+from voxsession.session.filing import IndexPage, decode_index_page
+from voxsession.session.live import LiveCore
+from voxsession.session.vault import Vault
+from voxsession.storage.base import SessionStorage
+
+__all__ = ["Loaded", "Loader", "StorageRules"]
+
+_T = TypeVar("_T")
+
+
+@attrs.define(frozen=True, slots=True, kw_only=True)
+class StorageRules:
+    """What the facade's settings ask of every write.
+
+    Attributes:
+        timeout_seconds: a storage call that takes longer is `StorageUnavailableError`.
+        ttl_seconds: how long after its last write a session expires; None = never.
+    """
+
+    tenant: str = ""
+    timeout_seconds: float = 10.0
+    ttl_seconds: float | None = None
+
+
+@attrs.define(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """A stored session, opened; `rewrapped` tells that its data key is now wrapped by a newer master key."""
+
+    opened: Opened
+    codec: SessionCodec
+    owner: str
+    rewrapped: bool
+
+    @property
+    def data(self) -> SessionData:
+        """The session's data."""
+        return self.opened.data
+
+
+class Loader:
+    """Loads sessions and their pages; every call of the storage ends in time."""
+
+    def __init__(self, storage: SessionStorage, vault: Vault, rules: StorageRules) -> None:
+        self.storage = storage
+        self._vault = vault
+        self._rules = rules
+
+    def key_of(self, session_id: str) -> str:
+        """The storage key of a session."""
+        return storage_key("session", self._rules.tenant, session_id)
+
+    async def load(self, session_id: str, *, lazy: bool) -> Loaded | None:
+        """The stored session, opened and checked; None where there is none."""
+        record = await self.call(self.storage.load(self.key_of(session_id)), "load")
+        if record is None:
+            return None
+        if record.get("session_id") != session_id or record.get("tenant", "") != self._rules.tenant:
+            raise IntegrityError(session_id, "another session's record lies in its place")
+        codec, rewrapped = self._vault.codec_for(record)
+        opened = codec.open(record)
+        owner = self._vault.owner(opened.data.user_id)
+        if record.get("owner") != owner:
+            raise IntegrityError(session_id, "its owner does not match its content")
+        if not lazy:
+            _ = opened.data.memories, opened.data.messages
+        return Loaded(opened=opened, codec=codec, owner=owner, rewrapped=rewrapped)
+
+    def adopt(self, core: LiveCore, loaded: Loaded) -> None:
+        """Makes what was loaded the state of a core."""
+        opened = loaded.opened
+        core.data = opened.data
+        core.codec = loaded.codec
+        core.owner = loaded.owner
+        core.exists = True
+        core.needs_whole = opened.torn or loaded.rewrapped
+        core.document_bytes, core.tail_bytes = opened.document_bytes, opened.tail_bytes
+        core.tail_changes = len(opened.tail_changes)
+        core.revision += 1
+
+    async def load_messages(self, core: LiveCore, ref: PageRef) -> list[Message]:
+        """The messages of a page."""
+        assert core.codec is not None
+        return await self.messages_of(core.data.session_id, core.codec, ref)
+
+    async def messages_of(self, session_id: str, codec: SessionCodec, ref: PageRef) -> list[Message]:
+        """The same for a session as it was just loaded."""
+        return decode_columns(await self.page(session_id, codec, ref), f"{session_id}/{ref.id}")
+
+    async def load_index(self, core: LiveCore) -> IndexPage:
+        """All filed conversation entries and page references, oldest first."""
+        assert core.codec is not None
+        return await self.index_of(core.data, core.codec)
+
+    async def index_of(self, data: SessionData, codec: SessionCodec) -> IndexPage:
+        """The same for a session as it was just loaded."""
+        talks: dict[str, ConversationEntry] = {}
+        pages: list[PageRef] = []
+        for ref in list(data.index_pages):
+            body = await self.page(data.session_id, codec, ref)
+            try:
+                index = decode_index_page(body)
+            except ValueError as error:
+                raise IntegrityError(
+                    f"{data.session_id}/{ref.id}", f"the page is not readable ({error})"
+                ) from None
+            talks.update((entry.id, entry) for entry in index.conversations)
+            pages += index.pages
+        return IndexPage(conversations=list(talks.values()), pages=pages)
+
+    async def page(self, session_id: str, codec: SessionCodec, ref: PageRef) -> bytes:
+        """The body of a page, checked against what the head says of it."""
+        record = await self.call(self.storage.load_page(self.key_of(session_id), ref.id), "load_page")
+        return codec.open_page(self._rules.tenant, session_id, ref, record)
+
+    async def call(self, operation: Awaitable[_T], name: str) -> _T:
+        """What the storage answers; `StorageUnavailableError` where it takes too long."""
+        try:
+            async with asyncio.timeout(self._rules.timeout_seconds):
+                return await operation
+        except TimeoutError:
+            raise StorageUnavailableError(
+                f"{self.storage.storage_type} storage did not answer {name}() within "
+                f"{self._rules.timeout_seconds:g} s. Nothing is lost here: save again when it is back.",
+                storage=self.storage.storage_type,
+                operation=name,
+            ) from None
