@@ -98,7 +98,7 @@ SECOND = [
     "From now on, please keep it short.",
 ]
 THIRD = [
-    "I've moved: I live in Porto now.",
+    "I've moved. I live in Porto now.",
     "By the way, I'm allergic to walnuts.",
 ]
 

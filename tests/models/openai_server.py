@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -119,6 +120,9 @@ class OpenAIServer:
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
 
     def __enter__(self) -> OpenAIServer:
+        # Where a proxy is set, a client would ask it for the loopback too.
+        self._bypass = os.environ.get("NO_PROXY")
+        os.environ["NO_PROXY"] = "127.0.0.1"
         self._thread.start()
         assert self._ready.wait(10)
         return self
@@ -126,11 +130,20 @@ class OpenAIServer:
     def __exit__(self, *problem: object) -> None:
         self._loop.call_soon_threadsafe(self._ended.set)
         self._thread.join(10)
+        if self._bypass is None:
+            del os.environ["NO_PROXY"]
+        else:
+            os.environ["NO_PROXY"] = self._bypass
 
     @property
     def url(self) -> str:
         """What a client takes as its base address."""
         return f"http://127.0.0.1:{self.port}/v1"
+
+    @property
+    def roles(self) -> list[str]:
+        """The roles in the latest request."""
+        return [message["role"] for message in self.messages]
 
     @property
     def messages(self) -> list[dict[str, Any]]:

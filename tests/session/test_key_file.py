@@ -241,7 +241,7 @@ def test_a_damaged_ring_is_never_replaced(tmp_path: Path, content: bytes) -> Non
     path = tmp_path / "keyring.json"
     write(path, content)
     for attempt in (lambda: read_key_file(path), lambda: make_key_file(path, SystemClock())):
-        with pytest.raises(ConfigurationError, match="is damaged. Restore it from a backup") as caught:
+        with pytest.raises(ConfigurationError, match=r"is damaged\. Restore it from a backup") as caught:
             attempt()
         assert str(path) in str(caught.value) and "secretsecret" not in str(caught.value)
     assert path.read_bytes() == content

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import sys
 import types
 from importlib.metadata import EntryPoint
@@ -90,7 +91,9 @@ def test_packages_bring_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     module.Theirs = lambda url="", **options: MemorySessionStorage(**options)  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "their_package", module)
     point = EntryPoint("theirs", "their_package:Theirs", registry.GROUP)
-    monkeypatch.setattr(registry, "entry_points", lambda group: [point] if group == registry.GROUP else [])
+    monkeypatch.setattr(
+        importlib.metadata, "entry_points", lambda group: [point] if group == registry.GROUP else []
+    )
 
     assert "theirs" in known_storages()
     assert isinstance(open_storage("theirs", max_sessions=1), MemorySessionStorage)

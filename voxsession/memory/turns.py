@@ -67,7 +67,7 @@ def complete_turns(messages: Sequence[Message]) -> list[Turn]:
             second = message.tool_call_id in called
             why = "left out: a second result of a call" if second else "left out: a result without its call"
             turn.notes.append((message.id, why))
-        elif _is_away(kept, index, results):
+        elif _is_away(kept, index, results, ordered.doubles):
             turn.notes.append((message.id, "moved: behind its call"))
     return [turn for turn in turns if turn.messages or turn.notes]
 
@@ -83,17 +83,17 @@ def _each_once(messages: Sequence[Message]) -> list[Message]:
 
 def _sound(ordered: Ordered) -> list[Message]:
     """The messages with calls that have an id each; doubles call nothing."""
-    sound: list[Message] = []
-    for message in ordered.messages:
-        if not message.tool_calls:
-            sound.append(message)
-            continue
-        calls = [] if message.id in ordered.doubles else _sound_calls(message)
-        if calls != message.tool_calls:
-            ordered.notes.setdefault(message.id, "repaired: calls without an id, or twice the same")
-            message = attrs.evolve(message, tool_calls=calls or None)
-        sound.append(message)
-    return sound
+    return [
+        _with_sound_calls(message, ordered) if message.tool_calls else message for message in ordered.messages
+    ]
+
+
+def _with_sound_calls(message: Message, ordered: Ordered) -> Message:
+    calls = [] if message.id in ordered.doubles else _sound_calls(message)
+    if calls == message.tool_calls:
+        return message
+    ordered.notes.setdefault(message.id, "repaired: calls without an id, or twice the same")
+    return attrs.evolve(message, tool_calls=calls or None)
 
 
 def _sound_calls(message: Message) -> list[JsonObject]:
@@ -105,13 +105,12 @@ def _sound_calls(message: Message) -> list[JsonObject]:
     return list(calls.values())
 
 
-def _is_away(messages: list[Message], index: int, results: dict[_Call, Message]) -> bool:
+def _is_away(messages: list[Message], index: int, results: dict[_Call, Message], doubles: set[str]) -> bool:
     """Whether something else stands between a result and its call."""
-    result = messages[index]
     before = index - 1
-    while before >= 0 and messages[before].role == "tool":
+    while before >= 0 and (messages[before].role == "tool" or messages[before].id in doubles):
         before -= 1
-    return results.get((before, str(result.tool_call_id))) is not result
+    return results.get((before, str(messages[index].tool_call_id))) is not messages[index]
 
 
 def _results_by_call(messages: Sequence[Message]) -> dict[_Call, Message]:

@@ -82,7 +82,7 @@ class OpenAIModel:
             return
         self._url = _text_or_env("base_url", base_url, "OPENAI_BASE_URL") or OFFICIAL_URL
         self._secret = _checked_key(api_key)
-        self._make_client = _client_class()
+        self._spare = self._make_client()  # now, for it takes longer than an event loop should wait
 
     async def respond(self, request: ModelRequest) -> AsyncGenerator[str, None]:
         """Answers the newest message of `request`.
@@ -145,7 +145,9 @@ class OpenAIModel:
             has_ended = reader.finish_reason is not None
             try:
                 # Signs of life that hold nothing keep a connection open, but they are no answer.
-                async with asyncio.timeout(USAGE_WAIT_SECONDS if has_ended else self._timeout):
+                async with asyncio.timeout(
+                    min(self._timeout, USAGE_WAIT_SECONDS) if has_ended else self._timeout
+                ):
                     chunk = await anext(chunks, None)
             except Exception as error:
                 if has_ended:
@@ -208,24 +210,23 @@ class OpenAIModel:
         loop = asyncio.get_running_loop()
         client = self._clients.get(loop)
         if client is None:
-            client = self._clients[loop] = self._make_client(
-                base_url=self._url,
-                api_key=self._secret,
-                timeout=self._timeout,
-                max_retries=self._retries,
-            )
+            client = self._clients[loop] = self._spare or self._make_client()
+            self._spare = None
         return client
 
-
-def _client_class() -> Any:
-    try:
-        from openai import AsyncOpenAI
-    except ImportError as error:
-        raise ConfigurationError(
-            "OpenAIModel needs the package openai. Install it with: pip install 'voxsession[openai]'",
-            option="model",
-        ) from error
-    return AsyncOpenAI
+    def _make_client(self) -> Any:
+        try:
+            from openai import AsyncOpenAI
+        except ImportError as error:
+            raise ConfigurationError(
+                "OpenAIModel needs the package openai. Install it with: pip install 'voxsession[openai]'",
+                option="model",
+            ) from error
+        client = AsyncOpenAI(
+            base_url=self._url, api_key=self._secret, timeout=self._timeout, max_retries=self._retries
+        )
+        _ = client.chat.completions  # what it loads late is loaded now
+        return client
 
 
 def _text_or_env(option: str, value: str | None, variable: str) -> str:

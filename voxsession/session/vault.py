@@ -12,7 +12,7 @@ from typing import Any
 
 from voxsession.clock import Clock
 from voxsession.codec.cipher import cipher_for
-from voxsession.codec.keys import KeyRing, MasterKeys, new_kdf, owner_hash
+from voxsession.codec.keys import KEY_BYTES, KeyRing, MasterKeys, new_kdf, owner_hash
 from voxsession.codec.seal import Seal
 from voxsession.codec.session_codec import SessionCodec
 from voxsession.codec.upgrade import check_format
@@ -286,9 +286,12 @@ def _plain_index_key(index_keys: dict[str, Any]) -> bytes:
     if _PLAIN_ID not in index_keys:
         raise KeyNotFoundError(_named(index_keys), "The storage", _PLAIN_REMEDY)
     try:
-        return base64.b64decode(index_keys[_PLAIN_ID], validate=True)
+        index_key = base64.b64decode(index_keys[_PLAIN_ID], validate=True)
     except (binascii.Error, ValueError, TypeError):
-        raise IntegrityError("keyring", "its index key is not readable") from None
+        index_key = b""
+    if len(index_key) != KEY_BYTES:
+        raise IntegrityError("keyring", "its index key is not readable")
+    return index_key
 
 
 def _lies_in(path: Path, folder: Path) -> bool:

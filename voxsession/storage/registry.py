@@ -7,7 +7,6 @@ import importlib
 import inspect
 import os
 from collections.abc import Callable
-from importlib.metadata import entry_points
 from typing import Any
 from urllib.parse import unquote
 
@@ -42,6 +41,9 @@ def known_storages() -> list[str]:
 
 
 def _offered() -> dict[str, str]:
+    # Imported here because most programs name a built-in storage, and the import alone takes 10 ms.
+    from importlib.metadata import entry_points
+
     return {point.name: point.value for point in entry_points(group=GROUP)}
 
 
