@@ -471,3 +471,27 @@ def test_a_change_shows_no_text(change: Change) -> None:
 def test_event_fields_leave_out_the_bookkeeping(change: Change) -> None:
     """An event carries the fields of its change, without `at` (its timestamp) and `local`."""
     assert not {"at", "local"} & set(change.event_fields())
+
+
+def test_a_message_leaves_the_other_fields_of_its_conversation_alone() -> None:
+    """`after_message` names every field by hand, so a field that is added later must not be lost in it."""
+    import datetime as dt
+
+    import attrs
+
+    from voxsession.core.conversation import ConversationEntry
+
+    at = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    full = ConversationEntry(
+        id="c", started_at=at, last_at=at, parent_id="p", branch_index=3, status="ended", opened_at=at,
+        ended_at=at, first_index=1, last_index=2, message_count=3, turn_count=4, interruption_count=5,
+        injection_count=6, response_count=7, response_ms=8.0, duration_seconds=9.0, resumed_count=10,
+        call={"a": 1},
+    )  # fmt: skip
+    later = at + dt.timedelta(seconds=1)
+    default = ConversationEntry(id="x", started_at=later, last_at=later)
+
+    assert all(getattr(full, f.name) != getattr(default, f.name) for f in attrs.fields(ConversationEntry))
+    assert full.after_message(9, later, is_user=True, interrupted=True) == attrs.evolve(
+        full, last_index=9, last_at=later, message_count=4, turn_count=5, interruption_count=6
+    )

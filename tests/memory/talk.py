@@ -10,8 +10,16 @@ from hypothesis import strategies as st
 from voxsession.core.message import Message
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-WORDS = "I am Alice tea mountains 42 quantum ok. \n\n naïve 東京 🦄 <|endoftext|> });".split(" ")
-sentences = st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join)
+SENTENCES = (
+    "",
+    "ok",
+    "My name is Alice and I live in Rome.",
+    "naïve 東京 🦄 שלום",
+    "- a list\n- of two\n\n",
+    "<|endoftext|> if (x) { y(); }\n});",
+    "Quantum physics " * 12,
+)
+sentences = st.sampled_from(SENTENCES)
 call_ids = st.sampled_from(["call_1", "call_2", "call_3"])
 
 
@@ -26,23 +34,24 @@ def message(number: int, role: Any, content: str | None = "text", **fields: Any)
     return Message(role=role, content=content, **given)
 
 
-def call(*ids: str) -> list[dict[str, Any]]:
+def call(*ids: str, day: int = 0) -> list[dict[str, Any]]:
     """Calls as a model asks for them."""
-    return [
-        {"id": one, "type": "function", "function": {"name": "weather", "arguments": "{}"}} for one in ids
-    ]
+    asked = {"name": "weather", "arguments": f'{{"day": {day}}}'}
+    return [{"id": one, "type": "function", "function": asked} for one in ids]
 
 
 def _one(number: int) -> st.SearchStrategy[Message]:
     said = st.builds(
-        lambda role, content, name, redacted: message(number, role, content, name=name, redacted=redacted),
+        lambda role, content, name, redacted: message(
+            number, role, f"{number} {content}", name=name, redacted=redacted
+        ),
         st.sampled_from(["user", "user", "assistant", "system"]),
         sentences,
         st.sampled_from([None, None, "Ann", "Dr. A\nB"]),
         st.sampled_from([False, False, False, True]),
     )
     calling = st.builds(
-        lambda role, content, ids: message(number, role, content, tool_calls=call(*ids)),
+        lambda role, content, ids: message(number, role, content, tool_calls=call(*ids, day=number)),
         st.sampled_from(["assistant", "assistant", "assistant", "user"]),
         st.none() | sentences,
         st.lists(call_ids, min_size=1, max_size=3),
@@ -63,5 +72,6 @@ def talks(draw: st.DrawFn, max_size: int = 12) -> list[Message]:
     """Messages as they may be found: results lost, doubled, early, late; ids used again; one recorded twice."""
     found = [draw(_one(number)) for number in range(draw(st.integers(0, max_size)))]
     if found and draw(st.booleans()):
-        found.insert(draw(st.integers(0, len(found))), draw(st.sampled_from(found)))
+        place = draw(st.integers(0, len(found) - 1))
+        found.insert(draw(st.integers(place + 1, len(found))), found[place])
     return found

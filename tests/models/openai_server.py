@@ -90,6 +90,7 @@ class OpenAIServer:
         requests: the bodies of all requests, refused ones too.
         times: when each came, in seconds of a clock that only goes forward.
         refused: the errors that the rules gave.
+        was_asked: set when the first request has come.
         hung_up: how many clients closed their connection before the answer was over.
     """
 
@@ -114,6 +115,7 @@ class OpenAIServer:
         self.times: list[float] = []
         self.refused: list[Refusal] = []
         self.hung_up = 0
+        self.was_asked = threading.Event()
         self.someone_hung_up = threading.Event()
         self._ready = threading.Event()
         self._count = 0
@@ -205,6 +207,7 @@ class OpenAIServer:
         self.times.append(time.monotonic())
         self.headers.append(headers)
         self.requests.append(body)
+        self.was_asked.set()
         given = headers.get("authorization", "").removeprefix("Bearer ")
         refusal = refusal_of(body, given, self.key, self.models, self.context_tokens, self.echo_key)
         if refusal is not None:

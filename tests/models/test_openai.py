@@ -6,7 +6,7 @@ import asyncio
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, Optional
 
 import pytest
 
@@ -18,6 +18,8 @@ from voxsession import (
     Context,
     MemorySessionStorage,
     Message,
+    ModelCallError,
+    ModelRequest,
     OpenAIModel,
     Reply,
     SessionConfig,
@@ -70,7 +72,7 @@ async def test_options_add_parameters_and_take_some_away() -> None:
             reply = await conv.send_message("hi")
         sent = server.requests[0]
 
-    assert reply == "ok" and reply.usage is None
+    assert reply == "ok" and reply.usage is not None and reply.usage.estimated
     assert sent["seed"] == 7 and sent["max_completion_tokens"] == 50
     assert not {"temperature", "max_tokens", "stream_options"} & sent.keys()
 
@@ -253,10 +255,13 @@ async def test_the_closing_word_of_a_stream_is_not_delivered_twice() -> None:
         yield "two "
         yield Reply("one two three", usage=Usage(input_tokens=5, output_tokens=3, estimated=False))
 
-    async with Voxon(VoxonConfig(session_storage="memory"), model=model) as voxon:
-        async with voxon.session("u") as session, session.conversation() as conv:
-            stream = conv.stream_message("count")
-            chunks = [chunk async for chunk in stream]
+    async with (
+        Voxon(VoxonConfig(session_storage="memory"), model=model) as voxon,
+        voxon.session("u") as session,
+        session.conversation() as conv,
+    ):
+        stream = conv.stream_message("count")
+        chunks = [chunk async for chunk in stream]
 
     assert chunks == ["one ", "two ", "three"]
     assert stream.reply == "one two three" and stream.reply.usage.output_tokens == 3  # type: ignore[union-attr]
@@ -331,8 +336,6 @@ async def test_newer_official_models_get_the_limit_under_its_newer_name() -> Non
 
 def asking(messages: Any = None, functions: Any = (), **settings: Any) -> Any:
     """A request with messages as they are."""
-    from voxsession import ModelRequest
-
     given = [{"role": "user", "content": "hi"}] if messages is None else messages
     context = Context(messages=given, token_count=1, budget_tokens=8000, complete=True)
     return ModelRequest(
@@ -382,8 +385,6 @@ USER = {"role": "user", "content": "hi"}
 )
 async def test_what_the_endpoint_refuses_is_named_in_the_error(request_: Any, param: str) -> None:
     """A refused request is ModelCallError with status 400 and the place; the server's words are the cause."""
-    from voxsession import ModelCallError
-
     with OpenAIServer() as server:
         async with model_of(server) as model:
             with pytest.raises(ModelCallError) as caught:
@@ -397,7 +398,6 @@ async def test_what_the_endpoint_refuses_is_named_in_the_error(request_: Any, pa
 
 async def test_every_schema_that_a_signature_gives_is_accepted() -> None:
     """Whatever types a function has, the endpoint takes its schema; a long docstring is cut."""
-    from typing import Annotated, Literal, Optional
 
     def everything(
         a: int,

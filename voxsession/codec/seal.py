@@ -16,7 +16,7 @@ from voxsession.errors import IntegrityError
 
 __all__ = ["Seal"]
 
-COMPRESS_FROM = 200
+COMPRESS_FROM = 2048  # a turn is smaller: packing it would cost more time than its bytes are worth
 MAX_BODY = 1 << 30
 PLAIN, DEFLATE = 0, 1
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import attrs
 
 from voxsession.core.types import Count, JsonObject, UtcTime
@@ -43,3 +45,29 @@ class ConversationEntry:
     duration_seconds: float = 0.0
     resumed_count: Count = 0
     call: JsonObject | None = None
+
+    def after_message(
+        self, index: int, at: datetime, *, is_user: bool, interrupted: bool
+    ) -> ConversationEntry:
+        """The entry with one more message; written out, since this runs for every message ever said."""
+        return ConversationEntry(
+            id=self.id,
+            started_at=self.started_at,
+            last_at=at,
+            parent_id=self.parent_id,
+            branch_index=self.branch_index,
+            status=self.status,
+            opened_at=self.opened_at,
+            ended_at=self.ended_at,
+            first_index=index if self.first_index is None else self.first_index,
+            last_index=index,
+            message_count=self.message_count + 1,
+            turn_count=self.turn_count + is_user,
+            interruption_count=self.interruption_count + interrupted,
+            injection_count=self.injection_count,
+            response_count=self.response_count,
+            response_ms=self.response_ms,
+            duration_seconds=self.duration_seconds,
+            resumed_count=self.resumed_count,
+            call=self.call,
+        )

@@ -132,14 +132,8 @@ class MessageAdded(Change):
         data.messages.append(message)
         entry = _touch(data, message.conversation_id, self.at)
         is_user = message.role == "user"
-        data.conversations[entry.id] = attrs.evolve(
-            entry,
-            first_index=index if entry.first_index is None else entry.first_index,
-            last_index=index,
-            last_at=max(entry.last_at, self.at),
-            message_count=entry.message_count + 1,
-            turn_count=entry.turn_count + is_user,
-            interruption_count=entry.interruption_count + message.interrupted,
+        data.conversations[entry.id] = entry.after_message(
+            index, max(entry.last_at, self.at), is_user=is_user, interrupted=message.interrupted
         )
         totals = data.totals
         totals.message_count += 1

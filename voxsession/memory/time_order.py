@@ -57,6 +57,7 @@ def _is_disturbed(messages: Sequence[Message]) -> bool:
     latest = previous = None
     for message in messages:
         if message.role == "tool":
+            previous = None  # who asks again after a result asks anew
             continue
         if previous is not None and _is_same(message, previous):
             return True
@@ -81,6 +82,7 @@ def _find_doubles(ordered: Ordered) -> None:
     follows_double = False
     for message in ordered.messages:
         if message.role == "tool":
+            previous = None
             continue
         said = (message.role, message.content, message.name, message.at)
         goes_back = latest is not None and (message.at < latest or follows_double)

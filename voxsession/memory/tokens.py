@@ -105,6 +105,9 @@ class TiktokenCounter:
         return self._remembered(text) if len(text) <= _CACHED_CHARACTERS else self._count(text)
 
 
+_TOLD: set[str] = set()
+
+
 class LateCounter:
     """Estimates at once, and counts exactly as soon as its ranks are loaded.
 
@@ -186,7 +189,9 @@ class LateCounter:
         except ConfigurationError as error:
             if self._rank_dir is not None:
                 raise
-            logger.warning("Token counts are estimates. %s", error)
+            if self.encoding not in _TOLD:  # once in the process, however many counters are made
+                _TOLD.add(self.encoding)
+                logger.warning("Token counts are estimates. %s", error)
 
 
 async def count_long(counter: TokenCounter, text: str) -> int:

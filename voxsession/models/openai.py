@@ -16,7 +16,7 @@ from voxsession.errors import ConfigurationError
 from voxsession.models.base import ModelCallError, ModelRequest, Reply
 from voxsession.models.openai_answers import AnswerReader
 from voxsession.models.openai_failures import as_model_error, hide_key
-from voxsession.models.openai_messages import chat_functions, chat_messages
+from voxsession.models.openai_messages import call_ids, chat_functions, chat_messages
 
 __all__ = ["OpenAIModel"]
 
@@ -99,7 +99,7 @@ class OpenAIModel:
             ModelCallError: the server refused or failed, or its answer cannot be read; the key is
                 never in it, nor in its cause.
         """
-        reader = AnswerReader(f"call_{len(request.messages)}_")
+        reader = AnswerReader(f"call_{len(request.messages)}_", call_ids(request.messages))
         try:
             answer = await self._client().chat.completions.create(**self._body(request))
         except Exception as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import attrs
@@ -29,13 +30,15 @@ class AnswerReader:
 
     Args:
         call_prefix: begins the ids of calls that came without one.
+        taken: ids that earlier calls have; some servers give the same again and again.
 
     Attributes:
         finish_reason: why the answer ended; None while it has not.
     """
 
-    def __init__(self, call_prefix: str = "call_") -> None:
+    def __init__(self, call_prefix: str = "call_", taken: Iterable[str] = ()) -> None:
         self._prefix = call_prefix
+        self._taken = frozenset(taken)
         self._calls: list[_Call] = []
         self._open: dict[object, _Call] = {}
         self._usage: Usage | None = None
@@ -95,26 +98,33 @@ class AnswerReader:
 
     def _take_call(self, delta: Any) -> None:
         function = getattr(delta, "function", None)
-        given = str(getattr(delta, "id", None) or "")
-        place = getattr(delta, "index", None)
-        if not isinstance(place, int):  # a whole completion, or a server that does not number its pieces
-            place = given or (self._calls[-1].id if self._calls else "")
-        call = self._open.get(place)
-        if call is None or (given and call.id and given != call.id):
-            call = self._open[place] = _Call()
-            self._calls.append(call)
+        given, name = str(getattr(delta, "id", None) or ""), str(getattr(function, "name", None) or "")
+        call = self._call_of(getattr(delta, "index", None), given, name)
         call.id = call.id or given
-        call.name = call.name or str(getattr(function, "name", None) or "")
+        call.name = call.name or name
         arguments = getattr(function, "arguments", None)
         if isinstance(arguments, dict):
             arguments = encode_json(arguments).decode()
         call.arguments += str(arguments or "")
 
+    def _call_of(self, index: object, given: str, name: str) -> _Call:
+        """The call that a piece belongs to; some servers give all of them one index, or none."""
+        if isinstance(index, int):
+            call = self._open.get(index)
+            is_new = call is None or (bool(given and call.id) and given != call.id)
+        else:
+            call = self._calls[-1] if self._calls else None
+            is_new = call is None or bool(name)
+        if call is None or is_new:
+            call = self._open[index] = _Call()
+            self._calls.append(call)
+        return call
+
     def _called(self) -> list[JsonObject]:
         if self.finish_reason == "length" and self._calls and not self._calls[-1].arguments:
             self._calls[-1].arguments = CUT_OFF
         made: list[JsonObject] = []
-        seen: set[str] = set()
+        seen = set(self._taken)
         for number, call in enumerate(self._calls):
             call_id = call.id if call.id and call.id not in seen else f"{self._prefix}{number}"
             seen.add(call_id)

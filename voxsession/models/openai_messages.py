@@ -10,7 +10,7 @@ from typing import Any
 
 from voxsession.core.types import JsonObject, decode_json, encode_json
 
-__all__ = ["chat_functions", "chat_messages", "fit_name"]
+__all__ = ["call_ids", "chat_functions", "chat_messages", "fit_name"]
 
 MAX_NAME = 64
 MAX_CALL_ID = 40
@@ -54,6 +54,19 @@ def chat_functions(functions: Sequence[JsonObject]) -> list[JsonObject]:
         New dicts where something had to be shortened, else the same.
     """
     return [_chat_function(function) for function in functions]
+
+
+def call_ids(messages: Sequence[JsonObject]) -> set[str]:
+    """The ids of all calls in the messages of a request.
+
+    Args:
+        messages: dicts in the chat form.
+
+    Returns:
+        The ids as they were given.
+    """
+    calls = (call for message in messages for call in message.get("tool_calls") or ())
+    return {str(call.get("id")) for call in calls if isinstance(call, dict)}
 
 
 def fit_name(name: str) -> str:

@@ -216,7 +216,7 @@ def schema_of(call: Callable[..., Any]) -> JsonObject:
         hints = typing.get_type_hints(call, include_extras=True)
     except NameError as error:
         raise ConfigurationError.out_of_range(
-            "function", name, f"its signature is not plain: {error}"
+            "function", name, f"{error}; import what its signature names at the top of the module"
         ) from None
     properties: JsonObject = {}
     required: list[str] = []
