@@ -4,9 +4,11 @@ PYTHON ?= python3
 VENV   := .venv
 PY     := $(VENV)/bin/python
 DOCS   := .venv-docs
+BENCH  := .venv-bench
 PIP    := -m pip -qq --disable-pip-version-check
 STAMP  := $(VENV)/.voxsession-setup
 DSTAMP := $(DOCS)/.voxsession-setup
+BSTAMP := $(BENCH)/.voxsession-setup
 UV_PIN := uv==0.13.9
 
 export VOXSESSION_TIKTOKEN_DIR ?= $(CURDIR)/.cache/tiktoken
@@ -52,6 +54,12 @@ $(DSTAMP): requirements-docs.lock
 	@$(DOCS)/bin/python $(PIP) install --require-hashes -r requirements-docs.lock
 	@touch $@
 
+$(BSTAMP): requirements-bench.lock pyproject.toml
+	$(call make-venv,$(BENCH))
+	@echo "Installing the pinned packages and the peers into $(BENCH) ..."
+	@$(BENCH)/bin/python $(PIP) install --require-hashes -r requirements-bench.lock
+	@touch $@
+
 ranks: setup
 	@$(PY) scripts/fetch_ranks.py
 
@@ -91,15 +99,15 @@ docs: $(DSTAMP) ## build the pages into build/docs; a warning is an error
 
 check: lint types test ## what has to pass before a change goes in
 
-bench: ranks ## measure; nothing fails on a number
-	@for file in $(sort $(wildcard tests/benchmarks/bench_*.py)); do \
-	    echo "== $$file"; $(PY) $$file || exit 1; done
+bench: ranks $(BSTAMP) ## measure beside the peers, write docs/performance.md; nothing fails on a number
+	@$(BENCH)/bin/python -m tests.benchmarks --write
 
 lock: ## make the requirements*.lock files anew; UPGRADE=1 takes newer versions
 	$(call make-venv,$(VENV))
 	@$(PY) $(PIP) install $(UV_PIN)
 	@$(call compile,requirements.lock)
 	@$(call compile,requirements-test.lock,--extra openai --group test --group dev -c requirements.lock)
+	@$(call compile,requirements-bench.lock,--group bench -c requirements.lock)
 	@$(call compile,requirements-docs.lock,--group docs -c requirements.lock)
 
 # No index address and no path may enter the files, so nothing that would print one is asked for.

@@ -16,9 +16,10 @@ PIN = re.compile(r"^([a-z0-9][a-z0-9._-]*)==(\S+)((?: ; .*?)?) \\$", re.MULTILIN
 pins = pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
 
 
-def test_the_three_lock_files_are_there() -> None:
+def test_the_lock_files_are_there() -> None:
     """There is one file of pins for users, one for tests, one for the documentation."""
     assert [lock.name for lock in LOCKS] == [
+        "requirements-bench.lock",
         "requirements-docs.lock",
         "requirements-test.lock",
         "requirements.lock",
