@@ -167,7 +167,7 @@ def built(parts: ContextParts, counter: TokenCounter) -> Context:
 # --- the laws
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(parts=all_parts())
 def test_a_context_never_exceeds_its_budget(each_counter: TokenCounter, parts: ContextParts) -> None:
     """What is sent, counted as a whole by the same counter, is at most the budget, and is what it says it is."""
@@ -176,7 +176,7 @@ def test_a_context_never_exceeds_its_budget(each_counter: TokenCounter, parts: C
     assert tokens <= context.token_count <= context.budget_tokens == parts.budget_tokens
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(counter=counters, parts=all_parts())
 def test_what_must_be_in_is_in(counter: TokenCounter, parts: ContextParts) -> None:
     """Instructions and the newest turn are always in; `BudgetError` says so just when they alone do not fit."""
@@ -202,7 +202,7 @@ def test_what_must_be_in_is_in(counter: TokenCounter, parts: ContextParts) -> No
     ]
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(counter=counters, parts=all_parts())
 def test_an_endpoint_takes_it(counter: TokenCounter, parts: ContextParts) -> None:
     """Never a call without its result right behind it, nor a result without its call, however small the budget."""
@@ -212,7 +212,7 @@ def test_an_endpoint_takes_it(counter: TokenCounter, parts: ContextParts) -> Non
     assert sum(one["role"] == "system" and place == 0 for place, one in enumerate(context.messages)) <= 1
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(parts=all_parts())
 def test_recent_messages_have_no_gap(parts: ContextParts) -> None:
     """The conversation that is in is its end: whole turns, none left out between two that are in."""
@@ -230,7 +230,7 @@ def test_recent_messages_have_no_gap(parts: ContextParts) -> None:
     assert said in wholes
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(parts=all_parts(), seed=st.integers(0, 99))
 def test_the_same_parts_give_the_same_context(parts: ContextParts, seed: int) -> None:
     """Building is deterministic, and the order in which entries are handed in does not matter."""
@@ -245,7 +245,7 @@ def test_the_same_parts_give_the_same_context(parts: ContextParts, seed: int) ->
     )
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(counter=counters, parts=all_parts())
 def test_the_report_has_a_row_for_every_candidate(counter: TokenCounter, parts: ContextParts) -> None:
     """Each message, entry, match, wish and state is told with its size and the reason why it is in or not."""

@@ -27,7 +27,7 @@ def notes(messages: list[Message]) -> list[tuple[str, str]]:
     return [note for turn in complete_turns(messages) for note in turn.notes]
 
 
-@settings(max_examples=80)
+@settings(max_examples=60)
 @given(talks(max_size=14))
 def test_calls_and_results_stand_together(messages: list[Message]) -> None:
     """Right behind each message that calls stand the results of its calls, once each, and none stands elsewhere."""
@@ -42,7 +42,7 @@ def test_calls_and_results_stand_together(messages: list[Message]) -> None:
         place += 1 + len(ids)
 
 
-@settings(max_examples=80)
+@settings(max_examples=60)
 @given(talks(max_size=14))
 def test_nothing_is_lost_and_nothing_doubled(messages: list[Message]) -> None:
     """Each message that was not erased is in once and in order; each result is placed once or told as left out."""

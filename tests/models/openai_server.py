@@ -33,7 +33,7 @@ class Say:
         finish: the finish reasons, in order; None sends none.
         after: text sent after the last finish reason.
         cut_after: the connection is cut after so many pieces; `cleanly` ends the body as if all were said.
-        stall_after: nothing more comes after so many pieces.
+        stall_after: nothing more comes after so many pieces; with `pings`, nothing but signs of life.
         raw: events that are sent as they are, instead of the pieces.
         garbage: sent as it is, as the last event before the end.
     """
@@ -48,6 +48,7 @@ class Say:
     cut_after: int | None = None
     cleanly: bool = False
     stall_after: int | None = None
+    pings: bool = False
     raw: Sequence[str] | None = None
     garbage: str | None = None
 
@@ -279,6 +280,10 @@ class OpenAIServer:
         sent = 0
         async for event in self._events(body, answer):
             if answer.stall_after == sent:
+                while answer.pings and not reader.at_eof():
+                    writer.write(b"8\r\n: ping\n\n\r\n")
+                    await writer.drain()
+                    await asyncio.sleep(0.02)
                 return await self._until_gone(reader)
             if answer.cut_after == sent:
                 if answer.cleanly:

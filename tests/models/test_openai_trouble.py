@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import traceback
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -13,7 +14,14 @@ import pytest
 from tests.models.asking import request_of
 from tests.models.openai_server import Fail, Hang, OpenAIServer, Say, calls
 from tests.models.openai_talk import contents, model_of, stored, talking
-from voxsession import ContextTooLongError, MemorySessionStorage, ModelCallError
+from voxsession import (
+    ContextTooLongError,
+    MemorySessionStorage,
+    ModelCallError,
+    ModelRequest,
+    Voxon,
+    VoxonConfig,
+)
 
 WRONG_KEY = "sk-wrong-9876543210zyxwvutsrqp"
 TOO_MANY = Fail(429, "rate_limit_exceeded", "requests", "Rate limit reached for requests")
@@ -59,12 +67,11 @@ async def test_a_refusal_says_its_kind_and_status_and_loses_nothing(
     assert kept == [("user", "my private words", False)]
 
 
-@pytest.mark.parametrize("stream", [True, False])
-async def test_too_many_requests_are_sent_again_when_the_server_says(stream: bool) -> None:
+async def test_too_many_requests_are_sent_again_when_the_server_says() -> None:
     """After 429 the pause is what Retry-After says, and the reply comes as if nothing had been."""
     waiting = Fail(429, "rate_limit_exceeded", "requests", "slow down", headers={"retry-after": "1"})
     with OpenAIServer([waiting, "at last"]) as server:
-        async with talking(server, stream=stream) as conv:
+        async with talking(server) as conv:
             reply = await conv.send_message("hi")
             history = await conv.history()
         pause = server.times[1] - server.times[0]
@@ -173,7 +180,8 @@ async def test_a_broken_stream_is_an_error_and_what_was_delivered_is_kept(
     """A stream that breaks is told as what it is; its text so far is kept, marked interrupted; the talk goes on."""
     storage = MemorySessionStorage()
     with OpenAIServer([answer, "better"]) as server:
-        async with talking(server, storage, timeout_seconds=0.3, max_retries=0) as conv:
+        seconds = 30 if answer.stall_after is None else 1
+        async with talking(server, storage, timeout_seconds=seconds, max_retries=0) as conv:
             with pytest.raises(ModelCallError) as caught:
                 await conv.send_message("hi")
             again = await conv.send_message("again")
@@ -242,21 +250,15 @@ async def test_an_answer_that_has_ended_is_not_lost_to_what_follows(monkeypatch:
 
 
 async def test_signs_of_life_are_no_answer() -> None:
-    """A server that keeps the connection open with empty events is silent all the same."""
-
-    class Alive(OpenAIServer):
-        async def _events(self, body: Any, answer: Say) -> Any:
-            while True:
-                yield "x\n\n: still here"
-                await asyncio.sleep(0.02)
-
-    alive = Say(raw=[": ping"])
-    with Alive([alive]) as server:
-        async with talking(server, timeout_seconds=0.3, max_retries=0) as conv:
+    """A server that keeps the connection open with empty lines is silent all the same."""
+    with OpenAIServer([Say("one two", stall_after=2, pings=True)]) as server:
+        async with talking(server, timeout_seconds=0.3) as conv:
             with pytest.raises(ModelCallError) as caught:
                 await conv.send_message("hi")
+            history = await conv.history()
 
-    assert caught.value.kind in ("timeout", "bad_answer")
+    assert caught.value.kind == "timeout"
+    assert contents(history) == [("user", "hi"), ("assistant", "one")]
 
 
 # --- contexts too long
@@ -306,6 +308,34 @@ async def test_a_context_that_stays_too_long_is_an_error_after_one_retry() -> No
 
     assert made == 2 and again == "fine"
     assert caught.value.status == 400 and "context_tokens" in str(caught.value)
+
+
+async def test_a_model_of_ones_own_gets_the_same_second_chance() -> None:
+    """Any model may raise ContextTooLongError before its first chunk; after it, it is an error like others."""
+    asked: list[Any] = []
+
+    async def model(request: ModelRequest) -> AsyncIterator[str]:
+        asked.append(request)
+        if len(asked) == 3:
+            yield "so "
+        if len(asked) != 2:
+            raise ContextTooLongError(fits=0.3)
+        yield "fine"
+
+    async with (
+        Voxon(VoxonConfig(session_storage=MemorySessionStorage()), model=model) as voxon,
+        voxon.session("u") as session,
+        session.conversation() as conv,
+    ):
+        await fill(conv)
+        reply = await conv.send_message("hi")
+        with pytest.raises(ContextTooLongError):
+            await conv.send_message("again")
+        last = (await conv.history())[-1]
+
+    assert reply == "fine" and len(asked) == 3
+    assert asked[1].context.budget_tokens == int(asked[0].context.token_count * 0.3)
+    assert (last.content, last.interrupted) == ("so ", True)
 
 
 async def test_what_cannot_be_made_smaller_is_an_error_at_once() -> None:

@@ -193,8 +193,9 @@ async def test_a_rebase_cancelled_at_any_step_keeps_what_is_pending() -> None:
     assert cut_off > 10
 
 
-@pytest.mark.parametrize("steps", range(0, 24, 3))
-async def test_a_cancelled_block_still_saves(steps: int) -> None:
+@pytest.mark.parametrize("waits", [True, False], ids=["in the block", "at its end"])
+@pytest.mark.parametrize("steps", range(0, 40, 3))
+async def test_a_cancelled_block_still_saves(steps: int, waits: bool) -> None:
     """`async with voxon.session()` cut off in its block or at its end has saved when it is left."""
     storage = WatchedStorage()
     started = asyncio.Event()
@@ -207,7 +208,7 @@ async def test_a_cancelled_block_still_saves(steps: int) -> None:
                 session.add_memory("remembered")
                 session.update_state(step=1)
                 started.set()
-                if steps % 2:
+                if waits:
                     await asyncio.Event().wait()
 
         task = asyncio.ensure_future(work())
@@ -222,6 +223,7 @@ async def test_a_cancelled_block_still_saves(steps: int) -> None:
         found = await voxon_on(storage).load_session("s")
         assert found.state == {"step": 1}
         assert contents(found.get_memory().entries) == ["remembered"]
+        assert found._core.data.conversations["c"].status == "ended"
         assert contents(found._core.data.messages) == ["one"]
         assert "s" not in voxon._home.cores, "the handle was let go"
 
@@ -242,6 +244,21 @@ async def test_a_program_that_is_interrupted_saves() -> None:
                     await conv.send_message("are you there?")
 
     assert await kept_texts(storage, "s") == ["are you there?"]
+
+
+async def test_a_save_that_was_begun_is_finished_without_its_caller() -> None:
+    """Cancelling who waits for a save does not stop it: it is stored, and told, though nobody saves again."""
+    storage, saved = WatchedStorage(), asyncio.Event()
+    async with voxon_on(storage) as voxon:
+        session = await voxon.create_session(session_id="s")
+        session.events.on("session.saved", lambda event: saved.set())
+        session.update_state(step=1)
+        storage.mishap = slowly
+        assert await cancelled_after(4, session.save())
+        async with asyncio.timeout(10):
+            await saved.wait()
+
+        assert (await voxon_on(storage).load_session("s")).state == {"step": 1}
 
 
 async def test_a_cancelled_save_goes_on_and_closing_waits_for_it() -> None:

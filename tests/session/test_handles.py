@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.session.stores import WatchedStorage, contents, kept_texts, lose_answer, only, user_says, voxon_on
+from tests.session.stores import WatchedStorage, contents, kept_texts, lose_answer, only, refuse, user_says, voxon_on
 from voxsession import (
     FileSessionStorage,
     IntegrityError,
@@ -186,6 +186,33 @@ async def test_no_task_is_lost_to_the_garbage_collector() -> None:
     assert (await voxon_on(storage).load_session("s")).state == {"step": 1}
 
 
+async def test_a_session_deleted_under_its_handles_closes_in_peace() -> None:
+    """Whoever deletes a session has nothing to save of it: leaving its blocks raises nothing, and it stays gone."""
+    storage = MemorySessionStorage()
+    async with voxon_on(storage) as voxon:
+        async with voxon.session("ada", session_id="s") as session, session.conversation("c") as conv:
+            await conv.add_messages(said("one"))
+            session.add_memory("likes tea")
+            assert (await voxon.delete_session("s")).counts["sessions"] == 1
+        assert [info async for info in voxon.list_sessions()] == []
+        async with voxon.session("ada") as successor:
+            assert successor.session_id != "s"
+
+
+async def test_a_deletion_that_fails_takes_nothing_away() -> None:
+    """While the storage is away the session stays, with what is pending."""
+    storage = WatchedStorage()
+    async with voxon_on(storage) as voxon:
+        session = await voxon.create_session(session_id="s")
+        session.update_state(step=1)
+        storage.mishap = only("delete", refuse)
+        with pytest.raises(StorageUnavailableError):
+            await voxon.delete_session("s")
+        await session.save()
+
+    assert (await voxon_on(storage).load_session("s")).state == {"step": 1}
+
+
 # --- batches
 
 
@@ -210,6 +237,20 @@ async def test_a_batch_is_one_write_at_its_end() -> None:
 
         assert storage.taken() == ["append"]
     assert await kept_texts(storage, "s") == ["one"]
+
+
+async def test_a_save_in_a_batch_writes_nothing_at_all() -> None:
+    """Also what was pending before the block waits for its end."""
+    storage = WatchedStorage()
+    async with voxon_on(storage) as voxon:
+        session = await voxon.create_session(session_id="s")
+        session.update_state(before=1)
+        storage.taken()
+        async with session.batch_update():
+            session.update_state(inside=1)
+            await session.save()
+            assert storage.taken() == []
+        assert storage.taken() == ["append"]
 
 
 async def test_a_plain_batch_waits_for_the_next_save() -> None:

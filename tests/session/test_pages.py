@@ -313,13 +313,13 @@ async def test_a_page_of_another_session_is_refused(tmp_path: Path) -> None:
 async def test_pages_hold_nothing_in_clear(tmp_path: Path) -> None:
     """A page's text is sealed like everything else."""
     storage = FileSessionStorage(tmp_path)
-    async with voxon_on(storage) as voxon, voxon.session("ada", session_id="s", config=QUIET) as session:
+    async with voxon_on(storage) as voxon, voxon.session("ada.lovelace", session_id="s", config=QUIET) as session:
         conv = await session.start_conversation("c")
         await conv.add_messages([{"role": "assistant", "content": f"xylophone {n}"} for n in range(200)])
         await write_whole(session)
 
     (page,) = (tmp_path / "s.pages").iterdir()
-    assert b"xylophone" not in page.read_bytes() and b"ada" not in page.read_bytes()
+    assert b"xylophone" not in page.read_bytes() and b"lovelace" not in page.read_bytes()
 
 
 # --- opening

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from voxsession.core.changes import MessageAdded
+from voxsession.core.changes import MessageAdded, MessageInterrupted
 from voxsession.core.message import Message
 from voxsession.core.types import JsonObject, encode_json
 from voxsession.errors import ModelError
@@ -42,29 +42,51 @@ class Calling:
         self._functions = functions
         self._next_id = next_id
         self._taken_tokens = 0
+        self._said: list[Message] = []
 
     async def run(
-        self, calls: Sequence[Any], said: str, room_tokens: int, is_stopped: Callable[[], bool]
+        self, calls: Sequence[JsonObject], said: str, room_tokens: int, is_stopped: Callable[[], bool]
     ) -> None:
         """Records the calls, saves, runs each, records its result, saves: nothing runs twice after a crash.
 
         Args:
-            calls: as the model gave them.
+            calls: as `checked_calls` gives them.
             said: what it said before it called.
             room_tokens: what the turn may add to the context.
             is_stopped: whether the reply was cut off; functions that wait for their turn do not run then.
-
-        Raises:
-            ModelError: the calls have no form that can be read.
         """
-        checked = checked_calls(calls)
-        self._taken_tokens += await count_long(self._core.counter, said + encode_json(checked).decode())
-        await self._record("assistant", said or None, tool_calls=checked)
-        for call in checked:
+        self._taken_tokens += await count_long(self._core.counter, said + encode_json(calls).decode())
+        self._said.append(await self._record("assistant", said or None, tool_calls=calls))
+        for call in calls:
             await self._host.autosave_now(self._core)
-            left = int(room_tokens * (1 - SPARE_SHARE)) - self._taken_tokens - MESSAGE_TOKENS * len(checked)
+            left = int(room_tokens * (1 - SPARE_SHARE)) - self._taken_tokens - MESSAGE_TOKENS * len(calls)
             await self._run_one(call, left, is_stopped())
         await self._host.autosave_now(self._core)
+
+    def heard_after_calls(self, heard: str) -> str:
+        """What was heard of the text that came after the last calls, so that none is recorded twice.
+
+        Args:
+            heard: what reached the person of the whole reply; a message before calls that was cut off is marked.
+        """
+        for message in self._said:
+            content = message.content or ""
+            if heard.startswith(content):
+                heard = heard[len(content) :]
+            elif content.startswith(heard):
+                core = self._core
+                core.record(
+                    MessageInterrupted(
+                        at=core.now(),
+                        message_id=message.id,
+                        conversation_id=self._conversation_id,
+                        content=heard,
+                        token_count=core.counter.count(heard),
+                        estimated=not core.counter.exact,
+                    )
+                )
+                return ""
+        return heard
 
     async def _run_one(self, call: JsonObject, left_tokens: int, is_stopped: bool) -> None:
         core, name = self._core, call["function"]["name"]

@@ -297,7 +297,7 @@ class Conversation:
             core.open_conversations.pop(self._id, None)
             core.gates.pop(self._id, None)
             entry = core.view.conversations.get(self._id)
-            if entry is not None and entry.status == "active":
+            if entry is not None and entry.status == "active" and not core.is_gone:
                 since = entry.opened_at or entry.started_at
                 seconds = max((core.now() - since).total_seconds(), 0.0)
                 core.record(

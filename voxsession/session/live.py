@@ -168,11 +168,6 @@ class LiveCore:
         finally:
             _batches.reset(token)
 
-    def keep(self, task: asyncio.Task[Any]) -> None:
-        """Keeps work of its own in sight until it is done; closing waits for it."""
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
-
     def announce(self, changes: Sequence[Change]) -> None:
         """Makes the events of applied changes."""
         if not self.hub.is_heard:

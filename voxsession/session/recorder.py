@@ -59,7 +59,6 @@ class Recorder(Loader):
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            core.keep(task)
             task.add_done_callback(_swallow)
             raise
 

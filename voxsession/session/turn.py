@@ -19,7 +19,7 @@ from voxsession.memory.context import Context, ContextItem
 from voxsession.memory.tokens import count_long
 from voxsession.models.base import ContextTooLongError, ModelRequest, Reply
 from voxsession.session.assembling import assemble_fully
-from voxsession.session.calling import Calling
+from voxsession.session.calling import Calling, checked_calls
 from voxsession.session.functions import FunctionTable
 from voxsession.session.gate import TurnGate
 from voxsession.session.host import SessionHost
@@ -285,13 +285,13 @@ class Turn:
         return bool(self._core.view.config.get("enable_functions") and self._functions.schemas)
 
     async def _call_functions(self, answer: Reply) -> None:
-        core, said = self._core, "".join(self._delivered)
+        core, calls, said = self._core, checked_calls(answer.tool_calls), "".join(self._delivered)
         self._delivered.clear()
         assert self._user_message is not None
         budget = self._budget_tokens or int(core.view.config.get("context_tokens", 8000))
         instructions = await count_long(core.counter, str(core.view.config.get("instructions", "")))
         room = budget - instructions - self._user_message.token_count
-        await self._calling.run(answer.tool_calls, said, room, self._is_stopped)
+        await self._calling.run(calls, said, room, self._is_stopped)
         self._context = None  # the next round sees the results
 
     # --- the end
@@ -307,7 +307,9 @@ class Turn:
         if self.reply is not None or self._user_message is None:
             return
         core = self._core
-        text = self._heard if interrupted and self._heard is not None else "".join(self._delivered)
+        text = "".join(self._delivered)
+        if interrupted and self._heard is not None:
+            text = self._calling.heard_after_calls(self._heard)
         message, usage = None, self._usage()
         if text or not interrupted:
             counter = core.counter
@@ -337,9 +339,7 @@ class Turn:
                 core.signal(
                     "message.interrupted", conversation_id=self.conversation_id, message_id=message.id
                 )
-        self.reply = Reply(
-            text, message=message, usage=usage, context=self._context, interrupted=interrupted
-        )
+        self.reply = Reply(text, message=message, usage=usage, context=self._context, interrupted=interrupted)
 
     async def _fail(self, error: VoxSessionError) -> None:
         """Keeps what there is; a save that fails too must not hide the first error."""
