@@ -244,13 +244,18 @@ class KeyNotFoundError(VoxSessionError, LookupError):
 
 
 class BudgetError(VoxSessionError):
-    """What must be in the context does not fit: `needed_tokens` against `available_tokens`."""
+    """What must fit does not: `needed_tokens` against the `available_tokens` of `where`; `remedy` says what to do."""
 
-    def __init__(self, what: str, *, needed_tokens: int, available_tokens: int) -> None:
-        super().__init__(
-            f"{what} need {needed_tokens} tokens, the context has {available_tokens}. "
-            "Raise context_tokens, shorten the instructions, or send a shorter message."
-        )
+    def __init__(
+        self,
+        what: str,
+        *,
+        needed_tokens: int,
+        available_tokens: int,
+        where: str = "the context",
+        remedy: str = "Raise context_tokens, shorten the instructions, or send a shorter message.",
+    ) -> None:
+        super().__init__(f"{what} need {needed_tokens} tokens, {where} has {available_tokens}. {remedy}")
         self.needed_tokens = needed_tokens
         self.available_tokens = available_tokens
 

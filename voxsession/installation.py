@@ -19,6 +19,7 @@ from voxsession.session.live import LiveCore
 from voxsession.session.loader import Loaded, StorageRules
 from voxsession.session.pointers import Pointers
 from voxsession.session.recorder import Recorder
+from voxsession.session.tasks import take_outcome
 from voxsession.session.vault import Vault
 from voxsession.storage.base import SessionStorage
 from voxsession.storage.registry import open_storage
@@ -59,7 +60,7 @@ class Installation:
             return self.recorder
         if self._starting is None:
             self._starting = asyncio.ensure_future(self._start())
-            self._starting.add_done_callback(_take_outcome)
+            self._starting.add_done_callback(take_outcome)
         try:
             return await asyncio.shield(self._starting)
         finally:
@@ -104,11 +105,11 @@ class Installation:
         """The live core of a stored session; several openings at once load it once."""
         recorder = await self.ready()
         core = self.cores.get(session_id)
-        if core is not None and core.exists and not core.is_gone:
+        if core is not None and core.exists and not core.is_gone and not core.has_conflict:
             return core
         if session_id not in self._opening:
             task = asyncio.ensure_future(recorder.load(session_id, lazy=lazy))
-            task.add_done_callback(_take_outcome)
+            task.add_done_callback(take_outcome)
             self._opening[session_id] = task
         opening = self._opening[session_id]
         try:
@@ -117,7 +118,12 @@ class Installation:
             if opening.done() and self._opening.get(session_id) is opening:
                 del self._opening[session_id]
         core = self.cores.get(session_id)
-        if core is not None and not core.is_gone and (core.exists or loaded is None):
+        if (
+            core is not None
+            and not core.is_gone
+            and not core.has_conflict
+            and (core.exists or loaded is None)
+        ):
             return core
         # A stored session wins over one of the same id that was made here and never saved.
         return self._adopt(recorder, loaded) if loaded is not None else None
@@ -149,11 +155,6 @@ class Installation:
     async def find_latest(self, owner: str) -> str | None:
         """The id of the person's most recently active session, from an index; nothing is scanned."""
         recorder = await self.ready()
-        live = [
-            core.data
-            for core in self.cores.values()
-            if core.owner == owner and core.exists and core.data.status == "active"
-        ]
         storage = recorder.storage
         if not storage.can_list:
             return await recorder.call(self.pointers.get(owner), "load")
@@ -163,8 +164,7 @@ class Installation:
         for header in found:
             if not header.get("expires_at") or header["expires_at"] > now:
                 return str(header["session_id"])
-        newest = max(live, key=lambda data: data.updated_at, default=None)
-        return newest.session_id if newest is not None else None
+        return None
 
     def new_core(self, data: SessionData) -> LiveCore:
         return LiveCore(
@@ -217,9 +217,3 @@ async def within(seconds: float, operation: Awaitable[_T], storage: str) -> _T:
         raise StorageUnavailableError(
             f"{storage} storage did not answer within {seconds:g} s.", storage=storage, operation="open"
         ) from None
-
-
-def _take_outcome(task: asyncio.Future[Any]) -> None:
-    """Keeps a failure that nobody waits for any more from being reported as lost."""
-    if not task.cancelled():
-        task.exception()

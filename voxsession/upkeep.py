@@ -9,7 +9,7 @@ from typing import Any
 
 from voxsession.clock import Clock
 from voxsession.core.envelope import SessionInfo, from_stamp
-from voxsession.core.types import check_id, check_user_id
+from voxsession.core.types import check_id, check_number, check_user_id
 from voxsession.errors import ConfigurationError, FormatError, VoxSessionError
 from voxsession.installation import Installation, within
 from voxsession.session.recorder import Recorder
@@ -17,6 +17,8 @@ from voxsession.session.reports import Receipt
 from voxsession.voxon_config import VoxonConfig
 
 __all__ = ["Upkeep"]
+
+MAX_AGE_SECONDS = 100 * 366 * 86_400  # a hundred years
 
 
 class Upkeep:
@@ -30,8 +32,9 @@ class Upkeep:
         self, *, user_id: str | None = None, active_only: bool = False
     ) -> AsyncIterator[SessionInfo]:
         """Goes through the stored sessions, the latest first; headers only, whole sessions are never loaded."""
+        check_user_id(user_id)
         recorder = await self._home.ready()
-        owner = self._home.vault.owner(check_user_id(user_id)) if user_id is not None else None
+        owner = self._home.vault.owner(user_id) if user_id is not None else None
         after = None
         while True:
             listing = recorder.storage.list_sessions(
@@ -58,6 +61,7 @@ class Upkeep:
         if core is not None:
             core.pending.clear()
             core.is_gone = True
+            core.is_gone = True
         if record is not None and record.get("owner"):
             await recorder.call(self._home.pointers.forget(str(record["owner"]), session_id), "delete")
         counts = {"sessions": int(removed), "pages": pages if removed else 0}
@@ -65,15 +69,18 @@ class Upkeep:
 
     async def delete_user(self, user_id: str) -> Receipt:
         """Erases all sessions of a person, and the pointer to them."""
+        owned_by = check_user_id(user_id)
+        if owned_by is None:  # it would mean everybody
+            raise ConfigurationError.out_of_range("user_id", None, "name the person whose sessions go")
         recorder = await self._home.ready()
         if not recorder.storage.can_list:
             raise ConfigurationError(
                 f"{recorder.storage.storage_type} storage cannot list a person's sessions, so they cannot be "
                 "erased together. Delete each by its id with delete_session()."
             )
-        ids = [info.session_id async for info in self.list_sessions(user_id=user_id)]
+        ids = [info.session_id async for info in self.list_sessions(user_id=owned_by)]
         receipts = [await self.delete_session(session_id) for session_id in ids]
-        owner = self._home.vault.owner(user_id)
+        owner = self._home.vault.owner(owned_by)
         pointer = await recorder.call(self._home.pointers.delete(owner), "delete")
         counts = {"sessions": sum(r.counts["sessions"] for r in receipts), "pointers": int(pointer)}
         counts["pages"] = sum(receipt.counts["pages"] for receipt in receipts)
@@ -88,6 +95,8 @@ class Upkeep:
         Returns:
             How many were removed.
         """
+        if max_age_seconds is not None:
+            check_number("max_age_seconds", max_age_seconds, 0, MAX_AGE_SECONDS)
         recorder = await self._home.ready()
         now, removed = self._clock.now(), 0
         tenant, storage = self._home.tenant, recorder.storage

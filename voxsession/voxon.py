@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from datetime import datetime
 from types import TracebackType
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from voxsession.clock import Clock, SystemClock
 from voxsession.core.changes import Change, SessionCreated
-from voxsession.core.config import SessionConfig, config_values
+from voxsession.core.config import RecordingConfig, SessionConfig, config_values
 from voxsession.core.session_data import SessionData
 from voxsession.core.types import check_id, check_user_id
 from voxsession.errors import (
@@ -21,11 +22,12 @@ from voxsession.errors import (
 )
 from voxsession.installation import Installation
 from voxsession.memory.facts import Fact
-from voxsession.memory.tokens import LateCounter, TokenCounter
+from voxsession.memory.tokens import TokenCounter, checked_counter
 from voxsession.models.base import ModelRequest, Reply
 from voxsession.presets import resolve_preset
 from voxsession.session.handlers import EventHub, Events
 from voxsession.session.host import SessionHost
+from voxsession.session.live import LiveCore
 from voxsession.session.openings import Opening
 from voxsession.session.session import Session
 from voxsession.upkeep import Upkeep
@@ -84,7 +86,7 @@ class Voxon(Upkeep):
                 option="embedder",
             )
         self._clock: Clock = clock or SystemClock()
-        counter = token_counter if token_counter is not None else LateCounter()
+        counter = checked_counter(token_counter)
         hub = EventHub(self._clock)
         self._events = Events(hub)
         self._home = Installation(self.config, self._clock, counter, hub)
@@ -141,6 +143,7 @@ class Voxon(Upkeep):
         new_id = check_id("session_id", chosen_id) if chosen_id is not None else self._clock.new_id("sess")
         owner = check_user_id(user_id if user_id is not None else settings.user_id)
         now = self._clock.now()
+        seeds = _seeds(preference_profile, now) if preference_profile is not None else []
         values = config_values(settings)
         data = SessionData(
             session_id=new_id,
@@ -154,8 +157,7 @@ class Voxon(Upkeep):
         # The first of this id in the process is the one that others find; a second is refused when it is written.
         self._home.cores.setdefault(new_id, core)
         core.record(SessionCreated(at=now, session_id=new_id, user_id=owner, config=values))
-        if preference_profile is not None:
-            core.record(*_seeds(preference_profile, now))
+        core.record(*seeds)
         return session
 
     def session(
@@ -171,18 +173,20 @@ class Voxon(Upkeep):
 
         The stored settings win over `config` and `preset`, which count for a new session only.
         """
-        check_user_id(user_id)
-        if session_id is not None:
-            check_id("session_id", session_id)
-        _settings(config, preset)
-        new = {"config": config, "preset": preset, "preference_profile": preference_profile}
+        settings = _settings(config, preset)
+        person = check_user_id(user_id if user_id is not None else settings.user_id)
+        chosen = session_id if session_id is not None else settings.session_id
+        if chosen is not None:
+            check_id("session_id", chosen)
+        settings = settings.replace(session_id=None, user_id=None)
+        new: dict[str, Any] = {"config": settings, "preference_profile": preference_profile}
 
         async def open_it() -> Session:
-            if session_id is not None:
-                return await self._open_or_create(session_id, user_id, new)
-            if user_id is None:
+            if chosen is not None:
+                return await self._open_or_create(chosen, person, new)
+            if person is None:
                 return await self.create_session(**new)
-            return await self._latest_or_new(user_id, new)
+            return await self._latest_or_new(person, new)
 
         return Opening(open_it)
 
@@ -208,25 +212,34 @@ class Voxon(Upkeep):
 
     async def _load(self, session_id: str, user_id: str | None, lazy: bool) -> Session:
         core = await self._home.live(session_id, lazy)
-        if core is None or (user_id is not None and core.data.user_id != user_id):
+        if core is None:
             raise SessionNotFoundError(session_id)
+        self._check_owner(core, user_id)
         session = Session(core, self._host)
         core.signal("session.loaded")
         return session
+
+    def _check_owner(self, core: LiveCore, user_id: str | None) -> None:
+        if user_id is not None and core.data.user_id != user_id:
+            self._home.release(core)
+            raise SessionNotFoundError(core.data.session_id)
 
     async def _open_or_create(self, session_id: str, user_id: str | None, new: dict[str, Any]) -> Session:
         for _ in range(8):
             core = await self._home.live(session_id, lazy=False)
             if core is None:
                 session = self.create_session(user_id=user_id, session_id=session_id, **new)
-            elif user_id is not None and core.data.user_id != user_id:
-                raise SessionNotFoundError(session_id)
             else:
+                self._check_owner(core, user_id)
                 session = Session(core, self._host)
             try:
                 await session  # also one that another task is about to write for the first time
             except SessionExistsError:
+                session._let_go()
                 continue  # another process was faster: its session is found now
+            except BaseException:
+                session._let_go()
+                raise
             if core is not None:
                 core.signal("session.loaded")
             return session
@@ -236,27 +249,34 @@ class Voxon(Upkeep):
         await self._home.ready()
         owner = self._home.vault.owner(user_id)
         for _ in range(8):
-            session_id = await self._home.find_latest(owner) or await self._claim(owner, new)
+            session_id = await self._home.find_latest(owner) or await self._claim(owner)
             try:
                 session = await self._open_or_create(session_id, user_id, new)
-            except SessionNotFoundError:
+            except SessionNotFoundError:  # the pointer leads to what is another person's now
+                await self._point_elsewhere(owner, session_id)
                 continue
             if session.status == "active":
                 return session
             await session.close()
-            moving = self._home.pointers.replace(owner, session_id, self._new_id(new))
-            await (await self._home.ready()).call(moving, "save")
+            await self._point_elsewhere(owner, session_id)
         raise StorageError("No session of this person could be opened or created.", operation="session")
 
-    async def _claim(self, owner: str, new: dict[str, Any]) -> str:
+    async def _claim(self, owner: str) -> str:
         """Agrees with other processes on the id of a person's next session."""
         recorder = await self._home.ready()
-        return await recorder.call(self._home.pointers.claim(owner, self._new_id(new)), "save")
+        claiming = self._home.pointers.claim(owner, self._clock.new_id("sess"))
+        claimed = await recorder.call(claiming, "save")
+        core = self._home.cores.get(claimed)
+        if core is not None and core.exists:
+            # The storage did not list it as active although it is open here: it may have ended elsewhere.
+            with contextlib.suppress(ConflictError, SessionNotFoundError):
+                await recorder.reload(core, True)
+        return claimed
 
-    def _new_id(self, new: dict[str, Any]) -> str:
-        config = new.get("config")
-        chosen = config.session_id if isinstance(config, SessionConfig) else None
-        return chosen or self._clock.new_id("sess")
+    async def _point_elsewhere(self, owner: str, session_id: str) -> None:
+        recorder = await self._home.ready()
+        moving = self._home.pointers.replace(owner, session_id, self._clock.new_id("sess"))
+        await recorder.call(moving, "save")
 
     @property
     def events(self) -> Events:
@@ -276,9 +296,12 @@ def _offline_model(request: ModelRequest) -> Reply:
 def _seeds(profile: SessionProfile | Mapping[str, Any], at: datetime) -> list[Change]:
     from voxsession.learning.profiles import SessionProfile, seed_changes
 
-    return seed_changes(
-        profile if isinstance(profile, SessionProfile) else SessionProfile.from_dict(dict(profile)), at
-    )
+    given = profile.to_dict() if isinstance(profile, SessionProfile) else profile
+    if not isinstance(given, Mapping):
+        raise ConfigurationError.out_of_range(
+            "preference_profile", type(given).__name__, "give a SessionProfile, or what its to_dict() gave"
+        )
+    return seed_changes(SessionProfile.from_dict(given), at)
 
 
 def _pattern_extractor(text: str, **about: Any) -> list[Fact]:
@@ -312,4 +335,5 @@ def _settings(config: object, preset: object) -> SessionConfig:
         return SessionConfig()
     if not isinstance(config, SessionConfig):
         raise ConfigurationError.out_of_range("config", type(config).__name__, "a SessionConfig is needed")
-    return config
+    # The settings of another live session are taken without its ids.
+    return config.replace() if isinstance(config, RecordingConfig) else config

@@ -216,7 +216,7 @@ def broken_history() -> list[dict[str, Any]]:
         },
         {"role": "tool", "content": "noon", "tool_call_id": "x" * 90},
         {"role": "tool", "content": "noon again", "tool_call_id": "x" * 90},
-        {"role": "assistant", "content": "", "tool_calls": ["nonsense", {"name": "flat", "arguments": {}}]},
+        {"role": "assistant", "content": "", "tool_calls": [{"name": "flat", "arguments": {}}]},
         {"role": "assistant", "content": "Noon."},
     ]
 

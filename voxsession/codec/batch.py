@@ -10,10 +10,10 @@ import msgspec
 
 from voxsession.core.changes import KINDS, Change
 from voxsession.core.envelope import FORMAT
-from voxsession.core.types import encode_json, json_decoder
+from voxsession.core.types import ENCODING_ERRORS, encode_json, json_decoder
 from voxsession.errors import IntegrityError, UnsupportedFormatError
 
-__all__ = ["decode_changes", "encode_changes"]
+__all__ = ["decode_changes", "encode_changes", "unstorable"]
 
 _decode_pairs = json_decoder(list[tuple[str, msgspec.Raw]])
 
@@ -45,3 +45,15 @@ def decode_changes(body: bytes, record: str) -> list[Change]:
         return [_decoder(kind)(bytes(raw)) for kind, raw in pairs]
     except ValueError as error:
         raise IntegrityError(record, f"a batch is not readable ({error})") from None
+
+
+def unstorable(changes: Sequence[Change]) -> list[Change]:
+    """Those among the changes that cannot be written, or not be read again; normally none.
+
+    One that got into a record would make the whole session unreadable.
+    """
+    try:
+        decode_changes(encode_changes(changes), "")
+        return []
+    except (*ENCODING_ERRORS, IntegrityError):
+        return list(changes) if len(changes) == 1 else [one for one in changes if unstorable([one])]

@@ -9,6 +9,7 @@ import attrs
 from voxsession.core.change import Change, change_kind
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.session_data import SessionData
+from voxsession.core.types import UtcTime
 
 __all__ = [
     "MemoryAdded",
@@ -117,6 +118,16 @@ class MemoryRemoved(Change):
     erases: ClassVar[bool] = True
     entry_ids: list[str]
     reason: str = "cleared"
+    everywhere: bool = False
+    category: str | None = None
+    before: UtcTime | None = None
+
+    def covers(self, entry: MemoryEntry) -> bool:
+        """Whether an entry that was filed as history is meant as well: by its id, or by what was cleared."""
+        meant = self.everywhere and (self.category is None or entry.category == self.category)
+        return entry.id in self.entry_ids or (
+            meant and (self.before is None or entry.timestamp < self.before)
+        )
 
     def apply(self, data: SessionData) -> None:
         drop_memories(data, self.entry_ids)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import attrs
 
 from voxsession.core.types import Count, JsonObject, UtcTime
 
-__all__ = ["ROLES", "Message", "Role", "Usage"]
+__all__ = ["ROLES", "Message", "Role", "Usage", "sound_usages"]
 
 Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
+MAX_TOKENS: Final = 10**12  # far above any model, far below what JSON readers can hold
 ROLES: tuple[Role, ...] = ("system", "user", "assistant", "tool")
 
 
@@ -57,3 +58,17 @@ class Usage:
     input_tokens: Count = 0
     output_tokens: Count = 0
     estimated: bool = True
+
+
+def sound_usages(given: object) -> list[Usage]:
+    """What a model reported, in a list; none where it cannot be so, and then it has to be estimated.
+
+    Example:
+        >>> sound_usages(Usage(input_tokens=-5)), sound_usages({}), len(sound_usages(Usage(input_tokens=5)))
+        ([], [], 1)
+    """
+    if not isinstance(given, Usage):
+        return []
+    counts = (given.input_tokens, given.output_tokens)
+    is_sound = all(type(count) is int and 0 <= count <= MAX_TOKENS for count in counts)
+    return [given] if is_sound and isinstance(given.estimated, bool) else []

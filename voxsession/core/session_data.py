@@ -151,6 +151,16 @@ class SessionData:
         """The entry of this id, wherever it is kept."""
         return self.memories.get(entry_id) or self.local_memories.get(entry_id)
 
+    def blank(self) -> SessionData:
+        """The session as it was before its first change."""
+        return SessionData(
+            session_id=self.session_id,
+            user_id=self.user_id,
+            created_at=self.created_at,
+            updated_at=self.created_at,
+            token_counter=self.token_counter,
+        )
+
     def copy(self) -> SessionData:
         """An independent copy: the containers are new, the frozen records in them shared."""
         other = attrs.evolve(self, memories=self._memories, messages=self._messages)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, TypeAlias
 
 import msgspec
@@ -14,6 +14,7 @@ from msgspec import Meta
 from voxsession.errors import ConfigurationError
 
 __all__ = [
+    "ENCODING_ERRORS",
     "Count",
     "Json",
     "JsonObject",
@@ -23,12 +24,15 @@ __all__ = [
     "check_id",
     "check_json",
     "check_number",
+    "check_object",
     "check_text",
     "check_user_id",
+    "copy_json",
     "decode_json",
     "encode_canonical",
     "encode_json",
     "json_decoder",
+    "later",
 ]
 
 UtcTime: TypeAlias = Annotated[datetime, Meta(tz=True)]
@@ -40,6 +44,10 @@ JsonObject: TypeAlias = dict[str, Any]
 MAX_JSON_DEPTH = 64
 MAX_INT_BITS = 8192  # Python refuses to read numbers of more than 4,300 digits
 MAX_USER_ID = 1000
+ENCODING_ERRORS = (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError)
+# A day from either end of the calendar, so that a moment can be said in every time zone.
+_FIRST_MOMENT = datetime(1, 1, 2, tzinfo=UTC)
+_LAST_MOMENT = datetime(9999, 12, 30, tzinfo=UTC)
 _ID = re.compile(r"[A-Za-z0-9_:@+=\-][A-Za-z0-9._:@+=\-]{0,199}\Z")
 
 
@@ -81,11 +89,28 @@ def json_decoder(kind: Any) -> Callable[[bytes], Any]:
 
 def as_utc(option: str, value: datetime) -> datetime:
     """The moment in UTC; a naive time is refused because its zone would be a guess."""
-    if not isinstance(value, datetime) or value.tzinfo is None:
+    if not isinstance(value, datetime) or value.utcoffset() is None:
         raise ConfigurationError.out_of_range(
             option, value, "give a datetime with a time zone, such as datetime(2026, 5, 1, tzinfo=UTC)"
         )
-    return value.astimezone(UTC)
+    try:
+        moment = value.astimezone(UTC)
+        if _FIRST_MOMENT <= moment <= _LAST_MOMENT:
+            # A subclass (of pandas, say) is not what the encoder knows.
+            return moment if type(moment) is datetime else datetime.combine(moment.date(), moment.timetz())
+    except OverflowError:
+        pass
+    raise ConfigurationError.out_of_range(
+        option, value.isoformat(), "a moment from 0001-01-02 to 9999-12-30 in UTC is needed"
+    )
+
+
+def later(option: str, moment: datetime, days: float) -> datetime:
+    """The moment so many days on; `option` named the days."""
+    try:
+        return as_utc(option, moment + timedelta(days=days))
+    except OverflowError:
+        raise ConfigurationError.out_of_range(option, days, "that is after the year 9999") from None
 
 
 def check_id(option: str, value: object) -> str:
@@ -174,3 +199,18 @@ def check_json(option: str, value: object, depth: int = 0) -> Any:
     raise ConfigurationError.out_of_range(
         option, type(value).__name__, "only what JSON has: None, bool, int, float, str, list, dict"
     )
+
+
+def copy_json(value: Any) -> Any:
+    """A deep copy of a value that `check_json` gave."""
+    if isinstance(value, dict):
+        return {key: copy_json(item) for key, item in value.items()}
+    return [copy_json(item) for item in value] if isinstance(value, list) else value
+
+
+def check_object(option: str, value: object) -> JsonObject:
+    """A deep copy of a JSON-ready dict."""
+    checked = check_json(option, value)
+    if isinstance(checked, dict):
+        return checked
+    raise ConfigurationError.out_of_range(option, type(value).__name__, "a dict with str keys is needed")

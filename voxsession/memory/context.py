@@ -109,13 +109,12 @@ def build_context(parts: ContextParts, counter: TokenCounter) -> Context:
     """
     limit = parts.budget_tokens
     sizes: dict[str, int] = {}
-    while True:
-        context = _Builder(parts, counter, limit, sizes).build()
-        over = context.token_count - parts.budget_tokens
-        if over <= 0:
-            return context
-        # Lines counted one by one can be fewer tokens than the text they make (estimates are rounded).
+    context = _Builder(parts, counter, limit, sizes).build()
+    # Lines counted one by one can be fewer tokens than the text they make (estimates are rounded).
+    while (over := context.token_count - parts.budget_tokens) > 0 and limit > 0:
         limit -= over
+        context = _Builder(parts, counter, limit, sizes).build()
+    return context
 
 
 class _Builder:

@@ -18,15 +18,18 @@ import threading
 from collections.abc import Iterator
 from typing import Protocol
 
+from voxsession.core.types import check_text
 from voxsession.errors import ConfigurationError
 from voxsession.memory.token_estimate import EstimatedCounter
 from voxsession.memory.token_ranks import Encode, find_ranks, how_to_supply, load_encode
 
 __all__ = [
+    "CheckedCounter",
     "EstimatedCounter",
     "LateCounter",
     "TiktokenCounter",
     "TokenCounter",
+    "checked_counter",
     "count_long",
     "find_ranks",
 ]
@@ -36,6 +39,7 @@ logger = logging.getLogger(__name__)
 _LONG_CHARACTERS = 32 * 1024
 _CACHED_CHARACTERS = 2 * 1024
 _CACHED_TEXTS = 1024
+_MAX_COUNT = 10**12
 
 # With o200k_base tiktoken panics on a million blanks in a row, and its panic is no Exception to be caught.
 _PIECE_CHARACTERS = 100_000
@@ -192,6 +196,73 @@ class LateCounter:
             if self.encoding not in _TOLD:  # once in the process, however many counters are made
                 _TOLD.add(self.encoding)
                 logger.warning("Token counts are estimates. %s", error)
+
+
+class CheckedCounter:
+    """A counter of the app's own: what it gives is checked, because a wrong number would be stored.
+
+    Args:
+        counter: has `name`, `exact` and `count`.
+
+    Raises:
+        ConfigurationError: one of them is missing or of the wrong kind; of `count` that is told when it is called.
+
+    Example:
+        >>> CheckedCounter(EstimatedCounter()).count("The weather will stay fine until Friday.")
+        7
+    """
+
+    def __init__(self, counter: TokenCounter) -> None:
+        if not callable(getattr(counter, "count", None)):
+            raise ConfigurationError.out_of_range(
+                "token_counter",
+                type(counter).__name__,
+                "an object with name, exact and count(text) is needed",
+            )
+        self._counter = counter
+        self._count = counter.count
+        _ = self.name, self.exact
+
+    def __repr__(self) -> str:
+        return f"CheckedCounter({self.name!r})"
+
+    @property
+    def name(self) -> str:
+        """The counter's name."""
+        return check_text("token_counter.name", getattr(self._counter, "name", None), allow_empty=False)
+
+    @property
+    def exact(self) -> bool:
+        """Whether the counter says that its numbers are exact."""
+        found: object = getattr(self._counter, "exact", None)
+        if isinstance(found, bool):
+            return found
+        raise ConfigurationError.out_of_range("token_counter.exact", type(found).__name__, "a bool is needed")
+
+    def count(self, text: str) -> int:
+        """What the counter gives, if it is a number of tokens."""
+        try:
+            found: object = self._count(text)
+        except Exception as error:
+            raise ConfigurationError(
+                f"token_counter {self.name!r} failed in count() with {type(error).__name__}. "
+                "It has to give a whole number for any text; mend it or leave token_counter out.",
+                option="token_counter",
+            ) from error
+        if type(found) is int and 0 <= found <= _MAX_COUNT:
+            return found
+        shown = found if isinstance(found, (int, float)) else type(found).__name__
+        raise ConfigurationError.out_of_range(
+            "token_counter", shown, "count() has to give an int of at least 0", where="what count() gave"
+        )
+
+
+def checked_counter(counter: TokenCounter | None) -> TokenCounter:
+    """The counter of a facade: this package's own as it is, another one checked, for None the default."""
+    if counter is None:
+        return LateCounter()
+    known = (LateCounter, TiktokenCounter, EstimatedCounter, CheckedCounter)
+    return counter if isinstance(counter, known) else CheckedCounter(counter)
 
 
 async def count_long(counter: TokenCounter, text: str) -> int:

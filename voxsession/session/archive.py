@@ -12,7 +12,14 @@ import attrs
 from voxsession.core.changes import MemoryAdded, MemoryCompressed, MemoryRemoved, MemoryUpdated
 from voxsession.core.envelope import from_stamp, stamp
 from voxsession.core.memory_entry import MemoryEntry
-from voxsession.core.types import JsonObject, check_json, check_number, check_text, decode_json
+from voxsession.core.types import (
+    JsonObject,
+    as_utc,
+    check_number,
+    check_object,
+    check_text,
+    decode_json,
+)
 from voxsession.errors import ConfigurationError, UnsupportedFormatError
 from voxsession.memory.budget import expired
 from voxsession.memory.compress import plan_compression
@@ -27,6 +34,8 @@ __all__ = ["Portable"]
 EXPORT_FORMAT = 1
 ON_CONFLICT = ("skip", "replace", "rename")
 MAX_IMPORT_BYTES = 64 * 1024 * 1024
+MAX_ID = 200
+MAX_CATEGORY = 100
 _FIELDS = (
     "id",
     "content",
@@ -58,23 +67,30 @@ class Portable(SessionBase):
         gone = expired(core.view, now)
         if gone:
             core.record(*gone)
-        details: list[JsonObject] = []
-        live = [entry for entry in core.view.memories.values() if entry.is_live(now)]
-        replaced: dict[str, str] = {}
-        for folding in plan_compression(live, now, days):
-            total = folding.kept.evidence_count + sum(entry.evidence_count for entry in folding.folded)
-            core.record(MemoryUpdated(at=now, entry=attrs.evolve(folding.kept, evidence_count=total)))
-            replaced |= {entry.id: folding.kept.id for entry in folding.folded}
-            details += [
-                {"id": entry.id, "became": "merged", "into": folding.kept.id} for entry in folding.folded
-            ]
-        if replaced:
-            core.record(MemoryCompressed(at=now, replaced=replaced))
+        # Apart, because what lives with the process must not take the place of what is stored.
+        replaced = self._fold(core.view.memories, days, local=False)
+        replaced |= self._fold(core.view.local_memories, days, local=True)
+        details: list[JsonObject] = [
+            {"id": old_id, "became": "merged", "into": new_id} for old_id, new_id in replaced.items()
+        ]
         expired_ids = [entry_id for change in gone for entry_id in change.event_fields()["entry_ids"]]
         details += [{"id": entry_id, "became": "expired"} for entry_id in expired_ids]
         return CompressionReport(
             counts={"merged": len(replaced), "expired": len(expired_ids)}, details=details
         )
+
+    def _fold(self, entries: Mapping[str, MemoryEntry], days: float, *, local: bool) -> dict[str, str]:
+        core, now = self._core, self._core.now()
+        live = [entry for entry in entries.values() if entry.is_live(now)]
+        replaced: dict[str, str] = {}
+        for folding in plan_compression(live, now, days):
+            total = folding.kept.evidence_count + sum(entry.evidence_count for entry in folding.folded)
+            kept = attrs.evolve(folding.kept, evidence_count=total)
+            core.record(MemoryUpdated(at=now, entry=kept, local=local))
+            replaced |= {entry.id: kept.id for entry in folding.folded}
+        if replaced:
+            core.record(MemoryCompressed(at=now, replaced=replaced, local=local))
+        return replaced
 
     async def summarize_memory(self, keep_recent_days: float = 7) -> CompressionReport:
         """Lets the summarizer (or the model) write one entry for each category of older entries.
@@ -207,10 +223,11 @@ class Portable(SessionBase):
             text = check_text("content", row.get("content"), allow_empty=False)
             metadata = row.get("metadata")
             speaker = row.get("speaker")
+            entry_id = row.get("id")
             return MemoryEntry(
-                id=check_text("id", row.get("id") or self._core.clock.new_id("mem"))[:200],
+                id=_name("id", self._core.clock.new_id("mem") if entry_id is None else entry_id, MAX_ID),
                 content=text,
-                category=check_text("category", row.get("category", "general"), allow_empty=False)[:100],
+                category=_name("category", row.get("category", "general"), MAX_CATEGORY),
                 importance=float(check_number("importance", row.get("importance", 0.5), 0, 1)),
                 timestamp=_moment("timestamp", row.get("timestamp")) or self._core.now(),
                 expires_at=_moment("expires_at", row.get("expires_at")),
@@ -218,7 +235,7 @@ class Portable(SessionBase):
                 pinned=bool(row.get("pinned", False)),
                 speaker=None if speaker is None else check_text("speaker", speaker),
                 source="imported",
-                metadata=None if metadata is None else check_json("metadata", metadata),
+                metadata=None if metadata is None else check_object("metadata", metadata),
                 token_count=self._core.counter.count(text),
                 estimated=not self._core.counter.exact,
             )
@@ -274,8 +291,15 @@ def _moment(option: str, value: Any) -> datetime | None:
             from_stamp(value) if isinstance(value, str) and value.endswith("Z") and "." in value else None
         )
         moment = moment or datetime.fromisoformat(value)
-        if moment.tzinfo is None:
+        if moment.utcoffset() is None:
             raise ValueError
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         raise ConfigurationError.out_of_range(option, value, "an ISO time with a zone is needed") from None
-    return moment
+    return as_utc(option, moment)
+
+
+def _name(option: str, value: Any, longest: int) -> str:
+    name = check_text(option, value, allow_empty=False)
+    if len(name) > longest:
+        raise ConfigurationError.out_of_range(option, name, f"at most {longest} characters")
+    return name

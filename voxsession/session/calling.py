@@ -7,7 +7,7 @@ from typing import Any
 
 from voxsession.core.changes import MessageAdded, MessageInterrupted
 from voxsession.core.message import Message
-from voxsession.core.types import JsonObject, encode_json
+from voxsession.core.types import ENCODING_ERRORS, JsonObject, encode_json
 from voxsession.errors import ModelError
 from voxsession.memory.tokens import count_long
 from voxsession.session.functions import FunctionTable, failure
@@ -149,10 +149,17 @@ def checked_calls(calls: Sequence[Any]) -> list[JsonObject]:
         seen.add(call_id)
         arguments = function.get("arguments")
         if not isinstance(arguments, str):
-            arguments = encode_json(arguments).decode() if arguments is not None else ""
+            arguments = _as_json(place, arguments) if arguments is not None else ""
         named = {"name": _plain(str(function.get("name") or "")), "arguments": _plain(arguments)}
         checked.append({"id": _plain(call_id), "type": "function", "function": named})
     return checked
+
+
+def _as_json(place: int, arguments: object) -> str:
+    try:
+        return encode_json(arguments).decode()
+    except ENCODING_ERRORS as error:
+        raise ModelError(f"The arguments of call {place} of the model are no JSON.") from error
 
 
 def _plain(text: str) -> str:

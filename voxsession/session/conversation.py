@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import weakref
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
@@ -11,7 +13,7 @@ from voxsession.core.changes import ConversationEnded, MessageAdded, MessageInte
 from voxsession.core.conversation import ConversationEntry
 from voxsession.core.message import Message
 from voxsession.core.types import JsonObject, check_text
-from voxsession.errors import ConfigurationError, SessionEndedError
+from voxsession.errors import ConfigurationError, SessionClosedError, SessionEndedError
 from voxsession.learning.analytics import conversation_analytics
 from voxsession.memory.context import Context
 from voxsession.models.base import Reply
@@ -38,6 +40,7 @@ class ReplyStream(AsyncIterator[str]):
     def __init__(self, turn: Turn, text: str, metadata: JsonObject | None, on_busy: str) -> None:
         self._turn = turn
         self._chunks = turn.start(text, metadata, on_busy)
+        self._is_watched = False
 
     @property
     def reply(self) -> Reply | None:
@@ -48,6 +51,11 @@ class ReplyStream(AsyncIterator[str]):
         return self
 
     async def __anext__(self) -> str:
+        self._turn.readers.read_here()
+        if not self._is_watched:
+            self._is_watched = True
+            # The turn outlives the stream that a reader walked away from; this tells it.
+            weakref.finalize(self, self._turn.drop, asyncio.get_running_loop()).atexit = False
         return await anext(self._chunks)
 
     async def aclose(self) -> None:
@@ -70,6 +78,7 @@ class Conversation:
         self._id = conversation_id
         self._functions = FunctionTable()
         self._has_left = False
+        self._is_closed = False
         core.open_conversations[conversation_id] = core.open_conversations.get(conversation_id, 0) + 1
 
     # --- what it is
@@ -112,6 +121,8 @@ class Conversation:
         data = self._core.view
         if data.status == "ended" or (data.expires_at is not None and data.expires_at <= self._core.now()):
             raise SessionEndedError(data.session_id)
+        if self._is_closed:
+            raise SessionClosedError(data.session_id)
         if self._has_left or self._entry.status == "ended":
             raise SessionEndedError(
                 data.session_id,
@@ -207,9 +218,11 @@ class Conversation:
         """
         core = self._writable()
         text = None if heard is None else check_text("heard", heard)
-        await self._gate.settle_abandoned()
-        if self._gate.running is not None:
-            self._gate.running.stop(text)
+        running = self._gate.running
+        if running is not None:
+            running.stop(text)
+            if running.is_abandoned():
+                await running.close()
             return
         last = next(
             (m for m in reversed(self.messages) if m.role == "assistant" and m.conversation_id == self._id),
@@ -295,7 +308,8 @@ class Conversation:
         core.open_conversations[self._id] = others
         if others <= 0:
             core.open_conversations.pop(self._id, None)
-            core.gates.pop(self._id, None)
+            if self._gate.is_idle:
+                core.gates.pop(self._id, None)
             entry = core.view.conversations.get(self._id)
             if entry is not None and entry.status == "active" and not core.is_gone:
                 since = entry.opened_at or entry.started_at

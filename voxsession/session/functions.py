@@ -214,13 +214,20 @@ def schema_of(call: Callable[..., Any]) -> JsonObject:
         )
     try:
         hints = typing.get_type_hints(call, include_extras=True)
+        signature = inspect.signature(call)
     except NameError as error:
         raise ConfigurationError.out_of_range(
             "function", name, f"{error}; import what its signature names at the top of the module"
         ) from None
+    except (TypeError, ValueError):
+        raise ConfigurationError.out_of_range(
+            "function",
+            name,
+            "its signature cannot be read; wrap it in a def with named, annotated parameters",
+        ) from None
     properties: JsonObject = {}
     required: list[str] = []
-    for parameter in inspect.signature(call).parameters.values():
+    for parameter in signature.parameters.values():
         if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
             raise ConfigurationError.out_of_range(
                 f"{name}({parameter.name})", str(parameter), "a model can only give named parameters"

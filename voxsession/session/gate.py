@@ -49,6 +49,11 @@ class TurnGate:
             if lock.locked():
                 lock.release()
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no turn runs and none waits."""
+        return self.running is None and not self._lock.get().locked()
+
     async def settle_abandoned(self) -> None:
         """Closes a stream whose reader went away without closing it."""
         if self.running is not None and self.running.is_abandoned():

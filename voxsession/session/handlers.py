@@ -53,7 +53,7 @@ class EventHub:
 
     def on(self, pattern: str, handler: Handler, *, once: bool = False) -> Unsubscribe:
         """Subscribes; the returned callable ends the subscription."""
-        if "*" not in pattern and pattern not in EVENT_NAMES:
+        if not isinstance(pattern, str) or ("*" not in pattern and pattern not in EVENT_NAMES):
             raise ConfigurationError.out_of_range(
                 "event",
                 pattern,
@@ -112,7 +112,8 @@ class EventHub:
             result = handler(event)
             if asyncio.iscoroutine(result):
                 self._start(result, handler, event)
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
+            # A handler is called, not awaited: what it raises is its own failure, never the caller's cancellation.
             self._failed(handler, event, error)
 
     def _start(self, coroutine: Any, handler: Handler, event: Event) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+import inspect
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from voxsession.core.changes import MemoryReinforced
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import Message
+from voxsession.core.types import as_utc, check_number, check_text
+from voxsession.errors import ConfigurationError
 from voxsession.learning.preferences import learn, learned_moves
 from voxsession.memory.facts import Fact
 from voxsession.session.host import SessionHost
@@ -57,16 +60,20 @@ def _earlier(core: LiveCore, message: Message, role: str) -> Message | None:
 def _extract(core: LiveCore, host: SessionHost, message: Message, previous: Message | None) -> None:
     said_before = previous.content if previous is not None else None
     extract = getattr(host.extractor, "extract", host.extractor)
-    facts = extract(message.content, at=message.at, speaker=message.name, previous=said_before)
-    if not asyncio.iscoroutine(facts):
-        _remember_all(core, host, message, facts)
+    try:
+        facts = extract(message.content, at=message.at, speaker=message.name, previous=said_before)
+        if not inspect.isawaitable(facts):
+            _remember_all(core, host, message, facts)
+            return
+    except Exception as error:
+        _failed(core, error)
         return
 
     async def in_background() -> None:
         try:
             _remember_all(core, host, message, await facts)
         except Exception as error:
-            core.signal("handler.failed", handler="extractor", event="message.added", error=error)
+            _failed(core, error)
 
     task = asyncio.get_running_loop().create_task(in_background())
     core.tasks.add(task)
@@ -74,14 +81,41 @@ def _extract(core: LiveCore, host: SessionHost, message: Message, previous: Mess
 
 
 def _remember_all(core: LiveCore, host: SessionHost, message: Message, facts: Iterable[Fact]) -> None:
-    for fact in facts:
-        if fact.expires_at is not None and fact.expires_at <= core.now():
-            continue  # a plan of a transcript that is replayed years later
-        if not _reinforce(core, fact, message):
-            entry = _entry_of(fact, message, core, host)
-            if 0 < entry.token_count <= int(core.view.config.get("max_memory_size", 10_000)):
-                mode = str(core.view.config.get("memory_mode", "hybrid"))
-                core.remember(entry, local=keeps_local(mode, fact.importance, learned=True))
+    if isinstance(facts, (str, bytes, Mapping)) or not isinstance(facts, Iterable):
+        raise ConfigurationError.out_of_range("extractor", type(facts).__name__, "a list of Fact is needed")
+    for given in facts:
+        try:
+            _remember(core, host, message, _checked(given))
+        except ConfigurationError as error:
+            _failed(core, error)  # the others are kept
+
+
+def _remember(core: LiveCore, host: SessionHost, message: Message, fact: Fact) -> None:
+    if fact.expires_at is not None and fact.expires_at <= core.now():
+        return  # a plan of a transcript that is replayed years later
+    if not _reinforce(core, fact, message):
+        entry = _entry_of(fact, message, core, host)
+        if 0 < entry.token_count <= int(core.view.config.get("max_memory_size", 10_000)):
+            mode = str(core.view.config.get("memory_mode", "hybrid"))
+            core.remember(entry, local=keeps_local(mode, fact.importance, learned=True))
+
+
+def _checked(fact: object) -> Fact:
+    """The fact as it can be stored; an extractor may be the app's own."""
+    if not isinstance(fact, Fact):
+        raise ConfigurationError.out_of_range("extractor", type(fact).__name__, "a list of Fact is needed")
+    return Fact(
+        content=check_text("fact.content", fact.content, allow_empty=False),
+        category=check_text("fact.category", fact.category, allow_empty=False),
+        importance=float(check_number("fact.importance", fact.importance, 0, 1)),
+        slot=None if fact.slot is None else check_text("fact.slot", fact.slot),
+        value=None if fact.value is None else check_text("fact.value", fact.value),
+        expires_at=None if fact.expires_at is None else as_utc("fact.expires_at", fact.expires_at),
+    )
+
+
+def _failed(core: LiveCore, error: Exception) -> None:
+    core.signal("handler.failed", handler="extractor", event="message.added", error=error)
 
 
 def _slot(fact: Fact, message: Message) -> str | None:

@@ -8,13 +8,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import attrs
 
 from voxsession.clock import Clock
 from voxsession.codec.session_codec import SessionCodec
-from voxsession.core.changes import Change, MemoryAdded, MessageAdded
+from voxsession.core.changes import Change, ConversationStarted, MemoryAdded, MessageAdded
 from voxsession.core.envelope import Record
 from voxsession.core.events import Event
 from voxsession.core.memory_entry import MemoryEntry
@@ -59,6 +59,7 @@ class BatchScope:
     core: LiveCore
     data: SessionData
     revision: int
+    known: int  # messages outside the batch when its changes were applied
     changes: list[Pending] = attrs.field(factory=list)
     signals: list[Event] = attrs.field(factory=list)
     is_open: bool = True
@@ -77,6 +78,8 @@ class LiveCore:
         needs_whole: the next save must be a whole document.
         revision: grows with every change, so that indexes know when they are behind.
         open_conversations: conversation ids with an open handle; they are not filed away.
+        has_conflict: what is pending cannot be put behind what others wrote, until `reload`: new handles get
+            a core of their own.
         is_gone: its record was deleted, or its id was taken by another session: nobody finds it here any more.
     """
 
@@ -90,6 +93,7 @@ class LiveCore:
     exists: bool = False
     needs_whole: bool = False
     is_gone: bool = False
+    has_conflict: bool = False
     document_bytes: int = 0
     tail_bytes: int = 0
     tail_changes: int = 0
@@ -194,7 +198,7 @@ class LiveCore:
         """Gathers what this task changes in the block: all of it becomes pending at the end, or nothing."""
         outer = self._scope()
         base = self.view
-        scope = BatchScope(core=self, data=base.copy(), revision=self.revision)
+        scope = BatchScope(core=self, data=base.copy(), revision=self.revision, known=self.data.message_total)
         if outer is not None:
             scope.changes, scope.signals = list(outer.changes), list(outer.signals)
         token = _batches.set((*_batches.get(), scope))
@@ -208,10 +212,13 @@ class LiveCore:
         scope.is_open = False
         if outer is not None:
             outer.changes, outer.data, outer.revision = scope.changes, scope.data, scope.revision
+            outer.known = scope.known
             outer.signals = scope.signals
             return
         if scope.changes:
-            self._land([pending.change for pending in scope.changes])
+            self._land(
+                [moved(pending.change, scope.known, self._moved_by(scope)) for pending in scope.changes]
+            )
         for event in scope.signals:
             self.hub.emit(event)
 
@@ -233,9 +240,16 @@ class LiveCore:
 
     def _refresh(self, scope: BatchScope) -> None:
         """Other tasks changed the session meanwhile: the batch is put on top of that."""
+        moved_by = self._moved_by(scope)
         scope.data = self.data.copy()
-        scope.changes = [_apply(pending.change, scope.data) for pending in scope.changes]
-        scope.revision = self.revision
+        scope.changes = [
+            _apply(moved(pending.change, scope.known, moved_by), scope.data) for pending in scope.changes
+        ]
+        scope.revision, scope.known = self.revision, self.data.message_total
+
+    def _moved_by(self, scope: BatchScope) -> int:
+        """How many messages of others came in before those of the batch."""
+        return self.data.message_total - scope.known
 
 
 def _apply(change: Change, data: SessionData) -> Pending:
@@ -252,3 +266,11 @@ def _contested_slots(data: SessionData) -> list[str]:
     """The slots that more than one entry holds."""
     holders = Counter(entry.slot for entry in data.all_memories() if entry.superseded_by is None)
     return sorted(slot for slot, count in holders.items() if slot is not None and count > 1)
+
+
+def moved(change: Change, known: int, moved_by: int) -> Change:
+    """A branch from messages that are pending too: they lie further back now, and so does the place it left."""
+    if moved_by and isinstance(change, ConversationStarted) and (change.branch_index or 0) > known:
+        later: Change = attrs.evolve(cast(Any, change), branch_index=(change.branch_index or 0) + moved_by)
+        return later
+    return change

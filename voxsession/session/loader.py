@@ -12,8 +12,10 @@ from voxsession.codec.message_columns import decode_columns
 from voxsession.codec.session_codec import Opened, SessionCodec
 from voxsession.core.conversation import ConversationEntry
 from voxsession.core.envelope import storage_key
+from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import Message
 from voxsession.core.session_data import PageRef, SessionData
+from voxsession.core.types import encode_json
 from voxsession.errors import IntegrityError, StorageUnavailableError
 from voxsession.session.filing import IndexPage, decode_index_page
 from voxsession.session.live import LiveCore
@@ -123,6 +125,21 @@ class Loader:
             talks.update((entry.id, entry) for entry in index.conversations)
             pages += index.pages
         return IndexPage(conversations=list(talks.values()), pages=pages)
+
+    async def archive(self, core: LiveCore, entries: list[MemoryEntry]) -> list[PageRef]:
+        """Writes a page of superseded entries; no page for none."""
+        if not entries or core.codec is None:
+            return []
+        record, ref = core.codec.page(
+            self._rules.tenant,
+            core.data.session_id,
+            core.clock.new_id("p"),
+            "archive",
+            encode_json(entries),
+            count=len(entries),
+        )
+        await self.call(self.storage.save_page(core.key, record), "save_page")
+        return [ref]
 
     async def page(self, session_id: str, codec: SessionCodec, ref: PageRef) -> bytes:
         """The body of a page, checked against what the head says of it."""

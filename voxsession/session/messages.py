@@ -46,14 +46,14 @@ async def new_message(
     return Message(
         id=message_id or new_message_id(core),
         conversation_id=conversation_id,
-        role=role,
+        role=ROLES[ROLES.index(role)],  # bare, where the app gave a member of an enumeration
         content=content,
         at=at or core.now(),
         name=name,
         metadata=_json("metadata", metadata, dict),
         token_count=await count_long(core.counter, content or ""),
         estimated=not core.counter.exact,
-        tool_calls=_json("tool_calls", list(tool_calls), list) if tool_calls else None,
+        tool_calls=_calls("tool_calls", tool_calls) if tool_calls else None,
         tool_call_id=tool_call_id,
     )
 
@@ -93,7 +93,7 @@ async def message_from_dict(
             name=None if name is None else check_text("name", name, allow_empty=False),
             at=None if at is None else as_utc("at", at),
             metadata=given.get("metadata"),
-            tool_calls=_json("tool_calls", given.get("tool_calls"), list),
+            tool_calls=_calls("tool_calls", given.get("tool_calls")),
             tool_call_id=_optional_str("tool_call_id", given.get("tool_call_id")),
             message_id=message_id,
         )
@@ -124,6 +124,16 @@ def _json(option: str, value: Any, kind: type) -> Any:
     if not isinstance(checked, kind):
         raise ConfigurationError.out_of_range(option, type(value).__name__, f"a {kind.__name__} is needed")
     return checked
+
+
+def _calls(option: str, value: Any) -> list[JsonObject] | None:
+    calls: list[JsonObject] | None = _json(option, value, list)
+    for place, call in enumerate(calls or ()):
+        if not isinstance(call, dict):
+            raise ConfigurationError.out_of_range(
+                f"{option}[{place}]", type(call).__name__, "a dict in the OpenAI form is needed"
+            )
+    return calls
 
 
 def _optional_str(option: str, value: Any) -> str | None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Generator
 from types import TracebackType
 from typing import Any, Generic, Protocol, TypeVar
 
-__all__ = ["Applied", "Opening", "to_its_end"]
+__all__ = ["Applied", "Opening"]
 
 
 class _Entered(Protocol):
@@ -20,25 +19,6 @@ class _Entered(Protocol):
 
 _T = TypeVar("_T", bound=_Entered)
 _A = TypeVar("_A")
-
-
-async def to_its_end(work: Coroutine[Any, Any, None]) -> None:
-    """Waits for work until it is done, also where the waiting task is cancelled; the cancellation follows then."""
-    task = asyncio.ensure_future(work)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError as error:
-            cancelled = error
-        except Exception:
-            break  # told below
-    if cancelled is None:
-        task.result()
-    elif not task.cancelled():
-        task.exception()
-    if cancelled is not None:
-        raise cancelled
 
 
 class Opening(Generic[_T]):

@@ -9,6 +9,8 @@ from datetime import datetime
 from voxsession.core.conversation import ConversationEntry
 from voxsession.core.message import Message
 from voxsession.core.session_data import PageRef, SessionData
+from voxsession.core.types import as_utc, check_number
+from voxsession.errors import ConfigurationError
 from voxsession.session.host import SessionHost
 from voxsession.session.live import LiveCore
 
@@ -89,34 +91,44 @@ async def read_history(
     before: str | datetime | None = None,
 ) -> list[Message]:
     """The latest `limit` messages a conversation sees before a message or moment, oldest first."""
+    if limit is not None:
+        limit = int(check_number("limit", limit, 0, 1_000_000_000, whole=True))
+    if before is not None and not isinstance(before, str):
+        before = as_utc("before", before)
     data = core.view
     line = lineage(data, conversation_id)
-    found = _cut(visible(data.messages, data.message_offset, line), before)
+    found, before = _cut(visible(data.messages, data.message_offset, line), before)
     starts = [
         entry.first_index
         for name, _ in line
         if (entry := data.conversations.get(name)) is not None and entry.first_index is not None
     ]
     first = min(starts, default=data.message_offset)
-    if first >= data.message_offset or _enough(found, limit, before):
-        return found if limit is None else found[len(found) - min(limit, len(found)) :]
-    recorder = await host.ready()
-    for ref in reversed(await page_refs(core, host)):
-        if _enough(found, limit, before) or ref.first_index + ref.count <= first:
-            break
-        page = visible(await recorder.load_messages(core, ref), ref.first_index, line)
-        found = _cut(page + found, before)
+    if first < data.message_offset and not _enough(found, limit, before):
+        recorder = await host.ready()
+        for ref in reversed(await page_refs(core, host)):
+            if _enough(found, limit, before) or ref.first_index + ref.count <= first:
+                break
+            page = visible(await recorder.load_messages(core, ref), ref.first_index, line)
+            found, before = _cut(page + found, before)
+    if isinstance(before, str):
+        raise ConfigurationError.out_of_range(
+            "before", before, "give the id of a message that this conversation sees, or a moment"
+        )
     return found if limit is None else found[len(found) - min(limit, len(found)) :]
 
 
-def _cut(messages: list[Message], before: str | datetime | None) -> list[Message]:
+def _cut(
+    messages: list[Message], before: str | datetime | None
+) -> tuple[list[Message], str | datetime | None]:
+    """Those before it, and what is still to be cut at: an id that was found is done with."""
     if isinstance(before, datetime):
-        return [message for message in messages if message.at < before]
+        return [message for message in messages if message.at < before], before
     if before is not None:
         for place, message in enumerate(messages):
             if message.id == before:
-                return messages[:place]
-    return messages
+                return messages[:place], None
+    return messages, before
 
 
 def _enough(found: list[Message], limit: int | None, before: str | datetime | None) -> bool:

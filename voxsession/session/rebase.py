@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
 
-import attrs
-
-from voxsession.core.changes import Change, ConversationRestored, ConversationStarted
+from voxsession.core.changes import ConversationRestored
 from voxsession.core.conversation import ConversationEntry
 from voxsession.core.session_data import SessionData
 from voxsession.errors import ConflictError
-from voxsession.session.live import LiveCore, Pending
+from voxsession.session.live import LiveCore, Pending, moved
 
-__all__ = ["missing_conversations", "rebase"]
+__all__ = ["missing_conversations", "rebase", "replay"]
 
 
 def rebase(core: LiveCore, fresh: SessionData, filed: Mapping[str, ConversationEntry]) -> list[Pending]:
@@ -38,7 +35,7 @@ def rebase(core: LiveCore, fresh: SessionData, filed: Mapping[str, ConversationE
     known = core.data.message_total - core.pending_messages
     moved_by = fresh.message_total - known
     for pending in core.pending:
-        change = _moved(pending.change, known, moved_by)
+        change = moved(pending.change, known, moved_by)
         if change.derived or change.local:
             continue
         observed = change.observe(fresh)
@@ -48,6 +45,20 @@ def rebase(core: LiveCore, fresh: SessionData, filed: Mapping[str, ConversationE
             )
         change.apply(fresh)
         waiting.append(Pending(change, observed))
+    return waiting
+
+
+def replay(core: LiveCore, fresh: SessionData) -> list[Pending]:
+    """Applies what is pending in `core` to the data it was based on; the pending list as it is then.
+
+    What is derived, or lives with the process, is dealt with as in `rebase`.
+    """
+    fresh.local_memories = dict(core.data.local_memories)
+    waiting: list[Pending] = []
+    for change in (pending.change for pending in core.pending):
+        if not (change.derived or change.local):
+            waiting.append(Pending(change, change.observe(fresh)))
+            change.apply(fresh)
     return waiting
 
 
@@ -75,11 +86,3 @@ def _restored(
             if entry.parent_id is not None and entry.parent_id not in fresh.conversations:
                 wanted.append(entry.parent_id)
     return list(found.values())
-
-
-def _moved(change: Change, known: int, moved_by: int) -> Change:
-    """A branch from messages that are pending too: they lie further back now, and so does the place it left."""
-    if moved_by and isinstance(change, ConversationStarted) and (change.branch_index or 0) > known:
-        moved: Change = attrs.evolve(cast(Any, change), branch_index=(change.branch_index or 0) + moved_by)
-        return moved
-    return change

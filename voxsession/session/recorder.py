@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from voxsession.clock import Clock
+from voxsession.codec.batch import unstorable
 from voxsession.codec.session_codec import KEEP_BATCH_IDS, after_batch
 from voxsession.core.changes import MemoryAdded, MessageAdded
 from voxsession.core.conversation import ConversationEntry
 from voxsession.core.envelope import FORMAT, Record, stamp
 from voxsession.errors import (
+    ConfigurationError,
     ConflictError,
     FormatError,
     KeyNotFoundError,
@@ -19,11 +21,13 @@ from voxsession.errors import (
     VoxSessionError,
 )
 from voxsession.memory.budget import expired
+from voxsession.session.cleansing import cleanse_archives
 from voxsession.session.filing import plan_filing
 from voxsession.session.live import Attempt, LiveCore
 from voxsession.session.loader import Loaded, Loader, StorageRules
 from voxsession.session.pointers import Pointers
-from voxsession.session.rebase import missing_conversations, rebase
+from voxsession.session.rebase import missing_conversations, rebase, replay
+from voxsession.session.tasks import take_outcome
 from voxsession.session.vault import Vault
 from voxsession.storage.base import SessionStorage
 
@@ -52,6 +56,7 @@ class Recorder(Loader):
         Cancelling the caller does not stop a write that was begun.
 
         Raises:
+            ConfigurationError: a change held what cannot be stored; it was undone, all others are saved.
             ConflictError: another writer changed the same thing; what is pending here is kept.
             StorageError: the write failed; what is pending is kept for the next save.
         """
@@ -59,24 +64,35 @@ class Recorder(Loader):
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            task.add_done_callback(_swallow)
+            task.add_done_callback(take_outcome)
             raise
 
     async def _save_locked(self, core: LiveCore) -> bool:
         async with core.save_lock.get():
             try:
-                return await self._commit(core)
+                undone: list[str] = []
+                wrote = await self._commit(core, undone)
+                if undone:
+                    kinds = ", ".join(dict.fromkeys(undone))
+                    raise ConfigurationError(
+                        f"What was given for {kinds} cannot be stored: it was undone, all else is saved. Give it "
+                        "in values that JSON has: no objects, no lone surrogates, no NaN.",
+                        option=undone[0],
+                    )
+                return wrote
             except VoxSessionError as error:
+                core.has_conflict = isinstance(error, ConflictError)
                 core.signal("session.save_failed", error=error)
                 raise
 
-    async def _commit(self, core: LiveCore) -> bool:
+    async def _commit(self, core: LiveCore, undone: list[str]) -> bool:
         wrote = False
         for lost in range(MAX_REBASES):
             attempt = core.attempt
             # One whose outcome is not known goes first, unaltered; it does not hold what was recorded since.
             is_old = attempt is not None
             if attempt is None:
+                undone += await self._undo_unstorable(core)
                 if not self._has_work(core):
                     core.pending.clear()
                     return wrote
@@ -88,6 +104,8 @@ class Recorder(Loader):
                 await self._step_back(lost)
                 continue
             self._settle(core, attempt)
+            if attempt.drop_pages:
+                await self.call(self.storage.delete_pages(core.key, attempt.drop_pages), "delete_pages")
             wrote = True
             if not is_old:
                 return True
@@ -97,6 +115,33 @@ class Recorder(Loader):
 
     def _has_work(self, core: LiveCore) -> bool:
         return not core.exists or core.needs_whole or any(not p.change.local for p in core.pending)
+
+    async def _undo_unstorable(self, core: LiveCore) -> list[str]:
+        """Takes back what would make the session unreadable, as a net below the checks of arguments; its kinds."""
+        bad = unstorable([pending.change for pending in core.pending if not pending.change.local])
+        if not bad:
+            return []
+        session_id, loaded = core.data.session_id, None
+        if core.exists:
+            loaded = await self.load(session_id, lazy=False)
+            if loaded is None or not _is_same(core, loaded):
+                core.is_gone = True
+                raise SessionNotFoundError(session_id)
+        gone = set(map(id, bad))
+        core.pending = [pending for pending in core.pending if id(pending.change) not in gone]
+        if loaded is not None and loaded.data.seq != core.data.seq:
+            await self._take_over(core, loaded)
+            return [change.kind for change in bad]
+        data = loaded.data if loaded is not None else core.data.blank()
+        pending = replay(core, data)
+        if loaded is not None:
+            self.adopt(core, loaded)
+        else:
+            core.data = data
+            core.revision += 1
+        core.pending = pending
+        core.settle_anew()
+        return [change.kind for change in bad]
 
     def _must_be_whole(self, core: LiveCore) -> bool:
         return (
@@ -133,9 +178,12 @@ class Recorder(Loader):
                 plan.carry_out(core.data)
                 core.revision += bool(plan.records)
                 break
+        count = len(core.pending)
+        outdated = await cleanse_archives(self, core, count)
         header = self._header(core)
         record = core.codec.document(header, core.data)
-        return Attempt(record=record, whole=True, count=len(core.pending), size=_sealed_size(record))
+        size = _sealed_size(record)
+        return Attempt(record=record, whole=True, count=len(core.pending), size=size, drop_pages=outdated)
 
     def _header(self, core: LiveCore) -> Record:
         now, ttl = self._clock.now(), self._rules.ttl_seconds
@@ -150,7 +198,7 @@ class Recorder(Loader):
             "batch_id": self._clock.new_id("b"),
             "created_at": stamp(core.data.created_at),
             "updated_at": stamp(now),
-            "expires_at": stamp(now + timedelta(seconds=ttl)) if ttl is not None else None,
+            "expires_at": _expiry(core.data.expires_at if core.exists else None, now, ttl),
             "status": core.data.status,
         }
 
@@ -175,7 +223,7 @@ class Recorder(Loader):
         saved, status = core.pending[: attempt.count], core.data.status
         del core.pending[: attempt.count]
         core.attempt = None
-        core.exists = True
+        core.exists, core.has_conflict = True, False
         after_batch(core.data, attempt.record)
         core.data.status = status  # it may have ended while this was on its way
         if attempt.whole:
@@ -236,6 +284,7 @@ class Recorder(Loader):
             if loaded is None or not _is_same(core, loaded):
                 core.is_gone = core.exists
                 raise SessionNotFoundError(core.data.session_id)
+            core.has_conflict = False
             if core.attempt is not None and loaded.data.seq == core.attempt.record["base_seq"]:
                 return  # nothing new is there, and the write that was begun may still arrive
             await self._take_over(core, loaded)
@@ -282,10 +331,11 @@ def _is_same(core: LiveCore, loaded: Loaded) -> bool:
     return loaded.data.created_at == core.data.created_at
 
 
-def _swallow(task: asyncio.Task[bool]) -> None:
-    """Takes the outcome of a write whose caller was cancelled; `session.save_failed` has told of it."""
-    if not task.cancelled():
-        task.exception()
+def _expiry(before: datetime | None, now: datetime, ttl: float | None) -> str | None:
+    """Counted from this write; what has expired already is not brought back by what was pending."""
+    if before is not None and before <= now:
+        return stamp(before)
+    return stamp(now + timedelta(seconds=ttl)) if ttl is not None else None
 
 
 def _sealed_size(record: Record) -> int:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 import attrs
 
 from voxsession.core.changes import MemoryRemoved, MemoryUpdated
 from voxsession.core.memory_entry import Memory, MemoryEntry
-from voxsession.core.types import JsonObject, as_utc, check_json, check_number, check_text
+from voxsession.core.types import JsonObject, as_utc, check_number, check_object, check_text, later
 from voxsession.errors import BudgetError, ConfigurationError
 from voxsession.memory.budget import live_tokens
 from voxsession.memory.matches import MemoryMatch
@@ -91,7 +91,7 @@ class Remembering(SessionBase):
             sensitive=bool(sensitive),
             pinned=bool(pinned),
             speaker=None if speaker is None else check_text("speaker", speaker, allow_empty=False),
-            metadata=None if metadata is None else _object("metadata", metadata),
+            metadata=None if metadata is None else check_object("metadata", metadata),
             token_count=core.counter.count(text),
             estimated=not core.counter.exact,
         )
@@ -114,7 +114,7 @@ class Remembering(SessionBase):
             ConfigurationError: there is no such entry, or a value is wrong.
         """
         core = self._writable()
-        old = core.view.find_memory(id)
+        old = core.view.find_memory(check_text("id", id))
         if old is None or not old.is_live(core.now()):
             raise ConfigurationError(
                 f"There is no memory entry {id!r} in this session.", option="id", value=id
@@ -150,7 +150,9 @@ class Remembering(SessionBase):
         """
         core = self._writable()
         limit = as_utc("before", before) if before is not None else None
-        wanted = set(ids) if ids is not None else None
+        wanted = _wanted_ids(ids)
+        if category is not None:
+            check_text("category", category)
         gone = [
             entry.id
             for entry in core.view.all_memories()
@@ -161,9 +163,15 @@ class Remembering(SessionBase):
         local = [entry_id for entry_id in gone if entry_id in core.view.local_memories]
         stored = [entry_id for entry_id in gone if entry_id not in core.view.local_memories]
         now = core.now()
-        for entry_ids, is_local in ((stored, False), (local, True)):
-            if entry_ids:
-                core.record(MemoryRemoved(at=now, entry_ids=entry_ids, local=is_local))
+        everywhere = wanted is None and bool(core.view.archive_pages)  # filed history goes as well
+        if stored or everywhere:
+            core.record(
+                MemoryRemoved(
+                    at=now, entry_ids=stored, everywhere=wanted is None, category=category, before=limit
+                )
+            )
+        if local:
+            core.record(MemoryRemoved(at=now, entry_ids=local, local=True))
         return len(gone)
 
     def search_memory(self, query: str, limit: int = 5, category: str | None = None) -> list[MemoryMatch]:
@@ -180,6 +188,8 @@ class Remembering(SessionBase):
         core = self._core
         text = check_text("query", query)
         count = int(check_number("limit", limit, 0, 1_000_000, whole=True))
+        if category is not None:
+            check_text("category", category)
         core.index.refresh(core.view, self._index_revision())
         return core.index.search(text, count, now=core.now(), sources=("memories",), category=category)
 
@@ -204,7 +214,8 @@ class Remembering(SessionBase):
         core = self._core
         text = check_text("query", query)
         count = int(check_number("limit", limit, 0, 1_000_000, whole=True))
-        if not sources or any(source not in SOURCES for source in sources):
+        known = isinstance(sources, Iterable) and all(source in SOURCES for source in sources)
+        if not known or not sources:
             raise ConfigurationError.out_of_range("sources", sources, "choose of 'memories', 'messages'")
         if "messages" in sources:
             await load_everything(core, self._host)
@@ -234,7 +245,7 @@ class Remembering(SessionBase):
             "sensitive": lambda: bool(value),
             "pinned": lambda: bool(value),
             "speaker": lambda: None if value is None else check_text("speaker", value, allow_empty=False),
-            "metadata": lambda: None if value is None else _object("metadata", value),
+            "metadata": lambda: None if value is None else check_object("metadata", value),
         }
         if name not in checks:
             raise ConfigurationError(
@@ -249,6 +260,8 @@ class Remembering(SessionBase):
                 "The memory entry does not fit: it would",
                 needed_tokens=entry.token_count,
                 available_tokens=limit,
+                where="the session's memory",
+                remedy="Raise max_memory_size, or shorten the entry.",
             )
 
 
@@ -258,11 +271,12 @@ def _expiry(moment: datetime, days: float | None) -> datetime | None:
     span = float(check_number("expires_after_days", days, 0, MAX_DAYS))
     if span <= 0:
         raise ConfigurationError.out_of_range("expires_after_days", days, "more than 0 days are needed")
-    return moment + timedelta(days=span)
+    return later("expires_after_days", moment, span)
 
 
-def _object(option: str, value: Any) -> JsonObject:
-    checked = check_json(option, value)
-    if not isinstance(checked, dict):
-        raise ConfigurationError.out_of_range(option, type(value).__name__, "a dict with str keys is needed")
-    return checked
+def _wanted_ids(ids: Sequence[str] | None) -> set[str] | None:
+    if ids is None:
+        return None
+    if isinstance(ids, (str, bytes)) or not isinstance(ids, Iterable):
+        raise ConfigurationError.out_of_range("ids", type(ids).__name__, "a list of entry ids is needed")
+    return {check_text("ids", entry_id) for entry_id in ids}

@@ -6,24 +6,28 @@ import asyncio
 from collections.abc import Generator, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, ExitStack
 from datetime import datetime
-from types import MappingProxyType, TracebackType
+from types import TracebackType
 from typing import Any
 
 from voxsession.core.changes import ConfigChanged, SessionEnded, StateUpdated
 from voxsession.core.config import RecordingConfig, SessionConfig
 from voxsession.core.types import check_id, check_json, check_text
-from voxsession.errors import SessionClosedError
+from voxsession.errors import ConfigurationError, SessionClosedError
 from voxsession.session.archive import Portable
 from voxsession.session.conversation import Conversation
 from voxsession.session.handlers import Events
 from voxsession.session.host import SessionHost
 from voxsession.session.insight import Insight
 from voxsession.session.live import LiveCore
-from voxsession.session.openings import Applied, Opening, to_its_end
+from voxsession.session.openings import Applied, Opening
 from voxsession.session.remembering import Remembering
 from voxsession.session.starting import open_conversation
+from voxsession.session.state_view import StateView
+from voxsession.session.tasks import to_its_end
 
 __all__ = ["Session"]
+
+MAX_CLOSING_SAVES = 3
 
 
 class Session(Remembering, Portable, Insight):
@@ -88,8 +92,8 @@ class Session(Remembering, Portable, Insight):
 
     @property
     def state(self) -> Mapping[str, Any]:
-        """The app's own JSON-like state, read-only."""
-        return MappingProxyType(self._core.view.state)
+        """The app's own JSON-like state, read-only: what it gives is a copy."""
+        return StateView(self._core.view.state)
 
     # --- conversations
 
@@ -163,19 +167,27 @@ class Session(Remembering, Portable, Insight):
         """Ends the conversations opened here, saves, and lets go of this handle; harmless when repeated."""
         if self._is_closed:
             return
+        if self._core.in_batch:
+            raise ConfigurationError(
+                "close() inside batch_update() would lose the batch. Leave the block first.", option="close"
+            )
         if self.status == "active":
             for conversation in self._conversations:
                 await conversation._leave()
         await self._host.settle(self._core)
-        if self._core.is_dirty and (self._core.pending or self.status == "active"):
+        for _ in range(MAX_CLOSING_SAVES):  # a handler of session.saved may change something once more
+            if not (self._core.is_dirty and (self._core.pending or self.status == "active")):
+                break
             await self._host.save(self._core)
         self._let_go()
 
     def _let_go(self) -> None:
         if self._is_closed:  # by another call meanwhile
             return
-        self._core.signal("session.closed")
         self._is_closed = True
+        self._core.signal("session.closed")
+        for conversation in self._conversations:
+            conversation._is_closed = True
         self._conversations.clear()
         self._events.end_all()
         self._core.handles -= 1
@@ -209,11 +221,13 @@ class Session(Remembering, Portable, Insight):
 
     def replace_state(self, state: Mapping[str, Any]) -> Applied[Session]:
         """Puts another state in place of the app's state at once; awaiting it saves as well."""
-        return self._put_state(dict(state), replaces=True)
+        return self._put_state(state, replaces=True)
 
-    def _put_state(self, values: dict[str, Any], *, replaces: bool) -> Applied[Session]:
+    def _put_state(self, values: Mapping[str, Any], *, replaces: bool) -> Applied[Session]:
         core = self._writable()
-        checked = check_json("state", values)
+        if not isinstance(values, Mapping):
+            raise ConfigurationError.out_of_range("state", type(values).__name__, "a dict is needed")
+        checked = check_json("state", dict(values))
         core.record(StateUpdated(at=core.now(), patch=checked, replaces=replaces))
         return Applied(self, self.save)
 

@@ -12,7 +12,7 @@ import attrs
 
 from voxsession.core.changes import MessageAdded, TurnCompleted
 from voxsession.core.config import SessionConfig, known_settings
-from voxsession.core.message import Message, Usage
+from voxsession.core.message import Message, Usage, sound_usages
 from voxsession.core.types import JsonObject
 from voxsession.errors import BudgetError, ModelError, VoxSessionError
 from voxsession.memory.context import Context, ContextItem
@@ -26,6 +26,8 @@ from voxsession.session.host import SessionHost
 from voxsession.session.learn import learn_from
 from voxsession.session.live import LiveCore
 from voxsession.session.messages import hour_of, new_message, new_message_id
+from voxsession.session.readers import Readers
+from voxsession.session.tasks import is_cancelled, take_outcome
 
 __all__ = ["Turn"]
 
@@ -54,7 +56,7 @@ class Turn:
         self._gate = gate
         self._functions = functions
         self._calling = Calling(core, host, conversation_id, functions, self._next_id)
-        self._reader: asyncio.Task[Any] | None = None
+        self.readers = Readers()
         self._waiting: asyncio.Future[Any] | None = None
         self._delivered: list[str] = []
         self._heard: str | None = None
@@ -115,6 +117,19 @@ class Turn:
         self._generator = self.chunks(text, metadata, on_busy)
         return self._generator
 
+    def drop(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Nobody holds the stream any more: it is settled soon, so that those who wait get their turn."""
+        self.readers.is_dropped = True
+        if not self._is_over and loop.is_running():
+            loop.call_soon_threadsafe(self._settle_soon)
+
+    def _settle_soon(self) -> None:
+        if not self._is_over and self.readers.have_begun:
+            task = asyncio.ensure_future(self.close())
+            self._core.tasks.add(task)
+            task.add_done_callback(self._core.tasks.discard)
+            task.add_done_callback(take_outcome)
+
     def stop(self, heard: str | None) -> None:
         """Cuts the reply off from outside; `heard` is what reached the person."""
         self._stopped, self._heard = True, heard
@@ -122,10 +137,9 @@ class Turn:
             self._waiting.cancel()
 
     def is_abandoned(self) -> bool:
-        """Whether nobody will read on: its reader ended, or is the very task that asks."""
-        if self._reader is None or self._is_over:
-            return False
-        return self._reader.done() or self._reader is asyncio.current_task()
+        """Whether it goes on only because nobody told it that its readers left."""
+        is_read_now = getattr(self._generator, "ag_running", False)
+        return not self._is_over and not is_read_now and self.readers.have_left()
 
     # --- steps
 
@@ -172,7 +186,6 @@ class Turn:
             try:
                 async with aclosing(self._outcome(self._request())) as chunks:
                     async for chunk in chunks:
-                        self._reader = asyncio.current_task()
                         yield chunk
                 return
             except ContextTooLongError as error:
@@ -215,6 +228,8 @@ class Turn:
         )
 
     async def _outcome(self, request: ModelRequest) -> AsyncGenerator[str, None]:
+        if self._is_stopped():
+            return
         respond = getattr(self._host.model, "respond", self._host.model)
         outcome = respond(request)
         if inspect.isawaitable(outcome):
@@ -252,8 +267,7 @@ class Turn:
         """Takes a reply, or the closing word of a stream; gives what of its text was not delivered yet."""
         if closing.tool_calls or closing.usage:
             self._answer = closing
-        if closing.usage:
-            self._usages.append(closing.usage)
+        self._usages += sound_usages(closing.usage)
         return _unicode(closing.text).removeprefix("".join(self._delivered))
 
     def _is_stopped(self) -> bool:
@@ -271,8 +285,10 @@ class Turn:
         try:
             return await self._waiting
         except asyncio.CancelledError:
-            if not self._stopped or _is_cancelled():
+            if is_cancelled():
                 raise
+            if not self._stopped:
+                raise ModelError("The model's call was cancelled from inside the model.") from None
             return None
         finally:
             if not self._waiting.done():
@@ -381,9 +397,3 @@ class Turn:
 def _unicode(text: str) -> str:
     """A bare str that can be stored: lone surrogates become question marks."""
     return text.encode("utf-8", "replace").decode()
-
-
-def _is_cancelled() -> bool:
-    """Whether the running task itself was cancelled, rather than what it waits for."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
