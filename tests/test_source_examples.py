@@ -52,7 +52,7 @@ async def test_session_operations(config: VoxonConfig) -> None:
 
     session = await voxon.load_session(session_id="sess_abc123")
     conversation = await session.resume_conversation()
-    assert [message.content for message in conversation.messages][0] == "Hello!"
+    assert conversation.messages[0].content == "Hello!"
     await session.close()
     await voxon.close()
 

@@ -21,6 +21,8 @@
       KeyNotFoundError (LookupError)       a key that this process does not have
       BudgetError                          the part that must fit does not
       ModelError                           the model call failed
+        ModelCallError                     the model's service refused or failed
+          ContextTooLongError              it takes less than was sent
       ProtocolError                        a server or bridge got a message it cannot accept
 
 Each error carries its data as attributes and makes its own sentence: what
@@ -33,10 +35,12 @@ __all__ = [
     "BudgetError",
     "ConfigurationError",
     "ConflictError",
+    "ContextTooLongError",
     "ConversationBusyError",
     "FormatError",
     "IntegrityError",
     "KeyNotFoundError",
+    "ModelCallError",
     "ModelError",
     "PermissionDeniedError",
     "ProtocolError",
@@ -262,6 +266,46 @@ class BudgetError(VoxSessionError):
 
 class ModelError(VoxSessionError):
     """The model call failed; the provider's error is the cause."""
+
+
+class ModelCallError(ModelError):
+    """A model's service refused or failed; its own error is the cause.
+
+    Attributes:
+        kind: `authentication`, `permission`, `not_found`, `bad_request`, `rate_limit`, `server`, `connection`,
+            `timeout`, `bad_answer`, `filtered` or `context_too_long`.
+        status: the HTTP status, where there was one.
+
+    Example:
+        >>> error = ModelCallError("Too many requests.", kind="rate_limit", status=429)
+        >>> error.kind, error.status
+        ('rate_limit', 429)
+    """
+
+    def __init__(self, message: str, *, kind: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.status = status
+
+
+class ContextTooLongError(ModelCallError):
+    """What was sent is more than the model can read.
+
+    A model that raises it before its first chunk is asked once more, with a smaller context.
+
+    Attributes:
+        fits: the share of what was sent that would have fitted, where it is known.
+    """
+
+    def __init__(
+        self,
+        message: str = "The context is too long for the model.",
+        *,
+        fits: float | None = None,
+        status: int | None = None,
+    ) -> None:
+        super().__init__(message, kind="context_too_long", status=status)
+        self.fits = fits
 
 
 class ProtocolError(VoxSessionError):

@@ -16,6 +16,8 @@ from voxsession.errors import ConfigurationError
 
 __all__ = ["VoxonConfig"]
 
+MAX_TTL_SECONDS = 100 * 366 * 86_400  # a hundred years: later moments may lie outside the calendar
+
 _Check = Callable[[str, Any], Any]
 
 
@@ -88,7 +90,7 @@ _SETTINGS: dict[str, tuple[Any, _Check]] = {
     "session_redis_url": (None, _text),
     "session_encryption_key": (None, _key),
     "session_encryption_method": ("AES256", _method),
-    "session_ttl_seconds": (None, _number(0.001, optional=True)),
+    "session_ttl_seconds": (None, _number(0.001, MAX_TTL_SECONDS, optional=True)),
     "session_prefix": (None, _text),
     "tenant": (None, _tenant),
     "max_sessions": (None, _number(1, whole=True, optional=True)),

@@ -106,9 +106,9 @@ _entries = st.lists(
         lambda content, category, importance, pinned, age: (content, category, importance, pinned, age),
         sentences,
         st.sampled_from(["general", "identity", "preference", "interest"]),
-        st.floats(0, 1),
+        st.sampled_from([0.0, 0.5, 0.5, 1.0]),  # so that many are of one rank
         st.booleans(),
-        st.integers(-10, 400),
+        st.sampled_from([-10, 3, 3, 400]),
     ),
     max_size=8,
 ).map(

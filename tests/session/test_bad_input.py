@@ -57,7 +57,9 @@ async def test_what_json_can_say_stays_equal_through_save_and_load(
     storage = MemorySessionStorage()
     method = {} if sealed else {"session_encryption_method": "none"}
     config = VoxonConfig(session_storage=storage, session_encryption_key=KEY if sealed else None, **method)
-    chosen = SessionConfig(instructions=messages[0][1], memory_mode="persistent", max_memory_size=100_000, enable_learning=False)
+    chosen = SessionConfig(
+        instructions=messages[0][1], memory_mode="persistent", max_memory_size=100_000, enable_learning=False
+    )
     async with Voxon(config) as voxon:
         session = await voxon.create_session(session_id="s", user_id=messages[0][1][:1000], config=chosen)
         conv = await session.start_conversation("c")

@@ -154,7 +154,7 @@ async def test_four_different_answers_and_none_of_them_writes(tmp_path: Path) ->
     async def outcome(config: VoxonConfig, session_id: str = "s") -> type[Exception]:
         before = {path: path.read_bytes() for path in folder.rglob("*.json")}
         async with Voxon(config) as voxon:
-            with pytest.raises(Exception) as caught:  # noqa: B017, PT011
+            with pytest.raises(Exception) as caught:
                 await voxon.load_session(session_id)
             removed = 0
             if caught.type is not KeyNotFoundError:
@@ -287,14 +287,14 @@ async def test_ids_go_through_one_door(tmp_path: Path) -> None:
     async with Voxon(on_files(tmp_path)) as voxon:
         session = await voxon.create_session()
         for wrong in HOSTILE_IDS:
-            for call in (
-                lambda: voxon.create_session(session_id=wrong),  # type: ignore[arg-type]
-                lambda: voxon.load_session(wrong),  # type: ignore[arg-type]
-                lambda: voxon.session(session_id=wrong),  # type: ignore[arg-type]
-                lambda: session.start_conversation(wrong),  # type: ignore[arg-type]
+            for call, name in (
+                (voxon.create_session, "session_id"),
+                (voxon.load_session, "session_id"),
+                (voxon.session, "session_id"),
+                (session.start_conversation, "conversation_id"),
             ):
                 with pytest.raises(ConfigurationError, match="id"):
-                    call()
+                    call(**{name: wrong})
         for good in ("CON", "nul", "Aux.txt", "a:b", "x" * 200, "UPPER", "upper", "a%41"[:1] + "@b"):
             async with voxon.session("u", session_id=good) as kept:
                 kept.add_memory(good)

@@ -11,7 +11,16 @@ from typing import Any
 
 import pytest
 
-from tests.session.stores import WatchedStorage, contents, kept_texts, lose_answer, only, refuse, user_says, voxon_on
+from tests.session.stores import (
+    WatchedStorage,
+    contents,
+    kept_texts,
+    lose_answer,
+    only,
+    refuse,
+    user_says,
+    voxon_on,
+)
 from voxsession import (
     FileSessionStorage,
     IntegrityError,

@@ -223,7 +223,7 @@ async def test_arguments_of_add_memory_are_checked() -> None:
             {"content": "x", "metadata": {"a": object()}},
             {"content": "x", "metadata": [1]},
             {"content": "x", "metadata": {"deep": float("inf")}},
-            {"content": "x", "at": datetime(2026, 1, 1)},  # noqa: DTZ001
+            {"content": "x", "at": datetime(2026, 1, 1)},
         ]
         for arguments in wrong:
             with pytest.raises(ConfigurationError) as caught:

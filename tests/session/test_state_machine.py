@@ -149,13 +149,14 @@ class TwoWriters(RuleBasedStateMachine):
 
         self.saving(writer, work(), items)
 
-    @rule(who=writers, talk=st.sampled_from(TALKS), arrives=st.booleans())
-    def say_unanswered(self, who: int, talk: str, arrives: bool) -> None:
-        """Says something without an answer of the storage; the other writes before it is tried again."""
+    @rule(who=writers, talk=st.sampled_from(TALKS), arrives=st.booleans(), between=st.booleans())
+    def say_unanswered(self, who: int, talk: str, arrives: bool, between: bool) -> None:
+        """Says something without an answer of the storage, then more; the other may write in between."""
         self.lose_the_next_answer(who, arrives)
         self.say(who, talk, 2)
-        self.say(1 - who, talk, 1)
-        self.save(who)
+        if between:
+            self.say(1 - who, talk, 1)
+        self.say(who, talk, 1)
 
     @rule(who=writers, name=st.sampled_from(NAMES))
     def introduce(self, who: int, name: str) -> None:

@@ -305,7 +305,7 @@ async def test_add_messages_takes_a_turn_made_elsewhere_with_its_tools() -> None
             made = await conv.add_messages(turn)
             for wrong in (
                 {"role": "robot", "content": "x"},
-                {"role": "user", "content": "x", "at": datetime(2026, 5, 1)},  # noqa: DTZ001
+                {"role": "user", "content": "x", "at": datetime(2026, 5, 1)},
                 {"role": "user", "content": None},
                 {"role": "user", "content": "x", "surprise": 1},
                 {"role": "user", "content": "x", "metadata": {"a": {1, 2}}},

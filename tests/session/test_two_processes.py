@@ -557,7 +557,7 @@ def test_eight_processes_open_one_person(tmp_path: Path) -> None:
             assert len(ids) == 1
             assert [path.stem for path in folder.glob("*.json")] == list(ids)
 
-            async def opened(folder: Path = folder, name: str = ids.pop()) -> int:  # noqa: B008
+            async def opened(folder: Path = folder, name: str = ids.pop()) -> int:
                 async with voxon_at(str(folder)) as voxon:
                     return int((await voxon.load_session(name)).get_custom_metrics()["opened"]["count"])
 

@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, TypeAlias
 
 from tests.session.stores import KEY
-from voxsession import MemorySessionStorage, Session, Voxon, VoxonConfig
+from voxsession import MemorySessionStorage, Voxon, VoxonConfig
 
 Say: TypeAlias = Callable[[str], None]
 PARTS = 4
@@ -37,7 +37,7 @@ async def write_turns(say: Say, folder: str, name: str, seed: int, turns: int = 
         say("open")
         for number in range(turns):
             turn = f"{name}-{number}"
-            if not number and dice.random() < 0.5 or dice.randrange(WHOLE_EVERY) == 0:
+            if (not number and dice.random() < 0.5) or dice.randrange(WHOLE_EVERY) == 0:
                 session.clear_memory(ids=[session.add_memory("x").id])  # makes this save a whole one
             session.track_metric("turns", 1)
             if dice.randrange(ASK_EVERY) == 0:

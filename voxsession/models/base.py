@@ -10,53 +10,13 @@ import attrs
 from voxsession.core.config import SessionConfig
 from voxsession.core.message import Message, Usage
 from voxsession.core.types import JsonObject
-from voxsession.errors import ModelError
+from voxsession.errors import ContextTooLongError, ModelCallError
 from voxsession.memory.context import Context
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 __all__ = ["ContextTooLongError", "Model", "ModelCallError", "ModelRequest", "Reply"]
-
-
-class ModelCallError(ModelError):
-    """A model's service refused or failed; its own error is the cause.
-
-    Attributes:
-        kind: `authentication`, `permission`, `not_found`, `bad_request`, `rate_limit`, `server`, `connection`,
-            `timeout`, `bad_answer`, `filtered` or `context_too_long`.
-        status: the HTTP status, where there was one.
-
-    Example:
-        >>> error = ModelCallError("Too many requests.", kind="rate_limit", status=429)
-        >>> error.kind, error.status
-        ('rate_limit', 429)
-    """
-
-    def __init__(self, message: str, *, kind: str, status: int | None = None) -> None:
-        super().__init__(message)
-        self.kind = kind
-        self.status = status
-
-
-class ContextTooLongError(ModelCallError):
-    """What was sent is more than the model can read.
-
-    A model that raises it before its first chunk is asked once more, with a smaller context.
-
-    Attributes:
-        fits: the share of what was sent that would have fitted, where it is known.
-    """
-
-    def __init__(
-        self,
-        message: str = "The context is too long for the model.",
-        *,
-        fits: float | None = None,
-        status: int | None = None,
-    ) -> None:
-        super().__init__(message, kind="context_too_long", status=status)
-        self.fits = fits
 
 
 class Reply(str):
