@@ -34,7 +34,10 @@ async def test_creating_sessions(config: VoxonConfig) -> None:
 
     assert session.session_id != other.session_id
     assert (session.config.memory_mode, other.config.temperature) == ("persistent", 0.5)
-    assert SessionPresets.TASK_ORIENTED.enable_functions and SessionPresets.TASK_ORIENTED.memory_mode == "ephemeral"
+    assert (
+        SessionPresets.TASK_ORIENTED.enable_functions
+        and SessionPresets.TASK_ORIENTED.memory_mode == "ephemeral"
+    )
     assert SessionPresets.CONVERSATION.temperature == 0.8
     assert SessionPresets.CUSTOMER_SUPPORT.memory_mode == "persistent"
 
@@ -183,10 +186,14 @@ async def test_analytics_and_adaptation(config: VoxonConfig) -> None:
     assert {"avg_duration_seconds", "topics", "active_hours", "total_duration_seconds"} <= set(analytics)
     assert analytics["satisfaction_score"] == 4.5
     assert conv_analytics["turn_count"] == 6
-    assert {"duration_seconds", "interruption_count", "injection_count", "avg_response_time_ms"} <= set(conv_analytics)
+    assert {"duration_seconds", "interruption_count", "injection_count", "avg_response_time_ms"} <= set(
+        conv_analytics
+    )
     assert metrics["task_completed"] == {"count": 1, "last": 1, "mean": 1, "min": 1, "max": 1}
     assert preferences["formality_score"] == "always_formal"
-    assert {"speaking_pace", "avg_message_length", "technical_level", "verbosity", "topics"} <= set(preferences)
+    assert {"speaking_pace", "avg_message_length", "technical_level", "verbosity", "topics"} <= set(
+        preferences
+    )
     assert "messages:10" in milestones
 
 
@@ -217,7 +224,9 @@ async def test_best_practices(config: VoxonConfig, monkeypatch: pytest.MonkeyPat
             await conv.send_message("Hello")
         if session.memory_usage > 0.8:
             session.compress_memory(keep_recent_days=7)
-        session.add_memory(content="Prefers morning appointments", category="scheduling", expires_after_days=30)
+        session.add_memory(
+            content="Prefers morning appointments", category="scheduling", expires_after_days=30
+        )
         session.add_memory(content="User phone is [REDACTED]", category="contact", sensitive=True)
     session = await voxon.load_session(session_id="123", lazy_load=True)
     with session.batch_update():

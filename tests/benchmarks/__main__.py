@@ -21,7 +21,9 @@ def table(rows: list[Row]) -> str:
     for row in rows:
         theirs = f"{row.theirs:.3g} {row.unit} ({row.peer})" if row.theirs else "–"
         ratio = f"**{row.ratio:.2f}**" if row.ratio else "–"
-        lines.append(f"| {row.target} | {row.work} | {row.ours:.3g} {row.unit} | {theirs} | {ratio} | {row.goal} |")
+        lines.append(
+            f"| {row.target} | {row.work} | {row.ours:.3g} {row.unit} | {theirs} | {ratio} | {row.goal} |"
+        )
     return "\n".join(lines)
 
 

@@ -50,7 +50,9 @@ async def run(folder: Path) -> list[Row]:
         lambda n: opened("talks"),
         lambda n: last_20(),
     )
-    everything, their_everything = await interleaved(7, lambda n: read_all(), lambda n: all_sealed(), warm_up=1)
+    everything, their_everything = await interleaved(
+        7, lambda n: read_all(), lambda n: all_sealed(), warm_up=1
+    )
     del peer
     return [
         Row("P3", "open a session of 10,000 messages", large, small, "ours at 100 messages", "≤ 1.2"),

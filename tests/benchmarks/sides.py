@@ -51,7 +51,9 @@ def agents_encrypted(folder: Path, session_id: str) -> Any:
     from agents.extensions.memory import EncryptedSession
 
     inner = agents_sqlite(folder, session_id)
-    return EncryptedSession(session_id=session_id, underlying_session=inner, encryption_key="k" * 40, ttl=10**9)
+    return EncryptedSession(
+        session_id=session_id, underlying_session=inner, encryption_key="k" * 40, ttl=10**9
+    )
 
 
 async def fill_peer(session: Any, messages: int) -> Any:

@@ -33,7 +33,9 @@ async def _stored(folder: Path) -> Row:
     filed_messages = sum(1 for _ in (folder / "size").rglob("*.pages/*")) * 128
     text = sum(len(turn["content"].encode()) for turn in turns[:filed_messages])
     assert texts and filed
-    return Row("P8", "bytes filed, encrypted, a byte of text", filed / text, 1.0, "the text itself", "≤ 0.6", "bytes")
+    return Row(
+        "P8", "bytes filed, encrypted, a byte of text", filed / text, 1.0, "the text itself", "≤ 0.6", "bytes"
+    )
 
 
 def _imported() -> Row:
@@ -56,4 +58,11 @@ async def _context(folder: Path) -> Row:
             assert context.token_count > 6000
 
         (spent,) = await interleaved(40, build)
-    return Row("P11", "build a context of 8,000 tokens from 10,000 messages, 500 memories", spent, None, "", "≤ 10 ms")
+    return Row(
+        "P11",
+        "build a context of 8,000 tokens from 10,000 messages, 500 memories",
+        spent,
+        None,
+        "",
+        "≤ 10 ms",
+    )

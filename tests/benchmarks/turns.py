@@ -30,6 +30,13 @@ async def run(folder: Path) -> list[Row]:
     peer_name = "agents EncryptedSession on SQLite"
     return [
         Row("P1", "record one durable turn, session of 1,000", one, peer, peer_name, "≤ 0.75, goal 0.5"),
-        Row("P1", "the same with learning and extraction on", with_learning, peer, peer_name, "(for information)"),
+        Row(
+            "P1",
+            "the same with learning and extraction on",
+            with_learning,
+            peer,
+            peer_name,
+            "(for information)",
+        ),
         Row("P2", "record one turn at 10,000 messages", at_10000, at_0, "ours at 0 messages", "≤ 1.15"),
     ]

@@ -28,7 +28,9 @@ async def test_five_megabytes_of_text_are_kept(tmp_path: Path) -> None:
     config = VoxonConfig(session_storage_path=str(tmp_path), session_encryption_key=KEY)
     async with Voxon(config, model=ScriptedModel(["ok"])) as voxon:
         async with voxon.session("u", session_id="s") as session, session.conversation("c") as conv:
-            await conv.add_messages([{"role": "user", "content": text}, {"role": "assistant", "content": "Long."}])
+            await conv.add_messages(
+                [{"role": "user", "content": text}, {"role": "assistant", "content": "Long."}]
+            )
             reply = await conv.send_message("and now?")
     async with Voxon(config) as voxon, await voxon.load_session("s") as session:
         conv = await session.resume_conversation("c")
@@ -40,7 +42,9 @@ async def test_five_megabytes_of_text_are_kept(tmp_path: Path) -> None:
 
 @settings(max_examples=40)
 @given(
-    messages=st.lists(st.tuples(st.sampled_from(["user", "assistant", "system"]), WORDS), min_size=1, max_size=6),
+    messages=st.lists(
+        st.tuples(st.sampled_from(["user", "assistant", "system"]), WORDS), min_size=1, max_size=6
+    ),
     memories=st.lists(st.tuples(WORDS, st.floats(0, 1)), max_size=4),
     state=st.dictionaries(st.text(string.ascii_letters, min_size=1), JSON, max_size=4),
     metadata=st.dictionaries(TEXTS, JSON, max_size=3),
@@ -66,12 +70,16 @@ async def test_what_json_can_say_stays_equal_through_save_and_load(
         made = await conv.add_messages(
             [{"role": role, "content": text, "metadata": metadata} for role, text in messages]
         )
-        entries = [session.add_memory(text, importance=weight, metadata=metadata) for text, weight in memories]
+        entries = [
+            session.add_memory(text, importance=weight, metadata=metadata) for text, weight in memories
+        ]
         await session.update_state(**state)
         await session.close()
     async with Voxon(config) as voxon, await voxon.load_session("s") as again:
         history = await (await again.resume_conversation("c")).history()
         assert history == made
-        assert {entry.id: entry for entry in again.get_memory().entries} == {entry.id: entry for entry in entries}
+        assert {entry.id: entry for entry in again.get_memory().entries} == {
+            entry.id: entry for entry in entries
+        }
         assert dict(again.state) == state
         assert again.config == chosen.replace(session_id="s", user_id=messages[0][1][:1000])

@@ -202,7 +202,10 @@ async def test_a_cancelled_block_still_saves(steps: int, waits: bool) -> None:
     async with voxon_on(storage) as voxon:
 
         async def work() -> None:
-            async with voxon.session(session_id="s", config=QUIET) as session, session.conversation("c") as conv:
+            async with (
+                voxon.session(session_id="s", config=QUIET) as session,
+                session.conversation("c") as conv,
+            ):
                 storage.mishap = slowly
                 await conv.add_messages(said("one"))
                 session.add_memory("remembered")
@@ -586,7 +589,10 @@ async def test_an_async_storage_error_of_a_stranger_is_a_storage_error() -> None
     storage = TwoMethodStorage()
     async with voxon_on(storage) as voxon:
         session = await voxon.create_session(session_id="s")
-        for error, kind in ((ConnectionResetError("gone"), StorageUnavailableError), (KeyError("x"), StorageError)):
+        for error, kind in (
+            (ConnectionResetError("gone"), StorageUnavailableError),
+            (KeyError("x"), StorageError),
+        ):
 
             async def fail(operation: str, call: Any, error: Exception = error) -> Any:
                 raise error

@@ -248,7 +248,10 @@ async def test_a_page_that_cannot_be_written_stops_the_save() -> None:
 async def test_messages_that_arrive_while_pages_are_written_are_kept() -> None:
     """What is said during a filing save is in the history, once, at its place."""
     storage, late = WatchedStorage(), iter([400, 401])
-    async with voxon_on(storage, autosave=False) as voxon, voxon.session(session_id="s", config=QUIET) as session:
+    async with (
+        voxon_on(storage, autosave=False) as voxon,
+        voxon.session(session_id="s", config=QUIET) as session,
+    ):
         conv = await session.start_conversation("c")
         await conv.add_messages(replies(0, 400))
 
@@ -313,7 +316,10 @@ async def test_a_page_of_another_session_is_refused(tmp_path: Path) -> None:
 async def test_pages_hold_nothing_in_clear(tmp_path: Path) -> None:
     """A page's text is sealed like everything else."""
     storage = FileSessionStorage(tmp_path)
-    async with voxon_on(storage) as voxon, voxon.session("ada.lovelace", session_id="s", config=QUIET) as session:
+    async with (
+        voxon_on(storage) as voxon,
+        voxon.session("ada.lovelace", session_id="s", config=QUIET) as session,
+    ):
         conv = await session.start_conversation("c")
         await conv.add_messages([{"role": "assistant", "content": f"xylophone {n}"} for n in range(200)])
         await write_whole(session)

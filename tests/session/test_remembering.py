@@ -398,4 +398,6 @@ async def test_summarize_asks_the_model_where_there_is_one() -> None:
             await session.summarize_memory()
             live = [entry.content for entry in session.get_memory().entries]
 
-    assert live == ["Three facts about tea."] and "tea fact number 2" in model.requests[0].messages[1]["content"]
+    assert (
+        live == ["Three facts about tea."] and "tea fact number 2" in model.requests[0].messages[1]["content"]
+    )

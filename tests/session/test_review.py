@@ -220,9 +220,14 @@ async def test_clearing_reaches_filed_history() -> None:
     storage = MemorySessionStorage()
     async with voxon_on(storage) as voxon:
         config = SessionConfig(memory_mode="persistent")
-        async with voxon.session("u", session_id="s", config=config) as session, session.conversation() as conv:
+        async with (
+            voxon.session("u", session_id="s", config=config) as session,
+            session.conversation() as conv,
+        ):
             for number in range(200):
-                await conv.add_messages([{"role": "user", "content": f"My name is Ann{'abcdefghij'[number % 10]}"}])
+                await conv.add_messages(
+                    [{"role": "user", "content": f"My name is Ann{'abcdefghij'[number % 10]}"}]
+                )
             assert session._core.data.archive_pages
             named = {ref.id for ref in session._core.data.archive_pages}
             session.clear_memory()

@@ -135,7 +135,13 @@ class TwoWriters(RuleBasedStateMachine):
 
     # --- what a process does
 
-    @rule(who=writers, talk=st.sampled_from(TALKS), count=st.integers(1, 3), many=st.booleans(), ends=st.booleans())
+    @rule(
+        who=writers,
+        talk=st.sampled_from(TALKS),
+        count=st.integers(1, 3),
+        many=st.booleans(),
+        ends=st.booleans(),
+    )
     def say(self, who: int, talk: str, count: int, many: bool = False, ends: bool = False) -> None:
         """Records messages made elsewhere, sometimes enough to fill a page, and leaves the conversation or not."""
         writer = self.writers[who]
@@ -354,7 +360,9 @@ class TwoWriters(RuleBasedStateMachine):
             entry = session._core.data.conversations[talk]
             assert entry.message_count == len(found), "an entry counts its messages once"
             for who in range(2):
-                mine = [item.name for item in everything if item.kind == "message" and item.value == (who, talk)]
+                mine = [
+                    item.name for item in everything if item.kind == "message" and item.value == (who, talk)
+                ]
                 theirs = [name for name in found if name in set(mine)]
                 assert theirs == sorted(theirs, key=number_of), "the order of one writer"
         self.check_names("message", names)

@@ -256,7 +256,9 @@ async def test_the_later_fact_wins_whoever_saves_first(storage: SessionStorage) 
             live = [entry.content for entry in session.get_memory().entries if entry.category == "identity"]
             assert len(live) == 1 and "Grace" in live[0]
         await mine.reload()
-        assert [e.content for e in mine.get_memory().entries] == [e.content for e in theirs.get_memory().entries]
+        assert [e.content for e in mine.get_memory().entries] == [
+            e.content for e in theirs.get_memory().entries
+        ]
 
 
 async def test_what_stays_with_a_process_gives_way_too(storage: SessionStorage) -> None:

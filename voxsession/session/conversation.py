@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Any
@@ -189,7 +189,7 @@ class Conversation:
             ConfigurationError: one of them is wrong; it names which, and none was recorded.
         """
         core = self._writable()
-        if isinstance(messages, (str, bytes, Mapping)):
+        if isinstance(messages, (str, bytes, Mapping)) or not isinstance(messages, Iterable):
             raise ConfigurationError.out_of_range(
                 "messages", type(messages).__name__, "a list of dicts is needed"
             )
