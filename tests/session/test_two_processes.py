@@ -180,7 +180,7 @@ async def test_the_same_thing_changed_by_both_is_a_conflict_for_the_second(
 
         with pytest.raises(ConflictError) as caught:
             await theirs.save()
-        assert (caught.value.expected_seq, caught.value.found_seq) == (2, 3)
+        assert caught.value.found_seq == caught.value.expected_seq + 1
         assert failed == [caught.value]
         assert theirs.get_custom_metrics()["tasks"]["count"] == 1
         with pytest.raises(ConflictError):
@@ -234,7 +234,7 @@ async def test_reload_puts_pending_changes_behind_what_is_there(storage: Session
         await theirs.reload()
 
         assert watched.taken() == ["load"]
-        assert theirs.state == {"a": 1, "b": 2} and told == [2]
+        assert theirs.state == {"a": 1, "b": 2} and len(told) == 1
         await theirs.save()
         assert watched.taken() == ["append"]
     assert (await reopened(storage)).state == {"a": 1, "b": 2}
@@ -432,8 +432,9 @@ async def test_a_whole_write_does_not_bring_a_deleted_session_back(storage: Sess
 
 
 @pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize("saves", [0, 1, 3])
 async def test_a_session_made_anew_under_the_same_id_is_another_one(
-    storage: SessionStorage, whole: bool
+    storage: SessionStorage, whole: bool, saves: int
 ) -> None:
     """What was pending for the deleted session does not get into its successor, which stays as it is."""
     async with two(storage) as (mine, theirs):
@@ -441,8 +442,8 @@ async def test_a_session_made_anew_under_the_same_id_is_another_one(
         async with voxon_on(storage) as third:
             await third.delete_session("s")
             anew = await third.create_session(session_id="s")
-            for step in range(3):
-                await anew.update_state(step=step)
+            for _ in range(saves):
+                await anew.update_state(new=True)
         theirs.add_memory("of the old one")
         if whole:
             theirs.clear_memory(ids=[theirs.add_memory("x").id])
@@ -451,7 +452,7 @@ async def test_a_session_made_anew_under_the_same_id_is_another_one(
             await theirs.save()
 
     session = await reopened(storage)
-    assert session.state == {"step": 2} and session.get_memory().entries == ()
+    assert session.state == ({"new": True} if saves else {}) and session.get_memory().entries == ()
 
 
 async def test_a_session_ended_elsewhere_stays_ended(storage: SessionStorage) -> None:

@@ -72,7 +72,7 @@ class SessionData:
         local_memories: entries that the memory mode keeps out of storage; they live with the process.
         seq: the version of the stored record that this data stands on.
         batch_ids: the latest batches that are part of this data, newest last.
-        extra: fields of the stored document that this version does not know.
+        extra: room for what later versions keep in a document of this format.
     """
 
     session_id: str

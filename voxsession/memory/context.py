@@ -24,6 +24,8 @@ MEMORY_SHARE = 0.3  # of what instructions and the newest turn leave
 RECALL_SHARE = 0.2
 STANDING = frozenset({"identity", "instruction", "preference"})  # always present, not dependent on search
 
+_MONTHS = "January February March April May June July August September October November December".split()
+
 KNOWN_HEADING = "What you remember about the user:\n"
 SAID_HEADING = "What was said in earlier conversations:\n"
 STATE_HEADING = "Given by the application:\n"
@@ -364,7 +366,7 @@ def _one_line(text: str) -> str:
 
 
 def _day(moment: datetime) -> str:
-    return f"{moment.day} {moment:%B %Y}"
+    return f"{moment.day} {_MONTHS[moment.month - 1]} {moment.year}"  # strftime would follow the locale
 
 
 def _as_dict(message: Message) -> JsonObject:

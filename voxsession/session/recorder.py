@@ -193,7 +193,7 @@ class Recorder(Loader):
             "tenant": self._rules.tenant,
             "session_id": core.data.session_id,
             "owner": core.owner,
-            "seq": core.data.seq + 1,
+            "seq": core.data.seq + 1 if core.exists else self._first_seq(),
             "base_seq": core.data.seq,
             "batch_id": self._clock.new_id("b"),
             "created_at": stamp(core.data.created_at),
@@ -201,6 +201,10 @@ class Recorder(Loader):
             "expires_at": _expiry(core.data.expires_at if core.exists else None, now, ttl),
             "status": core.data.status,
         }
+
+    def _first_seq(self) -> int:
+        """Where a session's versions begin: by chance, so that none of a deleted one fits its successor's id."""
+        return int.from_bytes(self._clock.random_bytes(4), "big") // 4 + 1
 
     async def _send(self, core: LiveCore, attempt: Attempt) -> None:
         if attempt.whole:
