@@ -20,6 +20,8 @@ __all__ = ["Upkeep"]
 
 MAX_AGE_SECONDS = 100 * 366 * 86_400  # a hundred years
 
+PAGE_GRACE = timedelta(days=1)
+
 
 class Upkeep:
     """What `Voxon` does with sessions at large."""
@@ -89,6 +91,8 @@ class Upkeep:
     async def cleanup_expired_sessions(self, max_age_seconds: float | None = None) -> int:
         """Removes expired sessions whose header is authentic and unchanged; what cannot be opened stays.
 
+        Pages that no document names (a save was given up after they were written) go a day later.
+
         Args:
             max_age_seconds: also remove those that were not written for so many seconds.
 
@@ -110,6 +114,7 @@ class Upkeep:
                     candidates.append({"session_id": info.session_id})
         for session_id in dict.fromkeys(str(header["session_id"]) for header in candidates):
             removed += await self._remove_if_expired(recorder, session_id, max_age_seconds)
+        await self._sweep_pages(recorder)
         return removed
 
     async def _remove_if_expired(self, recorder: Recorder, session_id: str, max_age: float | None) -> bool:
@@ -127,6 +132,21 @@ class Upkeep:
             return await recorder.call(deletion, "delete")
         except VoxSessionError:
             return False  # what cannot be opened, or was written meanwhile, is never cleaned up
+
+    async def _sweep_pages(self, recorder: Recorder) -> None:
+        if not recorder.storage.can_page:
+            return
+        before = self._clock.now() - PAGE_GRACE
+        async for info in self.list_sessions():
+            key = recorder.key_of(info.session_id)
+            pages = await recorder.call(recorder.storage.list_pages(key), "list_pages")
+            old = {name for name, written_at in pages if written_at < before}
+            if not old or info.session_id in self._home.cores:
+                continue
+            with contextlib.suppress(VoxSessionError):  # what cannot be opened keeps all it has
+                orphans = old - await recorder.named_pages(info.session_id)
+                if orphans:
+                    await recorder.call(recorder.storage.delete_pages(key, orphans), "delete_pages")
 
     async def health_check(self) -> dict[str, Any]:
         """`{"status": "healthy", "storage": "operational"}`, or the error; it never raises."""

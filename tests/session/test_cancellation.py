@@ -25,8 +25,6 @@ from tests.session.stores import (
 from voxsession import (
     ConflictError,
     FileSessionStorage,
-    MemorySessionStorage,
-    Session,
     SessionConfig,
     SessionExistsError,
     SessionNotFoundError,
@@ -578,10 +576,6 @@ async def test_an_error_in_a_block_is_not_hidden_by_a_failing_save() -> None:
         storage.mishap = None
 
     assert any("closing session 's' failed" in note for note in caught.value.__notes__)
-
-
-async def saved_once(session: Session, storage: MemorySessionStorage) -> None:
-    await session.save()
 
 
 async def test_an_async_storage_error_of_a_stranger_is_a_storage_error() -> None:

@@ -184,7 +184,8 @@ async def test_no_task_is_lost_to_the_garbage_collector() -> None:
         session.update_state(step=1)
         storage.mishap = wait_for_gate
         task = asyncio.ensure_future(session.save())
-        await asyncio.sleep(0.001)
+        while "append" not in storage.calls:
+            await asyncio.sleep(0)
         task.cancel()
         await asyncio.wait([task])
         del task

@@ -315,3 +315,31 @@ async def test_an_erased_session_stays_erased() -> None:
             await session.save()
         with pytest.raises(SessionNotFoundError):
             await voxon.load_session("s")
+
+
+async def test_pages_that_no_document_names_are_swept_after_a_day() -> None:
+    """Clean-up removes a page left by a save that was given up, and none that is named or young."""
+    clock = FakeClock()
+    storage = MemorySessionStorage()
+    storage._clock = clock
+    async with voxon_on(storage, clock=clock) as voxon:
+        async with voxon.session("u", session_id="s") as session, session.conversation("c") as conv:
+            for start in range(0, 400, 100):
+                await conv.add_messages([{"role": "user", "content": f"m{start + n}"} for n in range(100)])
+            session.clear_memory()
+            session.add_memory("x")
+            session.clear_memory()
+            await session.save()
+        named = {name for name, _ in await storage.list_pages("s")}
+        assert named
+        page = await storage.load_page("s", next(iter(named)))
+        assert page is not None
+        await storage.save_page("s", {**page, "page_id": "p_orphan"})
+        await voxon.cleanup_expired_sessions()
+        assert "p_orphan" in {name for name, _ in await storage.list_pages("s")}
+        clock.advance(seconds=2 * 86_400)
+        await voxon.cleanup_expired_sessions()
+        assert {name for name, _ in await storage.list_pages("s")} == named
+        async with await voxon.load_session("s") as session:
+            history = await (await session.resume_conversation("c")).history()
+        assert len(history) == 400

@@ -141,6 +141,15 @@ class Loader:
         await self.call(self.storage.save_page(core.key, record), "save_page")
         return [ref]
 
+    async def named_pages(self, session_id: str) -> set[str]:
+        """The ids of all pages that a stored session names, in its head or in index pages."""
+        loaded = await self.load(session_id, lazy=True)
+        if loaded is None:
+            return set()
+        data = loaded.data
+        filed = (await self.index_of(data, loaded.codec)).pages
+        return {ref.id for ref in [*data.pages, *data.index_pages, *data.archive_pages, *filed]}
+
     async def page(self, session_id: str, codec: SessionCodec, ref: PageRef) -> bytes:
         """The body of a page, checked against what the head says of it."""
         record = await self.call(self.storage.load_page(self.key_of(session_id), ref.id), "load_page")
