@@ -13,6 +13,7 @@ from voxsession.memory.matches import MemoryMatch
 from voxsession.memory.passage import Passage
 
 if TYPE_CHECKING:
+    from voxsession.memory.lookup import Hit
     from voxsession.memory.search import SearchIndex
 
 __all__ = ["SessionIndex"]
@@ -27,6 +28,7 @@ class SessionIndex:
 
     def __init__(self) -> None:
         self._built: SearchIndex | None = None
+        self._answered: tuple[object, list[Hit]] | None = None
         self._entries: dict[str, MemoryEntry] = {}
         self._messages: dict[str, Message] = {}
         self._head: dict[str, int] = {}
@@ -61,6 +63,7 @@ class SessionIndex:
         """Takes entries and messages out for good."""
         gone = list(ids)
         self._index.remove(gone)
+        self._answered = None
         for item_id in gone:
             self._entries.pop(item_id, None)
             self._messages.pop(item_id, None)
@@ -78,7 +81,7 @@ class SessionIndex:
         """The best matches, best first; expired and superseded entries are never among them."""
         kinds = tuple({"memories": "memory", "messages": "message"}[source] for source in sources)
         # More than asked for, since entries may have expired since they were taken in.
-        hits = self._index.search(query, limit + 8, sources=kinds, category=category, at=at or now)
+        hits = self._hits(query, limit + 8, kinds, category, at or now.replace(second=0, microsecond=0))
         found: list[MemoryMatch] = []
         for hit in hits:
             entry, message = self._entries.get(hit.id), self._messages.get(hit.id)
@@ -97,6 +100,16 @@ class SessionIndex:
         if dropped:
             self.forget(dropped)
 
+    def _hits(
+        self, query: str, limit: int, kinds: tuple[str, ...], category: str | None, at: datetime
+    ) -> list[Hit]:
+        """What the index says; the latest answer is kept, since a preview and its context ask the same."""
+        asked = (query, limit, kinds, category, at)
+        if self._answered is None or self._answered[0] != asked:
+            hits = self._index.search(query, limit, sources=kinds, category=category, at=at)
+            self._answered = (asked, hits)
+        return self._answered[1]
+
     def _add_messages(self, messages: Sequence[tuple[int, Message]]) -> None:
         passages = []
         for index, message in messages:
@@ -108,6 +121,7 @@ class SessionIndex:
             if message.redacted or not text.strip() or message.role in ("tool", "system"):
                 if known is not None:
                     self._index.remove([message.id])
+                    self._answered = None
                 continue
             passages.append(
                 Passage(
@@ -124,6 +138,7 @@ class SessionIndex:
             )
         if passages:
             self._index.add(passages)
+            self._answered = None
 
     def _refresh_entries(self, entries: Iterable[MemoryEntry]) -> None:
         live = {entry.id: entry for entry in entries if entry.superseded_by is None}
@@ -152,3 +167,4 @@ class SessionIndex:
             )
         if passages:
             self._index.add(passages)
+            self._answered = None

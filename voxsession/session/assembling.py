@@ -9,7 +9,7 @@ import attrs
 
 from voxsession.core.message import Message
 from voxsession.learning.preferences import adaptation_lines
-from voxsession.memory.context import Context, ContextParts, build_context
+from voxsession.memory.context import MESSAGE_OVERHEAD, Context, ContextParts, build_context
 from voxsession.memory.matches import MemoryMatch
 from voxsession.session.host import SessionHost
 from voxsession.session.live import LiveCore
@@ -58,8 +58,16 @@ async def assemble_fully(
     preview = assemble(core, conversation_id, newest, budget_tokens)
     if preview.complete:
         return preview
-    history = await read_history(core, host, conversation_id, limit=2 * _needed(core))
-    return _build(core, history, newest, complete=True, budget_tokens=budget_tokens)
+    data = core.view
+    line = lineage(data, conversation_id)
+    seen = visible(data.messages, data.message_offset, line)
+    limit = _needed(core, seen, budget_tokens)
+    while True:
+        history = await read_history(core, host, conversation_id, limit=limit)
+        context = _build(core, history, newest, complete=len(history) < limit, budget_tokens=budget_tokens)
+        if context.complete:
+            return context
+        limit *= 2
 
 
 def _build(
@@ -116,6 +124,8 @@ def _reaches_start(core: LiveCore, conversation_id: str) -> bool:
     return True
 
 
-def _needed(core: LiveCore) -> int:
-    """How many messages could fit at most: even the shortest takes some tokens."""
-    return max(int(core.view.config.get("context_tokens", 8000)) // 8, 50)
+def _needed(core: LiveCore, seen: Sequence[Message], budget_tokens: int | None) -> int:
+    """How many messages should fill the budget, if the earlier ones are as long as those that are seen."""
+    budget = budget_tokens or int(core.view.config.get("context_tokens", 8000))
+    mean = sum(message.token_count + MESSAGE_OVERHEAD for message in seen) / len(seen) if seen else 32.0
+    return int(1.25 * budget / max(mean, MESSAGE_OVERHEAD)) + 20

@@ -257,10 +257,14 @@ class Conversation:
         core, host, conversation_id = self._core, self._host, self._id
         newest = self._draft(text) if text is not None else None
 
+        preview = assemble(core, conversation_id, newest)
+        revision, is_all = core.revision, core.index.filed_upto >= core.data.message_offset
+
         async def finish() -> Context:
+            if is_all and preview.complete and core.revision == revision and not core.in_batch:
+                return preview
             return await assemble_fully(core, host, conversation_id, newest)
 
-        preview = assemble(core, conversation_id, newest)
         fields = {name: getattr(preview, name) for name in Context.__slots__ if not name.startswith("__")}
         return ContextPreview(**fields, finish=finish)
 
