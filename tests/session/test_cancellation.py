@@ -229,6 +229,27 @@ async def test_a_cancelled_block_still_saves(steps: int, waits: bool) -> None:
         assert "s" not in voxon._home.cores, "the handle was let go"
 
 
+@pytest.mark.parametrize("steps", range(1, 12))
+async def test_closing_cut_off_is_finished_before_its_block_is_left(steps: int) -> None:
+    """Where `close` itself is cancelled, the block is left only when all is stored and the handle let go."""
+    storage, leaving = WatchedStorage(), asyncio.Event()
+    async with voxon_on(storage) as voxon:
+
+        async def work() -> None:
+            async with voxon.session(session_id="s", config=QUIET) as session:
+                session.update_state(step=1)
+                storage.mishap = slowly
+                leaving.set()
+
+        task = asyncio.ensure_future(work())
+        await leaving.wait()
+        await cancelled_after(steps, task)
+
+        found = await storage.inner.load("s")
+        assert found is not None and found["tail"]
+        assert "s" not in voxon._home.cores
+
+
 async def test_a_program_that_is_interrupted_saves() -> None:
     """A time limit around a block that waits for its model saves what was said before it."""
     storage = WatchedStorage()
