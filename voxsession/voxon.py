@@ -94,7 +94,7 @@ class Voxon(Upkeep):
             clock=self._clock,
             counter=counter,
             model=model if model is not None else _offline_model,
-            model_writes=model is not None and type(model).__name__ != "OfflineModel",
+            model_writes=model is not None and getattr(model, "can_write", True),
             extractor=extractor if extractor is not None else _pattern_extractor,
             summarizer=summarizer,
             autosave=self.config.autosave,

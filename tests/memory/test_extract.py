@@ -198,7 +198,8 @@ def test_dates_at_the_edges_of_the_calendar(at: datetime) -> None:
         "next Friday",
         "in 900 months",
     ):
-        extract_facts(f"I'm flying to Rome {day}. My birthday is tomorrow.", at=at)
+        facts = extract_facts(f"I'm flying to Rome {day}. My birthday is tomorrow.", at=at)
+        assert all(fact.content and 0 <= fact.importance <= 1 for fact in facts)
 
 
 # ---- corrections and short answers

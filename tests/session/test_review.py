@@ -320,8 +320,7 @@ async def test_an_erased_session_stays_erased() -> None:
 async def test_pages_that_no_document_names_are_swept_after_a_day() -> None:
     """Clean-up removes a page left by a save that was given up, and none that is named or young."""
     clock = FakeClock()
-    storage = MemorySessionStorage()
-    storage._clock = clock
+    storage = MemorySessionStorage(clock=clock)
     async with voxon_on(storage, clock=clock) as voxon:
         async with voxon.session("u", session_id="s") as session, session.conversation("c") as conv:
             for start in range(0, 400, 100):

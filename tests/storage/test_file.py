@@ -271,6 +271,9 @@ async def test_lock_files_may_be_lost(storage: FileSessionStorage, folder: Path)
     await storage.append("sess_1", a_batch(owner="o1"))
     await storage.save(a_document("sess_2", owner="o1"))
 
+    assert await storage.load("sess_1") == {**a_document(owner="o1"), "tail": [a_batch(owner="o1")]}
+    assert "sess_2" in {header["session_id"] for header in await storage.list_sessions(owner="o1")}
+
 
 # --- what is stored by others
 

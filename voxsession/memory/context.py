@@ -138,6 +138,7 @@ class _Builder:
         self.used = 0
 
     def build(self) -> Context:
+        """Takes the parts in the order of their right to be in."""
         parts = self.parts
         turns = complete_turns(parts.messages)
         newest, earlier = (turns[-1], turns[:-1]) if turns else (Turn(), [])

@@ -66,6 +66,7 @@ class _Reading:
         self._denied = False  # whether the clause before said what the name is not
 
     def read(self, taken: list[Sentence]) -> list[Fact]:
+        """The facts of these sentences, in their order."""
         task = holds_task(taken)
         for sentence in taken:
             for fact in people_named(sentence.said, user=self._user):

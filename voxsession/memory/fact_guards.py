@@ -303,6 +303,7 @@ class _Reader:
         self._open = False  # whether the last piece ended as a statement that may go on
 
     def read(self, before: str, piece: str) -> None:
+        """Takes the next piece in; `before` is what parted it from the one before."""
         text, bare = _canonical(piece), not before.strip()
         if not self._last:
             text = _TELEGRAM.sub(_spelled_out, text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import ClassVar
 
 from voxsession.learning.wishes import wishes_of
 from voxsession.models.base import ModelRequest, Reply
@@ -46,6 +47,8 @@ class OfflineModel:
         >>> print(OfflineModel().respond(request))
         Your name is Alice.
     """
+
+    can_write: ClassVar[bool] = False  # it quotes; texts such as summaries are beyond it
 
     def respond(self, request: ModelRequest) -> Reply:
         """The answer to the newest user message; the same request always gives the same one."""

@@ -136,6 +136,7 @@ async def _in_thread(run: Callable[[], Any]) -> Any:
     context = contextvars.copy_context()
 
     def settle(result: Any, error: BaseException | None) -> None:
+        """Gives the outcome to the one who waits, unless nobody does any more."""
         if outcome.done():
             return
         if isinstance(error, Exception) and not isinstance(error, StopIteration):

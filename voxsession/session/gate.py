@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from voxsession.errors import ConfigurationError, ConversationBusyError
 from voxsession.session.loop_bound import LoopBound
 
-if TYPE_CHECKING:
-    from voxsession.session.turn import Turn
-
 __all__ = ["ON_BUSY", "TurnGate"]
 
 ON_BUSY = ("queue", "reject", "interrupt")
+
+
+class Running(Protocol):
+    """What a gate needs to know of a turn."""
+
+    conversation_id: str
+
+    def stop(self, heard: str | None) -> None:
+        """Cuts its reply off; `heard` is what reached the person."""
+
+    def is_abandoned(self) -> bool:
+        """Whether nobody reads it any more."""
+
+    async def close(self) -> None:
+        """Settles it as it stands."""
 
 
 class TurnGate:
@@ -21,9 +33,9 @@ class TurnGate:
 
     def __init__(self) -> None:
         self._lock: LoopBound[asyncio.Lock] = LoopBound(asyncio.Lock)
-        self.running: Turn | None = None
+        self.running: Running | None = None
 
-    async def enter(self, turn: Turn, on_busy: str, session_id: str) -> None:
+    async def enter(self, turn: Running, on_busy: str, session_id: str) -> None:
         """Waits for its place; a stream that was left without an end is settled first.
 
         Raises:
@@ -41,7 +53,7 @@ class TurnGate:
         await lock.acquire()
         self.running = turn
 
-    def leave(self, turn: Turn) -> None:
+    def leave(self, turn: Running) -> None:
         """Lets the next one in; harmless when repeated."""
         if self.running is turn:
             self.running = None

@@ -37,6 +37,7 @@ class _Job:
         self.error: BaseException | None = None
 
     def run(self) -> None:
+        """Does the work in the worker thread; its outcome stays here until it is handed over."""
         call, self.call = self.call, None
         # Whoever was cancelled before it began has asked for nothing to happen.
         if call is None or self.future.cancelled():
