@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import os
 import re
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -194,6 +192,8 @@ def _preset(name: str) -> _Preset:
 
 def _unknown(name: str, where: str = "") -> ConfigurationError:
     known = _names()
+    import difflib  # only for the hint
+
     near = difflib.get_close_matches(_key(name), known, 1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     place = f"{where}: there" if where else "There"
@@ -281,6 +281,8 @@ def _table(path: Path) -> dict[str, Any]:
             option="preset",
             value=str(path),
         ) from error
+    import tomllib
+
     try:
         return tomllib.loads(raw.decode())
     except UnicodeDecodeError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -190,6 +189,8 @@ class VoxonConfig:
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in _SETTINGS:
+            import difflib  # only for the hint
+
             near = difflib.get_close_matches(name, _SETTINGS, 1)
             hint = f"Did you mean {near[0]!r}?" if near else "Known: " + ", ".join(_SETTINGS) + "."
             raise ConfigurationError(f"There is no setting {name!r} of VoxonConfig. {hint}", option=name)

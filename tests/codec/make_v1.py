@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from voxsession import MemorySessionStorage
+from voxsession.codec.batch import encode_changes
 from voxsession.codec.keys import KeyRing
 from voxsession.codec.message_columns import encode_columns
 from voxsession.codec.session_codec import SessionCodec, after_batch
@@ -253,7 +254,7 @@ class Story:
         """The next batch."""
         for change in changes:
             change.apply(self.data)
-        return self._written(lambda header: self.codec.batch(header, changes))
+        return self._written(lambda header: self.codec.batch(header, encode_changes(changes)))
 
     def _file(self, kind: str, body: bytes, refs: list[Any], count: int) -> None:
         page, ref = self.codec.page(

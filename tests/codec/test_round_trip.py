@@ -112,7 +112,11 @@ def test_a_change_that_does_not_fit_its_document() -> None:
     said = Message(id="m", conversation_id="c", role="user", content="x", at=START)
     record = record_of(
         writer.document,
-        [codec.batch(writer._header(), [MessageAdded(at=START, message=said, local_hour=99)])],
+        [
+            codec.batch(
+                writer._header(), encode_changes([MessageAdded(at=START, message=said, local_hour=99)])
+            )
+        ],
     )
     with pytest.raises(IntegrityError, match="does not fit"):
         codec.open(record)

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from tests.core.strategies import START, new_data
+from voxsession.codec.batch import encode_changes
 from voxsession.codec.keys import KeyRing, MasterKeys
 from voxsession.codec.seal import Seal
 from voxsession.codec.session_codec import Opened, SessionCodec, after_batch
@@ -75,7 +76,7 @@ class Writer:
         """Applies the changes and writes them as a batch."""
         self._apply(changes)
         header = self._header()
-        batch = self.codec.batch(header, changes)
+        batch = self.codec.batch(header, encode_changes(changes))
         self.tail.append(batch)
         after_batch(self.data, header)
         self.states.append(told(self.data))

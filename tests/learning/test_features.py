@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voxsession.learning.features import KINDS, features_of, is_english, word_count
+from voxsession.learning.features import features_of, is_english, word_count
+from voxsession.learning.names import KINDS
 
 DATA = Path(__file__).parent / "data"
 ANY_TEXT = st.text(st.characters())  # lone surrogates, too

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voxsession.learning.wishes import language_name, reply_pressure, wishes_of
+from voxsession.learning.languages import language_name
+from voxsession.learning.wishes import reply_pressure, wishes_of
 
 
 @pytest.mark.parametrize(

@@ -23,13 +23,13 @@ from hypothesis import strategies as st
 
 from voxsession.errors import ConfigurationError
 from voxsession.memory import token_ranks
+from voxsession.memory.token_ranks import find_ranks
 from voxsession.memory.tokens import (
     EstimatedCounter,
     LateCounter,
     TiktokenCounter,
     TokenCounter,
     count_long,
-    find_ranks,
 )
 
 ENCODINGS = ("o200k_base", "cl100k_base")

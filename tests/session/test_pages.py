@@ -56,14 +56,17 @@ async def pages_of(storage: SessionStorage, session_id: str = "s") -> list[str]:
     return [name for name, _ in await storage.list_pages(session_id)]
 
 
+UNFILED = 170  # so many messages are kept in the head
+
+
 async def filled(storage: Any, count: int, *, whole: bool = True, length: int = 0) -> None:
-    """A stored session "s" with so many messages in its conversation "c"."""
+    """A stored session "s" with so many messages in its conversation "c"; not `whole`, the last ones in its tail."""
     async with voxon_on(storage) as voxon, voxon.session(session_id="s", config=QUIET) as session:
         conv = await session.start_conversation("c")
-        for start in range(0, count, 500):
-            await conv.add_messages(replies(start, min(500, count - start), length))
-        if whole:
-            await write_whole(session)
+        for start in range(0, count, UNFILED):
+            await conv.add_messages(replies(start, min(UNFILED, count - start), length))
+            if whole or start + UNFILED < count:
+                await write_whole(session)
 
 
 # --- messages
@@ -195,10 +198,9 @@ async def test_a_page_is_written_before_the_document_that_names_it() -> None:
     storage = WatchedStorage()
     async with voxon_on(storage) as voxon, voxon.session(session_id="s", config=QUIET) as session:
         conv = await session.start_conversation("c")
-        await conv.add_messages(replies(0, 500))
         storage.taken()
 
-        await write_whole(session)
+        await conv.add_messages(replies(0, 500))
 
         assert storage.taken() == ["save_page"] * 3 + ["save"]
 
@@ -231,11 +233,11 @@ async def test_a_page_that_cannot_be_written_stops_the_save() -> None:
     async with voxon_on(storage) as voxon:
         session = await voxon.create_session(session_id="s", config=QUIET)
         conv = await session.start_conversation("c")
-        await conv.add_messages(replies(0, 500))
+        await conv.add_messages(replies(0, UNFILED))
         storage.mishap = only("save_page", refuse, times=1)
         storage.taken()
         with pytest.raises(StorageUnavailableError):
-            await write_whole(session)
+            await conv.add_messages(replies(UNFILED, 500 - UNFILED))
         assert storage.taken() == ["save_page"]
 
         await conv.add_messages(replies(500, 1))

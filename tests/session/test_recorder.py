@@ -203,18 +203,22 @@ async def test_a_tail_that_outgrew_the_document_is_taken_in(document_bytes: int)
 
 
 async def test_a_tail_of_many_small_changes_is_taken_in_too() -> None:
-    """What packs well is short but takes its time to replay, so more than 256 changes are enough."""
+    """What packs well is short but takes its time to replay, so the tail holds at most 128 changes."""
     storage = WatchedStorage()
     async with voxon_on(storage) as voxon:
         session = await voxon.create_session(session_id="s")
-        for _ in range(257):
+        for _ in range(127):
             session.track_metric("m", 1)
         storage.taken()
         await session.save()
         await session.update_state(step=1)
         await session.update_state(step=2)
+        await session.update_state(step=3)
+        for _ in range(200):
+            session.track_metric("m", 1)
+        await session.save()
 
-    assert storage.taken() == ["append", "save", "append"]
+    assert storage.taken() == ["append", "append", "save", "append", "save"]
 
 
 async def test_the_tail_is_measured_over_restarts() -> None:

@@ -13,13 +13,13 @@ from voxsession.core.envelope import FORMAT
 from voxsession.core.types import ENCODING_ERRORS, encode_json, json_decoder
 from voxsession.errors import IntegrityError, UnsupportedFormatError
 
-__all__ = ["decode_changes", "encode_changes", "unstorable"]
+__all__ = ["checked_body", "decode_changes", "encode_changes", "unstorable"]
 
 _decode_pairs = json_decoder(list[tuple[str, msgspec.Raw]])
 
 
 @cache
-def _decoder(kind: str) -> Callable[[bytes], Any]:
+def _decoder(kind: str) -> Callable[[bytes | msgspec.Raw], Any]:
     return json_decoder(KINDS[kind])
 
 
@@ -42,9 +42,19 @@ def decode_changes(body: bytes, record: str) -> list[Change]:
                 raise UnsupportedFormatError(
                     f"A batch of {record!r}", found=f"{FORMAT} with {kind[:40]!r}", newest=FORMAT
                 )
-        return [_decoder(kind)(bytes(raw)) for kind, raw in pairs]
+        return [_decoder(kind)(raw) for kind, raw in pairs]
     except ValueError as error:
         raise IntegrityError(record, f"a batch is not readable ({error})") from None
+
+
+def checked_body(changes: Sequence[Change]) -> bytes | None:
+    """What `encode_changes` gives, after a look that it can be read again; None where it cannot, or be made."""
+    try:
+        body = encode_changes(changes)
+        decode_changes(body, "")
+        return body
+    except (*ENCODING_ERRORS, IntegrityError):
+        return None
 
 
 def unstorable(changes: Sequence[Change]) -> list[Change]:
@@ -52,8 +62,6 @@ def unstorable(changes: Sequence[Change]) -> list[Change]:
 
     One that got into a record would make the whole session unreadable.
     """
-    try:
-        decode_changes(encode_changes(changes), "")
+    if not changes or checked_body(changes) is not None:
         return []
-    except (*ENCODING_ERRORS, IntegrityError):
-        return list(changes) if len(changes) == 1 else [one for one in changes if unstorable([one])]
+    return list(changes) if len(changes) == 1 else [one for one in changes if unstorable([one])]

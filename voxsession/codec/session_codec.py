@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from voxsession.codec.batch import decode_changes, encode_changes
+from voxsession.codec.batch import decode_changes
 from voxsession.codec.document import (
     SECTIONS,
     data_from_core,
@@ -81,10 +81,9 @@ class SessionCodec:
         }
         return record
 
-    def batch(self, header: Mapping[str, Any], changes: Sequence[Change]) -> Record:
-        """The changes of one save as one record."""
+    def batch(self, header: Mapping[str, Any], body: bytes) -> Record:
+        """The encoded changes of one save as one record."""
         record: Record = {name: header[name] for name in HEADER_FIELDS}
-        body = encode_changes(changes)
         if self._seal is None:
             record["changes"] = decode_json(body)
         else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -81,6 +80,8 @@ _SETTINGS: dict[str, tuple[Any, _Check]] = {
 def check_setting(name: str, value: Any, where: str = "") -> Any:
     """The value as it is kept; `ConfigurationError` naming field, value, allowed range and `where`."""
     if name not in _SETTINGS:
+        import difflib  # only for the hint
+
         near = difflib.get_close_matches(name, _SETTINGS, 1)
         hint = f" Did you mean {near[0]!r}?" if near else " Known: " + ", ".join(_SETTINGS) + "."
         place = f" (in {where})" if where else ""

@@ -67,7 +67,9 @@ class SessionInfo:
 
 def stamp(moment: datetime) -> str:
     """A moment as fixed-width text in UTC, so that text order is time order."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return moment.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def from_stamp(text: str) -> datetime:
@@ -112,6 +114,8 @@ def effective_header(record: Mapping[str, Any]) -> Record:
 
 def encode_line(record: Mapping[str, Any]) -> bytes:
     """A record as one line of JSON, header first, ending in a newline."""
+    if "key_id" not in record and tuple(record)[: len(HEADER_FIELDS)] == HEADER_FIELDS:  # as batches are made
+        return encode_json(record) + b"\n"
     ordered = {name: record[name] for name in HEADER_FIELDS if name in record}
     for name in ("key_id", "wrapped_key"):
         if name in record:

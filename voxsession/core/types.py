@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Annotated, Any, TypeAlias
 
 import msgspec
@@ -74,13 +75,18 @@ def decode_json(raw: bytes | str) -> Any:
         raise ValueError(str(error)) from None
 
 
-def json_decoder(kind: Any) -> Callable[[bytes], Any]:
+def json_decoder(kind: Any) -> Callable[[bytes | msgspec.Raw], Any]:
     """A function from JSON bytes to `kind`; it raises `ValueError` with the path of what does not fit."""
-    decode = msgspec.json.Decoder(kind).decode
 
-    def checked(raw: bytes) -> Any:
+    @cache
+    def decoder() -> Callable[[bytes | msgspec.Raw], Any]:
+        return msgspec.json.Decoder(
+            kind
+        ).decode  # up to 2 ms for a large class: at the first use, not at import
+
+    def checked(raw: bytes | msgspec.Raw) -> Any:
         try:
-            return decode(raw)
+            return decoder()(raw)
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
             raise ValueError(str(error)) from None
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from voxsession.core.session_data import SessionData
 from voxsession.learning.estimates import confidence_of, estimate, hand_set, top_topics, wished_language
+from voxsession.learning.languages import language_name
 from voxsession.learning.names import LEARNED, WORDS
-from voxsession.learning.wishes import language_name
 
 __all__ = ["adaptation_lines"]
 

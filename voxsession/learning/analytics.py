@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from datetime import datetime
 from typing import Any, Final
 
@@ -180,7 +181,9 @@ def milestones(before_count: int, after_count: int, what: str = "messages") -> l
         >>> milestones(8, 120), milestones(4, 5, "conversations"), milestones(100, 101)
         (['messages:10', 'messages:100'], ['conversations:5'], [])
     """
-    return [f"{what}:{mark}" for mark in MILESTONES[what] if before_count < mark <= after_count]
+    marks = MILESTONES[what]
+    passed = marks[bisect_right(marks, before_count) : bisect_right(marks, after_count)]
+    return [f"{what}:{mark}" for mark in passed]
 
 
 def _running(entry: ConversationEntry, now: datetime) -> float:

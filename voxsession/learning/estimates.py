@@ -8,8 +8,7 @@ from typing import Any, Final
 
 from voxsession.core.preference import Evidence
 from voxsession.core.session_data import SessionData
-from voxsession.learning.features import KINDS
-from voxsession.learning.names import LEARNED, LENGTHS, PUBLIC_NAMES, SCORES, canonical_name
+from voxsession.learning.names import KINDS, LEARNED, LENGTHS, PUBLIC_NAMES, SCORES, canonical_name
 
 __all__ = [
     "ANNOUNCED",

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 import attrs
 
@@ -20,11 +20,9 @@ from voxsession.learning.lexicon import (
     TECHNICAL,
     TECHNICAL_PAIRS,
 )
+from voxsession.learning.names import Kind
 
-__all__ = ["KINDS", "Kind", "MessageFeatures", "features_of", "is_english", "word_count"]
-
-Kind: TypeAlias = Literal["question", "command", "statement", "greeting"]
-KINDS: Final[tuple[Kind, ...]] = ("question", "command", "statement", "greeting")
+__all__ = ["MessageFeatures", "features_of", "is_english", "word_count"]
 
 #: Only so much of a message is looked at: the first thousand words of a pasted log say enough.
 _LONGEST = 6000

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
 from voxsession.core.types import check_json, check_number, check_text
 from voxsession.errors import ConfigurationError
 
-__all__ = ["LEARNED", "PUBLIC_NAMES", "SCORES", "WORDS", "canonical_name", "check_preference"]
+__all__ = [
+    "KINDS",
+    "LEARNED",
+    "PUBLIC_NAMES",
+    "SCORES",
+    "WORDS",
+    "Kind",
+    "canonical_name",
+    "check_preference",
+]
 
+#: What a message can be; the evidence `kind.question` and so on counts them.
+Kind: TypeAlias = Literal["question", "command", "statement", "greeting"]
+KINDS: Final[tuple[Kind, ...]] = ("question", "command", "statement", "greeting")
 #: The preferences that are shares from 0 to 1.
 SCORES: Final = ("formality", "technical_level", "verbosity")
 #: What is measured in words, or words a minute.

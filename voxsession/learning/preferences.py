@@ -25,8 +25,8 @@ from voxsession.learning.estimates import (
     learned_moves,
     learned_preferences,
 )
-from voxsession.learning.features import KINDS, features_of, word_count
-from voxsession.learning.names import canonical_name, check_preference
+from voxsession.learning.features import features_of, word_count
+from voxsession.learning.names import KINDS, canonical_name, check_preference
 from voxsession.learning.topics import topics_of
 from voxsession.learning.wishes import reply_pressure, wishes_of
 

@@ -13,19 +13,10 @@ from typing import Final
 
 import attrs
 
-__all__ = ["LANGUAGES", "Wish", "language_name", "reply_pressure", "wishes_of"]
+from voxsession.learning.languages import LANGUAGES
 
-#: Language code -> English name, of those that can be asked for by name.
-LANGUAGES: Final = {
-    "ar": "Arabic", "bg": "Bulgarian", "ca": "Catalan", "cs": "Czech", "da": "Danish", "de": "German", "el": "Greek",
-    "en": "English", "es": "Spanish", "et": "Estonian", "fa": "Persian", "fi": "Finnish", "fr": "French",
-    "ga": "Irish", "he": "Hebrew", "hi": "Hindi", "hr": "Croatian", "hu": "Hungarian", "id": "Indonesian",
-    "is": "Icelandic", "it": "Italian", "ja": "Japanese", "ko": "Korean", "la": "Latin", "lt": "Lithuanian",
-    "lv": "Latvian", "ms": "Malay", "nl": "Dutch", "no": "Norwegian", "pl": "Polish", "pt": "Portuguese",
-    "ro": "Romanian", "ru": "Russian", "sk": "Slovak", "sl": "Slovenian", "sr": "Serbian", "sv": "Swedish",
-    "sw": "Swahili", "ta": "Tamil", "th": "Thai", "tr": "Turkish", "uk": "Ukrainian", "ur": "Urdu",
-    "vi": "Vietnamese", "zh": "Chinese",
-}  # fmt: skip
+__all__ = ["Wish", "reply_pressure", "wishes_of"]
+
 _CODES = {name.lower(): code for code, name in LANGUAGES.items()} | {
     "mandarin": "zh", "farsi": "fa", "deutsch": "de", "español": "es", "français": "fr", "italiano": "it",
 }  # fmt: skip
@@ -228,16 +219,6 @@ _LONGER = re.compile(
     r"|(?:could|can) you explain (?:that|this)|explain (?:that|this) (?:more|further))\b|^(?:and then|continue)\b",
     re.IGNORECASE,
 )
-
-
-def language_name(code: str) -> str:
-    """The English name of a language code; what is no known code is given back as it is.
-
-    Example:
-        >>> language_name("de"), language_name("Klingon")
-        ('German', 'Klingon')
-    """
-    return LANGUAGES.get(code.lower(), code)
 
 
 def wishes_of(text: str) -> list[Wish]:

@@ -15,13 +15,12 @@ import logging
 import os
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from voxsession.core.types import check_text
 from voxsession.errors import ConfigurationError
 from voxsession.memory.token_estimate import EstimatedCounter
-from voxsession.memory.token_ranks import Encode, find_ranks, how_to_supply, load_encode
 
 __all__ = [
     "CheckedCounter",
@@ -31,7 +30,6 @@ __all__ = [
     "TokenCounter",
     "checked_counter",
     "count_long",
-    "find_ranks",
 ]
 
 logger = logging.getLogger(__name__)
@@ -69,6 +67,9 @@ class TokenCounter(Protocol):
         ...
 
 
+_loaded: set[str] = set()
+
+
 class TiktokenCounter:
     """Counts exactly, with ranks that are found on this machine.
 
@@ -78,7 +79,7 @@ class TiktokenCounter:
 
     Args:
         encoding: ``"o200k_base"`` or ``"cl100k_base"``.
-        rank_dir: the one folder to look into; None means all places of `find_ranks`.
+        rank_dir: the one folder to look into; None means all places of `token_ranks.find_ranks`.
         allow_download: True permits to fetch the published rank file (1.7 or 3.6 MB) if none is found.
 
     Raises:
@@ -93,9 +94,16 @@ class TiktokenCounter:
         rank_dir: str | os.PathLike[str] | None = None,
         allow_download: bool = False,
     ) -> None:
+        from voxsession.memory.token_ranks import (  # needed by the first exact count
+            how_to_supply,
+            load_encode,
+        )
+
         encode = load_encode(encoding, rank_dir, allow_download=allow_download)
         if encode is None:
             raise ConfigurationError(how_to_supply(encoding), option="rank_dir")
+        if rank_dir is None:
+            _loaded.add(encoding)
         self.encoding = encoding
         self.name = f"tiktoken/{encoding}"
         self._count = functools.partial(_count, encode)
@@ -119,7 +127,7 @@ class LateCounter:
 
     Args:
         encoding: ``"o200k_base"`` or ``"cl100k_base"``.
-        rank_dir: the one folder to look into; None means all places of `find_ranks`.
+        rank_dir: the one folder to look into; None means all places of `token_ranks.find_ranks`.
         allow_download: True permits `load` to fetch the published rank file if none is found.
 
     Raises:
@@ -166,6 +174,11 @@ class LateCounter:
     def count(self, text: str) -> int:
         """The number of tokens in `text`, exact or estimated as `exact` says."""
         return self._current.count(text)
+
+    @property
+    def loads_at_once(self) -> bool:
+        """Whether `load` need not run in a thread, because this process has loaded the ranks before."""
+        return self._rank_dir is None and self.encoding in _loaded
 
     def load(self) -> bool:
         """Finds and loads the ranks; afterwards every count is exact.
@@ -284,7 +297,7 @@ async def count_long(counter: TokenCounter, text: str) -> int:
     return await asyncio.to_thread(counter.count, text)
 
 
-def _count(encode: Encode, text: str) -> int:
+def _count(encode: Callable[[str], list[int]], text: str) -> int:
     return sum(len(encode(piece)) for piece in _pieces(text))
 
 

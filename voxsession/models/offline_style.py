@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from voxsession.core.types import JsonObject
-from voxsession.learning.wishes import LANGUAGES, language_name
+from voxsession.learning.languages import LANGUAGES, language_name
 from voxsession.memory.context import WISHES_HEADING
 from voxsession.models.offline_knowledge import Known
 

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from voxsession.core.message import Message
-from voxsession.learning.preferences import adaptation_lines
+from voxsession.learning.adaptation import adaptation_lines
 from voxsession.memory.context import MESSAGE_OVERHEAD, Context, ContextParts, build_context
 from voxsession.memory.matches import MemoryMatch
 from voxsession.session.host import SessionHost

@@ -6,12 +6,8 @@ from typing import Any
 
 from voxsession.core.changes import MetricTracked, PreferenceSet
 from voxsession.learning.analytics import check_metric, custom_metrics, session_analytics, to_records
-from voxsession.learning.preferences import (
-    canonical_name,
-    check_preference,
-    explain_preference,
-    learned_preferences,
-)
+from voxsession.learning.estimates import explain_preference, learned_preferences
+from voxsession.learning.names import canonical_name, check_preference
 from voxsession.session.base import SessionBase
 from voxsession.session.debug import DebugLog
 

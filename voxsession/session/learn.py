@@ -12,7 +12,7 @@ from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import Message
 from voxsession.core.types import as_utc, check_number, check_text
 from voxsession.errors import ConfigurationError
-from voxsession.learning.preferences import learn, learned_moves
+from voxsession.learning.estimates import learned_moves
 from voxsession.memory.facts import Fact
 from voxsession.session.host import SessionHost
 from voxsession.session.live import LiveCore
@@ -36,6 +36,8 @@ def learn_from(core: LiveCore, host: SessionHost, messages: Sequence[Message]) -
     """
     if not core.view.config.get("enable_learning", True):
         return
+    from voxsession.learning.preferences import learn  # its word lists take 10 ms, which an import need not
+
     evidence_before = dict(core.view.evidence)
     for message in messages:
         if message.role == "user" and message.content and message.origin == "said":

@@ -129,6 +129,11 @@ class LiveCore:
         return not self.is_gone and (bool(self.pending) or self.needs_whole or not self.exists)
 
     @property
+    def pending_changes(self) -> list[Change]:
+        """What the next save has to store: all that is pending but what stays with the process."""
+        return [pending.change for pending in self.pending if not pending.change.local]
+
+    @property
     def pending_messages(self) -> int:
         """How many messages wait for the next save."""
         return sum(isinstance(pending.change, MessageAdded) for pending in self.pending)

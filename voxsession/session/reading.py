@@ -17,6 +17,7 @@ from voxsession.session.live import LiveCore
 __all__ = ["find_conversation", "lineage", "load_everything", "read_history", "visible"]
 
 Line = tuple[tuple[str, int | None], ...]
+_PAGES_AT_ONCE = 16  # they share their way to the storage and back; more would only hold more memory
 
 
 async def page_refs(core: LiveCore, host: SessionHost) -> list[PageRef]:
@@ -106,11 +107,17 @@ async def read_history(
     first = min(starts, default=data.message_offset)
     if first < data.message_offset and not _enough(found, limit, before):
         recorder = await host.ready()
-        for ref in reversed(await page_refs(core, host)):
-            if _enough(found, limit, before) or ref.first_index + ref.count <= first:
-                break
-            page = visible(await recorder.load_messages(core, ref), ref.first_index, line)
-            found, before = _cut(page + found, before)
+        refs = [ref for ref in await page_refs(core, host) if ref.first_index + ref.count > first]
+        at_once = _PAGES_AT_ONCE if limit is None else 1
+        while refs and not _enough(found, limit, before):
+            refs, wanted = refs[:-at_once], refs[-at_once:]
+            pages = await asyncio.gather(*(recorder.load_messages(core, ref) for ref in wanted))
+            earlier = [
+                message
+                for ref, page in zip(wanted, pages, strict=True)
+                for message in visible(page, ref.first_index, line)
+            ]
+            found, before = _cut(earlier + found, before)
     if isinstance(before, str):
         raise ConfigurationError.out_of_range(
             "before", before, "give the id of a message that this conversation sees, or a moment"

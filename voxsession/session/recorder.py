@@ -6,7 +6,7 @@ import asyncio
 from datetime import datetime, timedelta
 
 from voxsession.clock import Clock
-from voxsession.codec.batch import unstorable
+from voxsession.codec.batch import checked_body, unstorable
 from voxsession.codec.session_codec import KEEP_BATCH_IDS, after_batch
 from voxsession.core.changes import MemoryAdded, MessageAdded
 from voxsession.core.conversation import ConversationEntry
@@ -27,14 +27,14 @@ from voxsession.session.live import Attempt, LiveCore
 from voxsession.session.loader import Loaded, Loader, StorageRules
 from voxsession.session.pointers import Pointers
 from voxsession.session.rebase import missing_conversations, rebase, replay
-from voxsession.session.tasks import take_outcome
+from voxsession.session.tasks import shielded
 from voxsession.session.vault import Vault
 from voxsession.storage.base import SessionStorage
 
 __all__ = ["Recorder"]
 
 TAIL_FLOOR_BYTES = 64 * 1024
-TAIL_CHANGES = 256  # what packs well is small but takes as long to replay
+TAIL_CHANGES = 128  # what packs well is small but takes as long to replay
 MAX_REBASES = 24
 
 
@@ -60,12 +60,7 @@ class Recorder(Loader):
             ConflictError: another writer changed the same thing; what is pending here is kept.
             StorageError: the write failed; what is pending is kept for the next save.
         """
-        task = asyncio.ensure_future(self._save_locked(core))
-        try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            task.add_done_callback(take_outcome)
-            raise
+        return await shielded(self._save_locked(core))
 
     async def _save_locked(self, core: LiveCore) -> bool:
         async with core.save_lock.get():
@@ -92,11 +87,14 @@ class Recorder(Loader):
             # One whose outcome is not known goes first, unaltered; it does not hold what was recorded since.
             is_old = attempt is not None
             if attempt is None:
-                undone += await self._undo_unstorable(core)
+                body = checked_body(core.pending_changes)
+                if body is None:
+                    undone += await self._undo_unstorable(core)
+                    continue  # others may have come meanwhile
                 if not self._has_work(core):
                     core.pending.clear()
                     return wrote
-                attempt = core.attempt = await self._compose(core)
+                attempt = core.attempt = await self._compose(core, body)
             try:
                 await self._send(core, attempt)
             except ConflictError as error:
@@ -118,9 +116,7 @@ class Recorder(Loader):
 
     async def _undo_unstorable(self, core: LiveCore) -> list[str]:
         """Takes back what would make the session unreadable, as a net below the checks of arguments; its kinds."""
-        bad = unstorable([pending.change for pending in core.pending if not pending.change.local])
-        if not bad:
-            return []
+        bad = unstorable(core.pending_changes)
         session_id, loaded = core.data.session_id, None
         if core.exists:
             loaded = await self.load(session_id, lazy=False)
@@ -149,19 +145,18 @@ class Recorder(Loader):
             or not self.storage.can_append
             or core.needs_whole
             or core.tail_bytes > max(TAIL_FLOOR_BYTES, core.document_bytes)
-            or core.tail_changes > TAIL_CHANGES
+            or core.tail_changes + len(core.pending) > TAIL_CHANGES
             or any(pending.change.erases for pending in core.pending)
         )
 
-    async def _compose(self, core: LiveCore) -> Attempt:
-        """The next write; it holds all that is pending at this moment."""
+    async def _compose(self, core: LiveCore, body: bytes) -> Attempt:
+        """The next write; it holds all that is pending at this moment, which is `body` where it is appended."""
         if core.codec is None:
             core.codec = self._vault.new_codec(core.data.session_id)
             core.owner = self._vault.owner(core.data.user_id)
         if self._must_be_whole(core):
             return await self._compose_whole(core)
-        changes = [pending.change for pending in core.pending if not pending.change.local]
-        record = core.codec.batch(self._header(core), changes)
+        record = core.codec.batch(self._header(core), body)
         return Attempt(record=record, whole=False, count=len(core.pending), size=_sealed_size(record))
 
     async def _compose_whole(self, core: LiveCore) -> Attempt:

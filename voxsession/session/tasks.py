@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
-__all__ = ["is_cancelled", "take_outcome", "to_its_end"]
+__all__ = ["is_cancelled", "shielded", "take_outcome", "to_its_end"]
+
+_T = TypeVar("_T")
+
+# The event loop itself holds its tasks only weakly.
+_at_work: set[asyncio.Task[None]] = set()
 
 
 def take_outcome(task: asyncio.Future[Any]) -> None:
@@ -19,6 +24,31 @@ def is_cancelled() -> bool:
     """Whether the running task itself was cancelled, rather than what it waits for."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
+
+
+async def shielded(work: Coroutine[Any, Any, _T]) -> _T:
+    """What the work gives, done in a task of its own that goes on when the caller is cancelled.
+
+    The same as `asyncio.shield`, one turn of the event loop sooner.
+    """
+    outcome: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
+
+    async def carry_out() -> None:
+        try:
+            result = await work
+        except Exception as error:
+            if not outcome.done():  # else nobody waits any more
+                outcome.set_exception(error)
+        except BaseException:
+            outcome.cancel()
+            raise
+        else:
+            if not outcome.done():
+                outcome.set_result(result)
+
+    _at_work.add(task := asyncio.ensure_future(carry_out()))
+    task.add_done_callback(_at_work.discard)
+    return await outcome
 
 
 async def to_its_end(work: Coroutine[Any, Any, None]) -> None:

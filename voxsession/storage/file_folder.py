@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import zlib
+from functools import lru_cache
 
 import attrs
 
@@ -21,6 +22,7 @@ ENDING = ".json"
 LOCKS = ".locks"
 TENANTS = ".tenants"
 STRIPES = 64
+_KNOWN_PLACES = 4096
 
 _NO_ROOM = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -87,6 +89,7 @@ class FileFolder:
         self.root = root
         self._keep_case = True
         self._ready = False
+        self.place = lru_cache(_KNOWN_PLACES)(self._place)
 
     # --- its life
 
@@ -110,6 +113,7 @@ class FileFolder:
         with contextlib.suppress(OSError):
             os.mkdir(os.path.join(self.root, LOCKS), 0o700)
         self._keep_case = not os.path.exists(os.path.join(self.root, LOCKS.upper()))
+        self.place.cache_clear()
         self._ready = True
 
     def forget(self) -> None:
@@ -127,7 +131,7 @@ class FileFolder:
 
     # --- places
 
-    def place(self, key: str) -> Place:
+    def _place(self, key: str) -> Place:
         """Where the record of this key lies."""
         kind, tenant, record_id = split_key(key)
         folder = self.folder_of(kind, tenant)
