@@ -15,8 +15,7 @@ import pytest
 
 from tests.models.openai_server import OpenAIServer, Say, calls
 from tests.models.openai_talk import stored, talking
-from voxsession import MemorySessionStorage, ModelError, Reply, Voxon, VoxonConfig
-from voxsession.session import functions
+from voxsession import ConfigurationError, MemorySessionStorage, ModelError, Reply, Voxon, VoxonConfig
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -106,9 +105,8 @@ async def test_a_model_that_only_calls_is_stopped() -> None:
 
 
 @pytest.mark.parametrize("kind", ["sync", "async", "stubborn"])
-async def test_a_function_that_hangs_is_given_up(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_function_that_hangs_is_given_up(kind: str) -> None:
     """After its time the model is told so and goes on; nothing waits for the function, not even the exit."""
-    monkeypatch.setattr(functions, "FUNCTION_TIMEOUT_SECONDS", 0.1)
     release = threading.Event()
 
     def hang_sync() -> str:
@@ -130,7 +128,7 @@ async def test_a_function_that_hangs_is_given_up(kind: str, monkeypatch: pytest.
     hang = {"sync": hang_sync, "async": hang_async, "stubborn": hang_stubborn}[kind]
     with OpenAIServer([calls((hang.__name__, {})), "sorry"]) as server:
         async with talking(server, enable_functions=True) as conv:
-            conv.register_function(hang)
+            conv.register_function(hang, timeout_seconds=0.1)
             reply = await asyncio.wait_for(conv.send_message("hi"), 10)
         result = server.messages[-1]["content"]
         release.set()
@@ -138,6 +136,25 @@ async def test_a_function_that_hangs_is_given_up(kind: str, monkeypatch: pytest.
 
     assert reply == "sorry"
     assert "longer than 0.1 seconds" in json.loads(result)["error"]
+
+
+async def test_the_time_of_a_function_is_checked() -> None:
+    """The decorator takes it too; a time that is none is refused by name."""
+    with OpenAIServer([calls(("slow", {})), "sorry"]) as server:
+        async with talking(server, enable_functions=True) as conv:
+
+            @conv.function(timeout_seconds=0.05)
+            async def slow() -> str:
+                """Takes its time."""
+                await asyncio.sleep(20)
+                return "late"
+
+            for wrong in (0, -1, float("nan"), 10**6, "5"):
+                with pytest.raises(ConfigurationError, match="timeout_seconds"):
+                    conv.register_function(slow, timeout_seconds=wrong)  # type: ignore[arg-type]
+            await conv.send_message("hi")
+
+        assert "longer than 0.05 seconds" in server.messages[-1]["content"]
 
 
 class Unprintable(Exception):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -12,13 +13,13 @@ from typing import Any
 from voxsession.core.changes import ConversationEnded, MessageAdded, MessageInterrupted
 from voxsession.core.conversation import ConversationEntry
 from voxsession.core.message import Message
-from voxsession.core.types import JsonObject, check_text
+from voxsession.core.types import JsonObject, check_number, check_text
 from voxsession.errors import ConfigurationError, SessionClosedError, SessionEndedError
 from voxsession.learning.analytics import conversation_analytics
 from voxsession.memory.context import Context
 from voxsession.models.base import Reply
 from voxsession.session.assembling import ContextPreview, assemble, assemble_fully
-from voxsession.session.functions import FunctionTable
+from voxsession.session.functions import FUNCTION_TIMEOUT_SECONDS, FunctionTable
 from voxsession.session.gate import TurnGate
 from voxsession.session.host import SessionHost
 from voxsession.session.learn import learn_from
@@ -281,13 +282,22 @@ class Conversation:
             estimated=not core.counter.exact,
         )
 
-    def register_function(self, fn: Callable[..., Any]) -> Callable[..., Any]:
+    def register_function(
+        self, fn: Callable[..., Any] | None = None, *, timeout_seconds: float = FUNCTION_TIMEOUT_SECONDS
+    ) -> Callable[..., Any]:
         """Lets the model call `fn` (sync or async) where `enable_functions` is on; its signature is its schema.
 
+        Args:
+            fn: the function; None gives a decorator, as in ``@conv.function(timeout_seconds=5)``.
+            timeout_seconds: how long the model waits for its result, 0.001 to 3,600.
+
         Raises:
-            ConfigurationError: its name or its parameters are not fit for a model.
+            ConfigurationError: its name or its parameters are not fit for a model, or the time is out of range.
         """
-        return self._functions.register(fn)
+        seconds = check_number("timeout_seconds", timeout_seconds, 0.001, 3600)
+        if fn is None:
+            return functools.partial(self.register_function, timeout_seconds=seconds)
+        return self._functions.register(fn, seconds)
 
     function = register_function
 

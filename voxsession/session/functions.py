@@ -18,7 +18,7 @@ import attrs
 from voxsession.core.types import JsonObject, check_json, decode_json, encode_json
 from voxsession.errors import ConfigurationError
 
-__all__ = ["Function", "FunctionTable", "failure", "schema_of"]
+__all__ = ["FUNCTION_TIMEOUT_SECONDS", "Function", "FunctionTable", "failure", "schema_of"]
 
 FUNCTION_TIMEOUT_SECONDS = 60.0
 MAX_RESULT_CHARACTERS = 100_000
@@ -49,17 +49,16 @@ class FunctionTable:
     def __init__(self) -> None:
         self._functions: dict[str, Function] = {}
 
-    def register(self, call: Callable[..., Any], timeout_seconds: float | None = None) -> Callable[..., Any]:
+    def register(self, call: Callable[..., Any], timeout_seconds: float) -> Callable[..., Any]:
         """Adds a function; one of the same name is replaced.
 
         Args:
             call: sync or async; a sync one runs in a thread.
-            timeout_seconds: how long the model waits for it; None is `FUNCTION_TIMEOUT_SECONDS`.
+            timeout_seconds: how long the model waits for it.
         """
         schema = schema_of(call)
         name = schema["function"]["name"]
-        seconds = FUNCTION_TIMEOUT_SECONDS if timeout_seconds is None else timeout_seconds
-        self._functions[name] = Function(name=name, call=call, schema=schema, timeout_seconds=seconds)
+        self._functions[name] = Function(name=name, call=call, schema=schema, timeout_seconds=timeout_seconds)
         return call
 
     @property
