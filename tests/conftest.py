@@ -8,6 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.servers.mariadb import mariadb_server, mariadb_url  # noqa: F401
+from tests.servers.postgres import postgres_server, postgres_url  # noqa: F401
+from tests.servers.redis import own_redis, redis_nodes, redis_server  # noqa: F401
+
 ROOT = Path(__file__).resolve().parent.parent
 
 # What VoxonConfig.from_env and the models read: no test may find the user's own keys, servers or sessions.

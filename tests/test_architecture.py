@@ -24,7 +24,16 @@ FLOORS = {
     4: ("memory",),
     5: ("learning",),
     6: ("session", "models"),
-    7: ("voxon", "voxon_config", "installation", "upkeep", "presets", "portability", "__init__"),
+    7: (
+        "voxon",
+        "voxon_config",
+        "installation",
+        "upkeep",
+        "presets",
+        "portability",
+        "__init__",
+        "moving",
+    ),
     8: ("resume", "locks", "server", "realtime", "bridges", "integrations", "cli", "notebook", "__main__"),
 }
 FLOOR_OF = {part: floor for floor, parts in FLOORS.items() for part in parts}

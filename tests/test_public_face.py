@@ -93,3 +93,34 @@ def test_importing_brings_in_nothing_heavy(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert not set(done.stdout.split()) & (STORES | OUTER | TEXT | TOOLS)
+
+
+@pytest.mark.parametrize(
+    ("name", "library", "extra"),
+    [("DatabaseSessionStorage", "sqlalchemy", "sql"), ("RedisSessionStorage", "redis", "redis")],
+)
+def test_a_name_whose_library_is_missing_says_what_to_install(
+    name: str, library: str, extra: str, tmp_path: Path
+) -> None:
+    """Without the extra the package imports whole, and the one name tells how to get it."""
+    program = f"""
+import sys
+sys.modules[{library!r}] = None  # as if it were not installed
+from voxsession import *
+import voxsession
+try:
+    voxsession.{name}
+except ImportError as error:
+    print(error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"pip install 'voxsession[{extra}]'" in done.stdout

@@ -52,8 +52,11 @@ if _TYPE_CHECKING:
     from voxsession.learning.profiles import SessionProfile
     from voxsession.models.offline import OfflineModel
     from voxsession.models.openai import OpenAIModel
+    from voxsession.moving.migration import migrate
+    from voxsession.storage.database import DatabaseSessionStorage as DatabaseSessionStorage
     from voxsession.storage.file import FileSessionStorage
     from voxsession.storage.inmemory import MemorySessionStorage
+    from voxsession.storage.redis import RedisSessionStorage as RedisSessionStorage
 
 __all__ = [
     "BudgetError",
@@ -111,21 +114,32 @@ __all__ = [
     "VoxSessionError",
     "Voxon",
     "VoxonConfig",
+    "migrate",
 ]
 __version__ = "0.1.0"
 
 # What not every program needs is loaded when it is first named.
 _LATE = {
+    "DatabaseSessionStorage": "voxsession.storage.database",
     "FileSessionStorage": "voxsession.storage.file",
     "MemorySessionStorage": "voxsession.storage.inmemory",
     "OfflineModel": "voxsession.models.offline",
     "OpenAIModel": "voxsession.models.openai",
+    "RedisSessionStorage": "voxsession.storage.redis",
     "SessionProfile": "voxsession.learning.profiles",
+    "migrate": "voxsession.moving.migration",
 }
+# Not in `__all__`, since a star import would ask for their libraries.
+_EXTRAS = {"DatabaseSessionStorage": "sql", "RedisSessionStorage": "redis"}
 
 
 def __getattr__(name: str) -> _Any:
     if name not in _LATE:
         raise AttributeError(f"module 'voxsession' has no attribute {name!r}")
-    found = globals()[name] = getattr(_import_module(_LATE[name]), name)
+    try:
+        found = globals()[name] = getattr(_import_module(_LATE[name]), name)
+    except ImportError as error:
+        if name not in _EXTRAS:
+            raise
+        raise ImportError(f"{name} needs {error.name}: pip install 'voxsession[{_EXTRAS[name]}]'") from error
     return found

@@ -25,7 +25,7 @@ from voxsession.storage.base import SessionStorage
 from voxsession.storage.registry import open_storage
 from voxsession.voxon_config import VoxonConfig
 
-__all__ = ["Installation", "within"]
+__all__ = ["Installation", "ring_of", "storage_of", "within"]
 
 _T = TypeVar("_T")
 
@@ -58,7 +58,7 @@ class Installation:
         self._meet_loop()
         if self.recorder is not None:
             return self.recorder
-        if self._starting is None:
+        if self._starting is None or self._starting.done():
             self._starting = asyncio.ensure_future(self._start())
             self._starting.add_done_callback(take_outcome)
         try:
@@ -68,12 +68,15 @@ class Installation:
                 self._starting = None
 
     async def _start(self) -> Recorder:
-        storage = _storage_of(self.config)
+        storage = storage_of(self.config)
         seconds = self.config.storage_timeout_seconds
         await within(seconds, storage.open(), storage.storage_type)
         if isinstance(self._counter, LateCounter) and not self._counter.exact:
-            await asyncio.to_thread(self._counter.load)
-        ring = _ring_of(self.config)
+            if self._counter.loads_at_once:
+                self._counter.load()
+            else:
+                await asyncio.to_thread(self._counter.load)
+        ring = ring_of(self.config)
         vault = Vault(storage, self._clock, ring, self.config.session_encryption_method, self.tenant)
         await within(seconds, vault.open(), storage.storage_type)
         ttl = self.config.session_ttl_seconds
@@ -183,10 +186,11 @@ class Installation:
         """Closes the storage if it was opened here; sessions still open keep what is pending."""
         recorder, self.recorder = self.recorder, None
         if recorder is not None and isinstance(self.config.session_storage, str):
-            await recorder.storage.close()
+            storage = recorder.storage
+            await within(self.config.storage_timeout_seconds, storage.close(), storage.storage_type)
 
 
-def _storage_of(config: VoxonConfig) -> SessionStorage:
+def storage_of(config: VoxonConfig) -> SessionStorage:
     """The storage that the settings name, given only the settings that it has a use for."""
     spec = config.session_storage
     wanted: dict[str, dict[str, Any]] = {
@@ -201,7 +205,8 @@ def _storage_of(config: VoxonConfig) -> SessionStorage:
     return open_storage(spec, path=path, **given)
 
 
-def _ring_of(config: VoxonConfig) -> KeyRing | None:
+def ring_of(config: VoxonConfig) -> KeyRing | None:
+    """The keys that the settings or the environment give; None lets a key ring file stand in."""
     if config.session_encryption_method == "none":
         return None
     key = config.session_encryption_key or os.environ.get("SESSION_KEY") or None

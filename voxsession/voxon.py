@@ -24,13 +24,14 @@ from voxsession.installation import Installation
 from voxsession.memory.facts import Fact
 from voxsession.memory.tokens import TokenCounter, checked_counter
 from voxsession.models.base import ModelRequest, Reply
+from voxsession.moving.backups import Backups
 from voxsession.presets import resolve_preset
 from voxsession.session.handlers import EventHub, Events
 from voxsession.session.host import SessionHost
 from voxsession.session.live import LiveCore
 from voxsession.session.openings import Opening
 from voxsession.session.session import Session
-from voxsession.upkeep import Upkeep
+from voxsession.upkeep.calls import Upkeep
 from voxsession.voxon_config import VoxonConfig
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["Voxon"]
 
 
-class Voxon(Upkeep):
+class Voxon(Upkeep, Backups):
     """Conversations that remember, in one storage.
 
     Making one does no I/O: storage and keys open on first use. `async with`, or

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import shutil
 import tempfile
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, rule
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
+from tests.servers.redis import RedisServer, new_prefix
 from voxsession.core.envelope import storage_key
 from voxsession.errors import VoxSessionError
 from voxsession.storage.base import SessionStorage
 from voxsession.storage.file import FileSessionStorage
 from voxsession.storage.inmemory import MemorySessionStorage
+from voxsession.storage.redis import RedisSessionStorage
 from voxsession.testing.records import a_batch, a_document, a_page
 
 NAMES = st.sampled_from(["a", "B", "b", "c:1"])
@@ -103,3 +107,17 @@ class AdaptersAgree(RuleBasedStateMachine):
 
 AdaptersAgree.TestCase.settings = settings(max_examples=40, stateful_step_count=30)
 TestAdaptersAgree = AdaptersAgree.TestCase
+
+
+class RedisAgrees(AdaptersAgree):
+    """The in-memory storage says what is right, Redis has to say the same."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self.storages[1] = RedisSessionStorage(url, session_prefix=new_prefix())
+
+
+@pytest.mark.server
+def test_redis_agrees(redis_server: RedisServer) -> None:
+    few = settings(max_examples=25, stateful_step_count=30)
+    run_state_machine_as_test(functools.partial(RedisAgrees, redis_server.url), settings=few)

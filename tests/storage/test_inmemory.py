@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -91,6 +92,27 @@ def test_it_outlives_an_event_loop() -> None:
 
     for seq in (1, 2, 3):
         asyncio.run(use(seq))
+
+
+async def test_closing_stops_the_clean_up_of_every_loop() -> None:
+    """A storage that two event loops have opened cleans up in neither after it was closed in one."""
+    storage = MemorySessionStorage()
+    opened, closed = threading.Event(), threading.Event()
+
+    async def elsewhere() -> bool:
+        await storage.open()
+        opened.set()
+        await asyncio.to_thread(closed.wait, 10)
+        await asyncio.sleep(0)
+        return clean_ups() == []
+
+    other = asyncio.ensure_future(asyncio.to_thread(asyncio.run, elsewhere()))
+    await asyncio.to_thread(opened.wait, 10)
+    await storage.open()
+    await storage.close()
+    assert clean_ups() == []
+    closed.set()
+    assert await other
 
 
 @pytest.mark.parametrize("options", [{"max_sessions": 0}, {"cleanup_interval": -1}])

@@ -185,6 +185,11 @@ class MasterKeys:
         """The ids of all keys, the writing one first."""
         return list(self._wrapping)
 
+    def forget(self, key_id: str) -> None:
+        """Lets go of a reading key; what only it wrapped cannot be opened with these keys any more."""
+        assert key_id != self.write_id, "the writing key cannot be forgotten"
+        self._wrapping.pop(key_id, None)
+
     def wrap(self, data_key: bytes, *place: str) -> tuple[str, str]:
         """Key id and wrapped key; `place` (tenant, session id) is authenticated with it."""
         sealed = self._wrapping[self.write_id].seal(data_key, encode_canonical([self.write_id, *place]))

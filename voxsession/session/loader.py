@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+import contextlib
+from collections.abc import AsyncIterator, Awaitable
 from typing import TypeVar
 
 import attrs
 
+from voxsession.codec.document import decode_memories
 from voxsession.codec.message_columns import decode_columns
 from voxsession.codec.session_codec import Opened, SessionCodec
 from voxsession.core.conversation import ConversationEntry
@@ -75,6 +77,7 @@ class Loader:
             return None
         if record.get("session_id") != session_id or record.get("tenant", "") != self._rules.tenant:
             raise IntegrityError(session_id, "another session's record lies in its place")
+        await self._vault.look_for_key(record)
         codec, rewrapped = self._vault.codec_for(record)
         opened = codec.open(record)
         owner = self._vault.owner(opened.data.user_id)
@@ -141,11 +144,19 @@ class Loader:
         await self.call(self.storage.save_page(core.key, record), "save_page")
         return [ref]
 
+    async def archived(self, loaded: Loaded, ref: PageRef) -> list[MemoryEntry]:
+        """The entries of an archive page of a session as it was just loaded."""
+        session_id = loaded.data.session_id
+        body = await self.page(session_id, loaded.codec, ref)
+        return list(decode_memories(body, f"{session_id}/{ref.id}").values())
+
     async def named_pages(self, session_id: str) -> set[str]:
         """The ids of all pages that a stored session names, in its head or in index pages."""
         loaded = await self.load(session_id, lazy=True)
-        if loaded is None:
-            return set()
+        return await self.pages_of(loaded) if loaded is not None else set()
+
+    async def pages_of(self, loaded: Loaded) -> set[str]:
+        """The same for a session as it was just loaded."""
         data = loaded.data
         filed = (await self.index_of(data, loaded.codec)).pages
         return {ref.id for ref in [*data.pages, *data.index_pages, *data.archive_pages, *filed]}
@@ -154,6 +165,16 @@ class Loader:
         """The body of a page, checked against what the head says of it."""
         record = await self.call(self.storage.load_page(self.key_of(session_id), ref.id), "load_page")
         return codec.open_page(self._rules.tenant, session_id, ref, record)
+
+    @contextlib.asynccontextmanager
+    async def turn(self, core: LiveCore) -> AsyncIterator[None]:
+        """The only one here to write or reload a session; whoever waits behind a hanging call is told in time."""
+        lock = core.save_lock.get()
+        await (self.call(lock.acquire(), "save") if lock.locked() else lock.acquire())
+        try:
+            yield
+        finally:
+            lock.release()
 
     async def call(self, operation: Awaitable[_T], name: str) -> _T:
         """What the storage answers; `StorageUnavailableError` where it takes too long."""

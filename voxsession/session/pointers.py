@@ -7,7 +7,7 @@ from typing import Any
 
 from voxsession.clock import Clock
 from voxsession.core.envelope import FORMAT, Record, stamp, storage_key
-from voxsession.errors import ConflictError, IntegrityError
+from voxsession.errors import ConflictError, FormatError, IntegrityError, KeyNotFoundError
 from voxsession.session.vault import Vault
 from voxsession.storage.base import SessionStorage
 
@@ -25,7 +25,7 @@ class Pointers:
 
     async def get(self, owner: str) -> str | None:
         """The session that the person's pointer names."""
-        record = await self._storage.load(self._key(owner))
+        record = await self._load(owner)
         return self._target(record, owner) if record is not None else None
 
     async def claim(self, owner: str, session_id: str) -> str:
@@ -39,7 +39,7 @@ class Pointers:
 
     async def replace(self, owner: str, old: str, new: str) -> None:
         """Points to `new` where the pointer still names `old`."""
-        record = await self._storage.load(self._key(owner))
+        record = await self._load(owner)
         if record is not None and self._target(record, owner) != old:
             return
         with contextlib.suppress(ConflictError):  # another process moved it on
@@ -48,18 +48,30 @@ class Pointers:
     async def point(self, owner: str, session_id: str) -> None:
         """Points to `session_id`, whatever was named before."""
         with contextlib.suppress(ConflictError):  # another process points to a newer one
-            record = await self._storage.load(self._key(owner))
+            record = await self._load(owner)
             if record is None or self._target(record, owner) != session_id:
                 await self._write(owner, session_id, int(record["seq"]) if record is not None else 0)
 
-    async def forget(self, owner: str, session_id: str) -> None:
-        """Removes the pointer if it names `session_id`, so that an erased id is not used again."""
-        if await self.get(owner) == session_id:
-            await self.delete(owner)
+    async def forget(self, owner: str, session_id: str) -> bool:
+        """Removes the pointer if it names `session_id`, so that an erased id is not used again.
+
+        One that cannot be opened leads nowhere, and may name just this session: it goes too.
+        """
+        try:
+            names_it = await self.get(owner) == session_id
+        except (FormatError, KeyNotFoundError):
+            names_it = True
+        return names_it and await self.delete(owner)
 
     async def delete(self, owner: str) -> bool:
         """Removes the person's pointer."""
         return await self._storage.delete(self._key(owner))
+
+    async def _load(self, owner: str) -> Record | None:
+        record = await self._storage.load(self._key(owner))
+        if record is not None:
+            await self._vault.look_for_key(record)
+        return record
 
     def _key(self, owner: str) -> str:
         return storage_key("pointer", self._tenant, owner)

@@ -63,7 +63,7 @@ class Recorder(Loader):
         return await shielded(self._save_locked(core))
 
     async def _save_locked(self, core: LiveCore) -> bool:
-        async with core.save_lock.get():
+        async with self.turn(core):
             try:
                 undone: list[str] = []
                 wrote = await self._commit(core, undone)
@@ -275,7 +275,7 @@ class Recorder(Loader):
             ConflictError: a pending change does not commute with what others wrote; nothing changed here.
             SessionNotFoundError: the session is gone.
         """
-        async with core.save_lock.get():
+        async with self.turn(core):
             loaded = await self.load(core.data.session_id, lazy=False)
             if not keep_pending:
                 core.pending.clear()

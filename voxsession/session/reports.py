@@ -32,4 +32,4 @@ class ImportReport(Report):
 
 @attrs.define(frozen=True, slots=True, kw_only=True)
 class Receipt(Report):
-    """What was erased, where."""
+    """What was erased, moved, kept or brought back, where."""

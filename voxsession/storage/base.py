@@ -121,6 +121,10 @@ class SessionStorage(ABC):
         """
         raise self._lacking("delete")
 
+    async def count_set_aside(self, session_id: str) -> int:
+        """How many pieces of damaged bytes are kept aside for a record; `delete` removes them with it."""
+        return 0
+
     async def list_sessions(
         self,
         *,
@@ -142,6 +146,10 @@ class SessionStorage(ABC):
     async def expired_sessions(self, now: datetime, *, tenant: str = "", limit: int = 100) -> list[Record]:
         """Headers whose `expires_at` has passed: candidates only, whoever deletes verifies first."""
         raise self._lacking("expired_sessions")
+
+    async def unreadable_records(self, *, kind: str = "session", tenant: str = "") -> list[str]:
+        """Names of what lies where records of this kind do, but cannot be listed; none where listings miss nothing."""
+        return []
 
     async def cleanup_expired_sessions(self, max_age_seconds: float | None = None) -> int:
         """Removes what has expired by its clear header; the facade's method of this name verifies first."""

@@ -116,6 +116,10 @@ class FileSessionStorage(SessionStorage):
         """Removes the file, its pages, its marker and the torn bytes that were kept aside."""
         return await self._run("delete", self._records.delete, session_id, expected_seq)
 
+    async def count_set_aside(self, session_id: str) -> int:
+        """How many torn lines of a record are kept aside."""
+        return await self._run("count_set_aside", self._records.count_set_aside, session_id)
+
     # --- pages
 
     async def save_page(self, session_id: str, page: Record) -> None:
@@ -155,6 +159,10 @@ class FileSessionStorage(SessionStorage):
     async def expired_sessions(self, now: datetime, *, tenant: str = "", limit: int = 100) -> list[Record]:
         """Headers of sessions whose `expires_at` has passed, the longest past first."""
         return await self._run("expired_sessions", self._listing.expired, now, tenant, limit)
+
+    async def unreadable_records(self, *, kind: str = "session", tenant: str = "") -> list[str]:
+        """The names, without their ending, of files whose header cannot be read."""
+        return await self._run("unreadable_records", self._listing.unreadable, kind, tenant)
 
     async def cleanup_expired_sessions(self, max_age_seconds: float | None = None) -> int:
         """Removes sessions of all tenants that have expired, or were last written longer ago than this."""

@@ -90,6 +90,12 @@ class FileListing:
         found = (one for folder in self._folder.tenant_folders() for one in self._all(folder))
         return self._headers([one for one in found if _has_expired(one, text) or one.updated_at < moment])
 
+    def unreadable(self, kind: str, tenant: str) -> list[str]:
+        """The names of files that no listing shows, because their headers cannot be read."""
+        files = self._files(self._folder.folder_of(kind, tenant))
+        found = [file.path for file in files if self._entry(file.path) is None and os.path.exists(file.path)]
+        return sorted(os.path.basename(path).removesuffix(ENDING) for path in found)
+
     def count(self) -> int:
         """The number of sessions of all tenants."""
         return sum(sum(1 for _ in self._files(folder)) for folder in self._folder.tenant_folders())

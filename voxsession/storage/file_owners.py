@@ -46,11 +46,16 @@ class FileOwners:
         """Takes the note back; the last one takes the owner's folder along."""
         if not isinstance(owner, str) or not owner:
             return
-        place = self._place(folder, owner)
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(os.path.join(place, stem))
-        with contextlib.suppress(OSError):  # it holds other markers
-            os.rmdir(place)
+        _unmark(self._place(folder, owner), stem)
+
+    def remove_all(self, folder: str, stem: str) -> None:
+        """Takes back whichever note names a record, where its owner cannot be told."""
+        try:
+            places = os.listdir(os.path.join(folder, OWNERS))
+        except FileNotFoundError:
+            return
+        for place in places:
+            _unmark(os.path.join(folder, OWNERS, place), stem)
 
     def stems(self, folder: str, owner: str) -> list[str]:
         """The stems of the owner's records."""
@@ -62,3 +67,10 @@ class FileOwners:
 
     def _place(self, folder: str, owner: str) -> str:
         return os.path.join(folder, OWNERS, self._folder.name(owner))
+
+
+def _unmark(place: str, stem: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(os.path.join(place, stem))
+    with contextlib.suppress(OSError):  # it holds other markers
+        os.rmdir(place)

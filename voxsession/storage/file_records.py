@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import shutil
 
@@ -190,6 +191,10 @@ class FileRecords:
 
     # --- removing
 
+    def count_set_aside(self, key: str) -> int:
+        """How many torn lines are kept aside."""
+        return _count_torn(self._folder.place(key))
+
     def delete(self, key: str, expected_seq: int | None) -> bool:
         """Removes the file and all that belongs to it; False where there was no file."""
         place = self._folder.place(key)
@@ -197,22 +202,24 @@ class FileRecords:
             owners = self._owners(place, expected_seq)
             _unlink(place.temporary)
             was_there = _unlink(place.path)
-            for owner in owners:
+            for owner in owners or ():
                 self.owners.remove(place.folder, owner, place.stem)
+            if owners is None:
+                self.owners.remove_all(place.folder, place.stem)
             _remove_rest(place)
             if was_there:
                 self._sync_folder(place.folder)
             return was_there
 
-    def _owners(self, place: Place, expected_seq: int | None) -> set[object]:
-        """Who is named in the file; a version that is not the expected one is a conflict."""
+    def _owners(self, place: Place, expected_seq: int | None) -> set[object] | None:
+        """Who is named in the file, None where it cannot tell; another version than the expected is a conflict."""
         try:
             fd = open_to_read(place.path)
         except FileNotFoundError:
             self._folder.must_exist()
             if expected_seq is not None:
                 raise conflict(place.key, expected_seq, None) from None
-            return set()
+            return None
         try:
             size = os.fstat(fd).st_size
             newest = _newest_in(fd, size, place)
@@ -221,7 +228,7 @@ class FileRecords:
             # To be erased without a look at it, it need not be readable.
             if expected_seq is not None:
                 raise
-            return set()
+            return None
         finally:
             os.close(fd)
         if expected_seq is not None and newest.seq != expected_seq:
@@ -235,10 +242,14 @@ def _newest_in(fd: int, size: int, place: Place) -> Newest:
     return newest
 
 
+def _count_torn(place: Place) -> int:
+    return next(number for number in itertools.count() if not os.path.exists(place.torn(number + 1)))
+
+
 def _remove_rest(place: Place) -> None:
-    number = 1
-    while _unlink(place.torn(number)):
-        number += 1
+    # The last first: after a crash the others are found again.
+    for number in range(_count_torn(place), 0, -1):
+        _unlink(place.torn(number))
     with contextlib.suppress(FileNotFoundError):
         shutil.rmtree(place.pages)
 

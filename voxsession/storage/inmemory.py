@@ -88,7 +88,7 @@ class MemorySessionStorage(SessionStorage):
         self._records: dict[str, _Kept] = {}
         self._pages: dict[str, dict[str, _Page]] = {}
         self._lock = threading.RLock()
-        self._cleaning: asyncio.Task[None] | None = None
+        self._cleaning: dict[asyncio.AbstractEventLoop, asyncio.Task[None]] = {}
 
     def __repr__(self) -> str:
         return f"MemorySessionStorage({len(self._records)} records)"
@@ -247,11 +247,13 @@ class MemorySessionStorage(SessionStorage):
     async def open(self) -> None:
         """Starts the background clean-up, if one was asked for and none runs in this event loop."""
         loop = asyncio.get_running_loop()
-        task = self._cleaning
-        if self.cleanup_interval and (task is None or task.done() or task.get_loop() is not loop):
-            self._cleaning = loop.create_task(
-                self._clean_up(self.cleanup_interval), name="voxsession-cleanup"
-            )
+        with self._lock:
+            for other in [other for other in self._cleaning if other.is_closed()]:
+                del self._cleaning[other]
+            task = self._cleaning.get(loop)
+            if self.cleanup_interval and (task is None or task.done()):
+                cleaning = self._clean_up(self.cleanup_interval)
+                self._cleaning[loop] = loop.create_task(cleaning, name="voxsession-cleanup")
 
     async def _clean_up(self, interval: float) -> None:
         while True:
@@ -259,12 +261,17 @@ class MemorySessionStorage(SessionStorage):
             await self.cleanup_expired_sessions()
 
     async def close(self) -> None:
-        """Stops the background clean-up; the sessions stay as long as the object."""
-        task, self._cleaning = self._cleaning, None
-        if task is not None and task.get_loop() is asyncio.get_running_loop():
-            task.cancel()
+        """Stops the background clean-up in every event loop; the sessions stay as long as the object."""
+        with self._lock:
+            tasks, self._cleaning = self._cleaning, {}
+        own = tasks.pop(asyncio.get_running_loop(), None)
+        for loop, task in tasks.items():
+            with contextlib.suppress(RuntimeError):  # that loop is closed, and its task with it
+                loop.call_soon_threadsafe(task.cancel)
+        if own is not None:
+            own.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await task
+                await own
 
     async def get_stats(self) -> dict[str, Any]:
         """`storage_type`, the number of sessions (`total_sessions`), the limit and the bytes that records take."""

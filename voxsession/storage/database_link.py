@@ -1,0 +1,261 @@
+"""The connections of the SQL storage, made at need for the event loop that runs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from typing import Any, TypeVar
+
+import attrs
+from sqlalchemy import URL, event, make_url
+from sqlalchemy.exc import ArgumentError, InvalidRequestError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from voxsession.clock import Clock
+from voxsession.errors import ConfigurationError
+from voxsession.storage.database_errors import fault_of, translated
+from voxsession.storage.database_schema import dialect_of, prepare
+
+__all__ = ["DatabaseLink", "engine_url", "transaction"]
+
+T = TypeVar("T")
+Work = Callable[[AsyncConnection], Awaitable[T]]
+
+# Connections wait for their turn here, so their number is not what limits the sessions; more than the server has
+# processors bring nothing. SQLite lets one writer in at a time, and those who wait for it only ask again and again.
+POOL_SIZES = {"postgresql": 10, "mysql": 10, "sqlite": 4}
+SQLITE_LOCK_SECONDS = 5
+CLOSE_SECONDS = 3
+_DRIVERS = {"postgresql": "asyncpg", "sqlite": "aiosqlite", "mysql": "asyncmy"}
+
+
+def engine_url(url: str) -> URL:
+    """The URL with the driver that is taken where it names none.
+
+    Raises:
+        ConfigurationError: it is no URL of a database that sessions can be kept in.
+    """
+    dialect = dialect_of(url if isinstance(url, str) and "://" in url else "")
+    found = make_url(url)
+    if "+" not in found.drivername:
+        found = found.set(drivername=f"{dialect}+{_DRIVERS[dialect]}")
+    if dialect == "sqlite" and found.database in (None, "", ":memory:"):
+        raise ConfigurationError(
+            "sqlite:// without a file keeps nothing. Name one, as in sqlite:///sessions.db, or use the storage "
+            "'memory'.",
+            option="session_database_url",
+        )
+    if found.drivername.endswith("+asyncpg") and "sslmode" in found.query:
+        # The name that PostgreSQL's own programs have for it, and hosts print in the URLs they hand out.
+        mode = found.query["sslmode"]
+        found = found.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode})
+    return found
+
+
+def _made(url: URL, options: dict[str, Any]) -> AsyncEngine:
+    pool_size = POOL_SIZES[dialect_of(url.get_backend_name())]
+    settings: dict[str, Any] = {
+        # Set here and not for each connection, which would cost a SQLite connection two statements a call.
+        "isolation_level": "AUTOCOMMIT",
+        # No transaction is ever left open (see `transaction`), so there is nothing to roll back.
+        "pool_reset_on_return": None,
+        "hide_parameters": True,
+        **({} if "poolclass" in options else {"pool_size": pool_size, "max_overflow": 0}),
+        **options,
+    }
+    try:
+        engine = create_async_engine(url, **settings)
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"The database driver {error.name} is not installed. Install it with: pip install 'voxsession[sql]', or "
+            f"pip install {error.name} where the URL names it.",
+            option="session_database_url",
+        ) from error
+    except (ArgumentError, InvalidRequestError, TypeError) as error:
+        raise ConfigurationError(
+            f"No engine can be made for {url.drivername} with these settings: {next(iter(str(error).splitlines()))}",
+            option="session_database_url",
+        ) from None
+    if engine.dialect.name == "sqlite":
+        _keep_private(str(url.database))
+        event.listen(engine.sync_engine, "connect", _set_up_sqlite)
+    return engine
+
+
+def _keep_private(path: str) -> None:
+    """Makes the file for its owner alone; the files that SQLite puts beside it have the same mode."""
+    if not path.startswith("file:"):
+        with contextlib.suppress(OSError):  # SQLite itself tells what is wrong with the path
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+
+
+def _set_up_sqlite(connection: Any, _: Any) -> None:
+    cursor = connection.cursor()
+    for setting in (
+        f"busy_timeout={SQLITE_LOCK_SECONDS * 1000}",
+        "journal_mode=WAL",  # readers and one writer do not wait for each other; a commit is one sync
+        "synchronous=FULL",  # in this mode the default would lose the latest commits at a power cut
+    ):
+        cursor.execute(f"PRAGMA {setting}")
+    cursor.close()
+
+
+async def _farewell(engine: AsyncEngine) -> AsyncGenerator[None, None]:
+    """Closes the engine's connections when it is closed itself.
+
+    A loop that ends closes the asynchronous generators that are open in it, while it still runs: the only moment at
+    which a program that calls `asyncio.run` again and again can close the connections of each run.
+    """
+    try:
+        yield
+    finally:
+        with contextlib.suppress(TimeoutError):  # a server that hangs does not hold the program
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await engine.dispose()
+
+
+@attrs.define(slots=True)
+class _Opened:
+    """An engine in one event loop."""
+
+    engine: AsyncEngine
+    loop: asyncio.AbstractEventLoop
+    farewell: AsyncGenerator[None, None] | None = None
+    opening: asyncio.Lock = attrs.field(factory=asyncio.Lock)
+    is_ready: bool = False
+    calls: int = 0
+    idle: asyncio.Event = attrs.field(factory=asyncio.Event)
+
+
+class DatabaseLink:
+    """Runs work on a connection of its own, opens what is closed, tries again what may be tried again.
+
+    Args:
+        url: what to connect to; `engine` is used instead where it is given, and never closed.
+        options: for `create_async_engine`.
+    """
+
+    def __init__(
+        self, url: URL | None, engine: AsyncEngine | None, options: dict[str, Any], clock: Clock
+    ) -> None:
+        self._url = url
+        self._given = engine.execution_options(isolation_level="AUTOCOMMIT") if engine is not None else None
+        self._options = options
+        self._clock = clock
+        self._opened: _Opened | None = None
+        self._leaving: set[asyncio.Task[Any]] = set()
+        shown = url if url is not None else engine.url if engine is not None else None
+        assert shown is not None
+        self.dialect = dialect_of(shown.get_backend_name())
+        # Neither the password nor the query, which may hold one as well.
+        self.name = shown.set(query={}).render_as_string(hide_password=True)
+
+    async def run(self, operation: str, work: Work[T]) -> T:
+        """What the work gives on a connection that is its own as long as it runs.
+
+        It is begun anew when the connection was lost, or when it collided with others; so it has to be such that doing
+        it twice is doing it once. Who is cancelled is let go at once, although it may take the driver two more seconds
+        to close a connection whose server hangs.
+
+        Raises:
+            StorageError: it failed.
+            ConfigurationError: the server does not let us in.
+        """
+        task = asyncio.ensure_future(self._persist(operation, work))
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.cancel():
+                self._leaving.add(task)  # the loop itself keeps no task alive
+                task.add_done_callback(self._left)
+            raise
+
+    def _left(self, task: asyncio.Task[Any]) -> None:
+        self._leaving.discard(task)
+        if not task.cancelled():
+            task.exception()  # nobody waits for it any more
+
+    async def _persist(self, operation: str, work: Work[T]) -> T:
+        tries = 0
+        while True:
+            opened = self._now_open()
+            opened.calls += 1
+            opened.idle.clear()
+            try:
+                await self._prepare(opened)
+                async with opened.engine.connect() as connection:
+                    return await work(connection)
+            except Exception as error:
+                fault = fault_of(error)
+                if fault is None:
+                    raise
+                if tries >= fault.retries:
+                    raise translated(error, fault, self.name, operation) from error
+            finally:
+                opened.calls -= 1
+                if not opened.calls:
+                    opened.idle.set()
+            tries += 1
+            await self._step_back(tries)
+
+    async def _step_back(self, tries: int) -> None:
+        """Waits a random moment that grows, so that those who collided do not meet again."""
+        share = (self._clock.random_bytes(1)[0] + 1) / 256
+        await asyncio.sleep(0.005 * 2 ** min(tries, 6) * share)
+
+    def _now_open(self) -> _Opened:
+        loop = asyncio.get_running_loop()
+        opened = self._opened
+        if opened is not None and opened.loop is loop:
+            return opened
+        engine = self._given
+        if engine is None:
+            assert self._url is not None
+            engine = _made(self._url, self._options)
+        self._opened = _Opened(engine, loop)
+        return self._opened
+
+    async def _prepare(self, opened: _Opened) -> None:
+        if opened.is_ready:
+            return
+        async with opened.opening:
+            if not opened.is_ready:
+                await self._open(opened)
+
+    async def _open(self, opened: _Opened) -> None:
+        try:
+            if opened.farewell is None and self._given is None:
+                opened.farewell = _farewell(opened.engine)
+                await anext(opened.farewell)
+            async with opened.engine.connect() as connection:
+                await prepare(connection)
+        except TypeError as error:
+            # The driver's own function does not know a word of the URL's query.
+            raise ConfigurationError(
+                f"{self.name} cannot be connected to: {error}.", option="session_database_url"
+            ) from None
+        opened.is_ready = True
+
+    async def close(self) -> None:
+        """Waits for the calls that run, then closes all connections; the next call opens anew."""
+        opened, self._opened = self._opened, None
+        if opened is None or opened.loop is not asyncio.get_running_loop():
+            return
+        if opened.calls:
+            await opened.idle.wait()
+        if opened.farewell is not None:
+            await opened.farewell.aclose()
+
+
+@contextlib.asynccontextmanager
+async def transaction(connection: AsyncConnection, begin: str) -> AsyncIterator[None]:
+    """All statements of the block or none; a connection is never given back with a transaction open."""
+    try:
+        await connection.exec_driver_sql(begin)
+        yield
+        await connection.exec_driver_sql("COMMIT")
+    except BaseException:
+        await connection.invalidate()
+        raise

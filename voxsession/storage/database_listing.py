@@ -1,0 +1,87 @@
+"""Lists of the SQL storage, read from the heads by index."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from voxsession.core.envelope import Record
+from voxsession.storage.database_rows import header_of, owner_mark
+
+__all__ = ["Query", "expired", "past", "select"]
+
+PAST_BATCH = 200
+
+_HEADS = "SELECT record_key, header, changed, updated_at, record_id FROM voxsession_records WHERE slot = 0"
+_EXPIRED = text(
+    f"{_HEADS} AND kind = 'session' AND tenant = :tenant AND expires_at <= :now "
+    "ORDER BY expires_at, record_id LIMIT :limit"
+)
+_PAST = "SELECT record_key, seq FROM voxsession_records WHERE slot = 0 AND kind = 'session' AND record_key > :after"
+_HAS_EXPIRED = text(f"{_PAST} AND expires_at <= :now ORDER BY record_key LIMIT :limit")
+_IS_PAST = text(f"{_PAST} AND (expires_at <= :now OR updated_at < :oldest) ORDER BY record_key LIMIT :limit")
+
+
+@attrs.frozen(kw_only=True)
+class Query:
+    """What a list is asked for."""
+
+    owner: str | None
+    active_only: bool
+    after: Mapping[str, Any] | None
+    limit: int
+    kind: str
+    tenant: str
+
+
+async def select(connection: AsyncConnection, query: Query) -> list[Record]:
+    """The headers asked for; those that cannot be read are left out and make room for the next."""
+    found: list[Record] = []
+    after = query.after and (str(query.after.get("updated_at")), str(query.after.get("session_id")))
+    while len(found) < query.limit:
+        wanted = query.limit - len(found)
+        conditions = ["kind = :kind", "tenant = :tenant"]
+        values: dict[str, Any] = {"kind": query.kind, "tenant": query.tenant, "limit": wanted}
+        if query.owner is not None:
+            conditions.append("owner = :owner")
+            values["owner"] = owner_mark(query.owner)
+        if query.active_only:
+            conditions.append("ended = 0")
+        if after is not None:
+            conditions.append("updated_at <= :time AND (updated_at < :time OR record_id > :id)")
+            values["time"], values["id"] = after
+        statement = (
+            f"{_HEADS} AND {' AND '.join(conditions)} ORDER BY updated_at DESC, record_id LIMIT :limit"
+        )
+        rows = (await connection.execute(text(statement), values)).all()
+        found += _readable(rows)
+        if len(rows) < wanted:
+            break
+        after = (rows[-1].updated_at, rows[-1].record_id)
+    return found
+
+
+async def expired(connection: AsyncConnection, now: str, tenant: str, limit: int) -> list[Record]:
+    """Headers of one tenant's sessions that have expired, the longest past first."""
+    values = {"tenant": tenant, "now": now, "limit": max(limit, 0)}
+    return _readable((await connection.execute(_EXPIRED, values)).all())
+
+
+async def past(
+    connection: AsyncConnection, *, now: str, oldest: str | None, after: str
+) -> list[tuple[str, int]]:
+    """The next sessions, with their versions, that have expired or were last written before `oldest`."""
+    values = {"now": now, "after": after, "limit": PAST_BATCH}
+    statement = _HAS_EXPIRED
+    if oldest is not None:
+        statement, values["oldest"] = _IS_PAST, oldest
+    return [(row[0], row[1]) for row in await connection.execute(statement, values)]
+
+
+def _readable(rows: Any) -> list[Record]:
+    headers = (header_of(row.record_key, row.header, row.changed) for row in rows)
+    return [header for header in headers if header is not None]

@@ -1,0 +1,97 @@
+"""Calls to one server that share a few connections: those that wait for one travel together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
+
+__all__ = ["Calls", "Command"]
+
+Command: TypeAlias = list[Any]
+Send: TypeAlias = Callable[[list[Command]], Awaitable[list[Any]]]
+
+BURST, BURST_BYTES = 64, 1 << 18
+
+
+class Calls:
+    """Lets at most so many calls be on their way; no number of waiting ones is an error.
+
+    Args:
+        send: sends commands over one connection and gives their answers in order, an exception where one failed.
+        at_once: the number of connections.
+        together: commands of several waiting calls may share a round trip.
+    """
+
+    def __init__(self, send: Send, at_once: int, *, together: bool) -> None:
+        self._send = send
+        self._at_once = at_once
+        self._most = BURST if together else 1
+        self._running = 0
+        self._waiting: deque[tuple[Command, asyncio.Future[Any]]] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._quiet = asyncio.Event()
+        self._quiet.set()
+
+    async def __call__(self, command: Command) -> Any:
+        """The answer to a command."""
+        if self._running < self._at_once:
+            # Nobody waits: no task, no future, one caller on one connection.
+            self._begin()
+            try:
+                [answer] = await self._send([command])
+            finally:
+                self._end()
+        else:
+            future = asyncio.get_running_loop().create_future()
+            self._waiting.append((command, future))
+            answer = await future
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    async def settle(self) -> None:
+        """Waits until no call is on its way."""
+        await self._quiet.wait()
+
+    def _begin(self) -> None:
+        self._running += 1
+        self._quiet.clear()
+
+    def _end(self) -> None:
+        self._running -= 1
+        while self._waiting and self._running < self._at_once:
+            burst = self._next_burst()
+            if burst:
+                self._begin()
+                task = asyncio.get_running_loop().create_task(self._travel(burst))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+        if not self._running:
+            self._quiet.set()
+
+    def _next_burst(self) -> list[tuple[Command, asyncio.Future[Any]]]:
+        burst: list[tuple[Command, asyncio.Future[Any]]] = []
+        size = 0
+        while self._waiting and len(burst) < self._most and size < BURST_BYTES:
+            command, future = self._waiting.popleft()
+            if not future.done():  # its caller has gone
+                burst.append((command, future))
+                size += sum(map(len, command))
+        return burst
+
+    async def _travel(self, burst: list[tuple[Command, asyncio.Future[Any]]]) -> None:
+        try:
+            answers = await self._send([command for command, _ in burst])
+        except asyncio.CancelledError:  # the event loop ends
+            for _, future in burst:
+                future.cancel()
+            raise
+        except Exception as error:
+            answers = [error] * len(burst)
+        finally:
+            self._end()
+        for (_, future), answer in zip(burst, answers, strict=True):
+            if not future.done():
+                future.set_result(answer)

@@ -1,0 +1,91 @@
+"""The errors of Redis in our own words."""
+
+from __future__ import annotations
+
+import re
+
+from redis.exceptions import (
+    AskError,
+    AuthenticationError,
+    AuthenticationWrongNumberOfArgsError,
+    AuthorizationError,
+    ClusterError,
+    ConnectionError,
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisClusterException,
+    RedisError,
+    TimeoutError,
+    TryAgainError,
+)
+
+from voxsession.errors import (
+    ConfigurationError,
+    IntegrityError,
+    StorageError,
+    StorageFullError,
+    StorageUnavailableError,
+    VoxSessionError,
+)
+
+__all__ = ["DRIVER_ERRORS", "quotes_arguments", "translated"]
+
+DRIVER_ERRORS = (RedisError, RedisClusterException, OSError)
+
+_REFUSED = (AuthenticationError, AuthenticationWrongNumberOfArgsError, AuthorizationError, NoPermissionError)
+_AWAY = (
+    ConnectionError,
+    TimeoutError,
+    ReadOnlyError,
+    AskError,
+    ClusterError,
+    TryAgainError,
+    RedisClusterException,
+    OSError,
+)
+
+# Inside of a script an error arrives as text, with its code in front or behind a dash.
+_CODE = re.compile(r"(?:^|[\s-])([A-Z]{4,})\s")
+_REFUSED_CODES = {"NOAUTH", "NOPERM", "WRONGPASS"}
+_AWAY_CODES = {"CLUSTERDOWN", "LOADING", "MASTERDOWN", "NOREPLICAS", "READONLY", "TRYAGAIN", "BUSY"}
+_FULL = re.compile(r"(?:^|[\s-])(?:OOM|MISCONF)\s")
+
+
+def quotes_arguments(error: BaseException) -> bool:
+    """Whether the driver's error repeats a command with its arguments, which are records."""
+    return isinstance(error, RedisClusterException)
+
+
+def translated(error: BaseException, operation: str, place: str, record: str) -> VoxSessionError:
+    """What a caller is told.
+
+    Args:
+        operation: what was asked of the storage.
+        place: the server, without user and password.
+        record: the key of the record that it was about.
+    """
+    text = "" if quotes_arguments(error) else str(error)[:200]
+    codes = set(_CODE.findall(text))
+    if isinstance(error, _REFUSED) or codes & _REFUSED_CODES:
+        return ConfigurationError(
+            f"Redis at {place} refused these credentials ({text}). Give the right password with "
+            "RedisSessionStorage(password=...), REDIS_PASSWORD or in the URL, and allow its user the commands "
+            "EVALSHA, EVAL, HGET and INFO.",
+            option="session_redis_url",
+        )
+    said: dict[str, str] = {"storage": "redis", "operation": operation}
+    if isinstance(error, OutOfMemoryError) or _FULL.search(text):
+        return StorageFullError(
+            f"Redis at {place} takes no more ({text}). What was stored is still there; give it more memory or disk.",
+            **said,
+        )
+    if isinstance(error, _AWAY) or codes & _AWAY_CODES:
+        return StorageUnavailableError(
+            f"Redis at {place} is away ({text or type(error).__name__}). Check that it runs and is reachable; a "
+            "retry may help.",
+            **said,
+        )
+    if "WRONGTYPE" in codes:
+        return IntegrityError(record, "something else is stored under its keys in Redis")
+    return StorageError(f"Redis at {place} failed: {text or type(error).__name__}", **said)

@@ -1,0 +1,108 @@
+"""Erasing a session or a person with all that was made from them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from voxsession.core.envelope import Record, storage_key
+from voxsession.errors import ConfigurationError, FormatError
+from voxsession.installation import Installation
+from voxsession.session.recorder import Recorder
+from voxsession.session.reports import Receipt
+from voxsession.session.rewriting import headers
+
+__all__ = ["erase_session", "erase_traces", "erase_user"]
+
+MAX_ROUNDS = 8
+
+
+async def _erase_pointers(home: Installation, recorder: Recorder, session_id: str, owner: str | None) -> int:
+    """The pointer of the person; of a session whose person cannot be told, whichever pointer names it."""
+    owners = [owner] if owner else []
+    if owner is None and recorder.storage.can_list:
+        owners = [str(one["session_id"]) async for one in headers(recorder, home.tenant, kind="pointer")]
+    gone = [await recorder.call(home.pointers.forget(one, session_id), "delete") for one in owners]
+    return sum(gone)
+
+
+Trace = Callable[[Installation, Recorder, str, str | None], Awaitable[int]]
+
+NAMES_A_SESSION: dict[str, Trace] = {"pointers": _erase_pointers}
+"""Whatever else is stored that names a session registers here: how a receipt calls it, and what removes it.
+
+It is given the installation, its recorder, the session id, and the owner: empty for a session of nobody, None where
+that cannot be told any more. It gives how many records it removed, and can be called again after a crash.
+"""
+
+NAMES_A_PERSON = {"pointer": "pointers", "person": "profiles"}
+"""The kinds of record that are kept for a person, under their keyed hash, and how a receipt calls them."""
+
+
+async def erase_traces(home: Installation, session_id: str, owner: str | None) -> dict[str, int]:
+    """Removes what names a session; how many of each."""
+    recorder = await home.ready()
+    return {name: await erase(home, recorder, session_id, owner) for name, erase in NAMES_A_SESSION.items()}
+
+
+async def erase_session(home: Installation, session_id: str) -> Receipt:
+    """Removes a session: what names it, its pages, document and tail, what was set aside."""
+    recorder = await home.ready()
+    storage, key = recorder.storage, recorder.key_of(session_id)
+    record, owner = await _look(recorder, key)
+    pages = len(await recorder.call(storage.list_pages(key), "list_pages")) if storage.can_page else 0
+    aside = await recorder.call(storage.count_set_aside(key), "count_set_aside") if storage.can_list else 0
+    # What names it goes first: after a crash the record still tells whose it was, so that a second call finds all.
+    traces = await erase_traces(home, session_id, owner)
+    removed = await recorder.call(storage.delete(key), "delete")
+    core = home.cores.pop(session_id, None)
+    if core is not None:
+        core.pending.clear()
+        core.is_gone = True
+    counts = {
+        "sessions": int(removed),
+        "batches": len((record or {}).get("tail", ())),
+        "pages": pages,
+        "set_aside": aside,
+        **traces,
+    }
+    return Receipt(counts=counts, details=[{"session_id": session_id, "removed": removed, **counts}])
+
+
+async def _look(recorder: Recorder, key: str) -> tuple[Record | None, str | None]:
+    """The stored record, with its owner; None for an owner that cannot be told."""
+    try:
+        record = await recorder.call(recorder.storage.load(key), "load")
+    except FormatError:  # what cannot be read can still be erased
+        return None, None
+    return record, str(record.get("owner") or "") if record is not None else ""
+
+
+async def erase_user(home: Installation, user_id: str) -> Receipt:
+    """Removes all sessions of a person, then what is kept for the person."""
+    recorder = await home.ready()
+    if not recorder.storage.can_list:
+        raise ConfigurationError(
+            f"{recorder.storage.storage_type} storage cannot list a person's sessions, so they cannot be "
+            "erased together. Delete each by its id with delete_session()."
+        )
+    owner = home.vault.owner(user_id)
+    counts, details = Counter({"sessions": 0, "pages": 0}), list[dict[str, Any]]()
+    for _ in range(MAX_ROUNDS):  # others may begin a session of this person meanwhile
+        ids = [str(one["session_id"]) async for one in headers(recorder, home.tenant, owner=owner)]
+        if not ids:
+            break
+        for session_id in ids:
+            receipt = await erase_session(home, session_id)
+            counts.update(receipt.counts)
+            details += receipt.details
+    for kind, name in NAMES_A_PERSON.items():
+        async for header in headers(recorder, home.tenant, kind=kind, owner=owner):
+            key = storage_key(kind, home.tenant, str(header["session_id"]))
+            counts[name] += await recorder.call(recorder.storage.delete(key), "delete")
+    unreadable = recorder.storage.unreadable_records(tenant=home.tenant)
+    for session_id in await recorder.call(unreadable, "unreadable_records"):
+        reason = "it cannot be told whose it is"
+        details.append({"session_id": session_id, "removed": False, "reason": reason})
+    return Receipt(counts=dict(counts), details=details)
