@@ -246,19 +246,28 @@ def _as_number(variable: str, value: str) -> float | int:
 
 
 def _join_redis_parts(found: dict[str, Any]) -> None:
-    """REDIS_PASSWORD and REDIS_DB complete a REDIS_URL that has neither."""
-    url, password, number = (
-        found.get("session_redis_url"),
-        os.environ.get("REDIS_PASSWORD"),
-        os.environ.get("REDIS_DB"),
+    """REDIS_PASSWORD and REDIS_DB complete a REDIS_URL that has neither, or the URL of a server on this machine."""
+    password, number = os.environ.get("REDIS_PASSWORD"), os.environ.get("REDIS_DB")
+    url = found.get("session_redis_url") or (
+        "redis://localhost:6379" if found.get("session_storage") == "redis" else ""
     )
-    if not url or "://" not in url:
+    if "://" not in url or not (password or number):
         return
-    scheme, rest = url.split("://", 1)
-    if password and "@" not in rest:
-        from urllib.parse import quote
+    from urllib.parse import quote, urlsplit
 
-        rest = f":{quote(password, safe='')}@{rest}"
-    if number and "/" not in rest:
-        rest = f"{rest}/{number}"
-    found["session_redis_url"] = f"{scheme}://{rest}"
+    parts = urlsplit(url)
+    host, path, query = parts.netloc, parts.path, parts.query
+    if parts.scheme == "unix":  # its path is the socket's, so the rest stands in the query
+        given = {"password": password, "db": number}
+        more = [
+            f"{name}={quote(value, safe='')}"
+            for name, value in given.items()
+            if value and f"{name}=" not in query
+        ]
+        query = "&".join(filter(None, [query, *more]))
+    else:
+        if password and "@" not in host:
+            host = f":{quote(password, safe='')}@{host}"
+        if number and path in ("", "/"):
+            path = f"/{number}"
+    found["session_redis_url"] = f"{parts.scheme}://{host}{path}" + (f"?{query}" if query else "")

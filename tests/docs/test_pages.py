@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from pathlib import Path
 
@@ -17,9 +18,24 @@ ODD_FENCE = re.compile(
 )
 
 
+# What a page that says so in a Python block finds in its environment.
+SERVERS = {'os.environ["DATABASE_URL"]': "postgres_server", 'os.environ["REDIS_URL"]': "redis_server"}
+
+
 def name_of(path: Path) -> str:
     """The path as one would type it."""
     return path.relative_to(ROOT).as_posix()
+
+
+def servers_of(page: Path) -> dict[str, str]:
+    """The variables that a page asks for, with the fixtures of their servers."""
+    text = page.read_text("utf-8")
+    return {asked.split('"')[1]: server for asked, server in SERVERS.items() if asked in text}
+
+
+def marked(page: Path) -> object:
+    """The page as a parameter; one that needs a server says so."""
+    return pytest.param(page, marks=[pytest.mark.server] if servers_of(page) else [], id=name_of(page))
 
 
 @pytest.fixture(autouse=True)
@@ -28,9 +44,13 @@ def fresh_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_the_page_runs(page: Path) -> None:
-    """Every Python block of the page runs, from top to bottom."""
+@pytest.mark.parametrize("page", [marked(page) for page in PAGES])
+def test_the_page_runs(page: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every Python block of the page runs, from top to bottom, on real servers where it asks for them."""
+    for variable, name in servers_of(page).items():
+        server = request.getfixturevalue(name)
+        url = asyncio.run(server.new_place()) if variable == "DATABASE_URL" else server.url
+        monkeypatch.setenv(variable, url)
     run_markdown(page)
 
 

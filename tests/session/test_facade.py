@@ -367,6 +367,26 @@ async def test_settings_from_the_environment(monkeypatch: pytest.MonkeyPatch) ->
     assert VoxonConfig.from_dict({"max_session_age": 5, "storage_type": "memory"}).max_session_age_hours == 5
 
 
+@pytest.mark.parametrize(
+    ("url", "joined"),
+    [
+        ("", "redis://:p%40ss@localhost:6379/2"),
+        ("redis://host", "redis://:p%40ss@host/2"),
+        ("redis://host?ssl=1", "redis://:p%40ss@host/2?ssl=1"),
+        ("redis://me:own@host/1", "redis://me:own@host/1"),
+        ("unix:///run/redis.sock", "unix:///run/redis.sock?password=p%40ss&db=2"),
+    ],
+)
+def test_password_and_number_of_a_redis_come_from_the_environment(
+    url: str, joined: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They complete a URL that lacks them, whatever its form, and what a URL has of its own stays."""
+    for name, value in (("STORAGE", "redis"), ("URL", url), ("PASSWORD", "p@ss"), ("DB", "2")):
+        monkeypatch.setenv(f"{'SESSION' if name == 'STORAGE' else 'REDIS'}_{name}", value)
+
+    assert VoxonConfig.from_env().session_redis_url == joined
+
+
 async def test_the_session_key_of_the_environment_is_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

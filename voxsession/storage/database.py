@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from voxsession.clock import Clock, SystemClock
 from voxsession.core.envelope import Record, decode_line, from_stamp, split_key, stamp
-from voxsession.errors import ConfigurationError, ConflictError
+from voxsession.errors import ConfigurationError, ConflictError, IntegrityError
 from voxsession.storage.base import SessionStorage
 from voxsession.storage.database_errors import is_taken
 from voxsession.storage.database_link import DatabaseLink, engine_url, transaction
@@ -23,6 +23,7 @@ from voxsession.storage.database_listing import Query, expired, past, select
 from voxsession.storage.database_rows import (
     batch_values,
     document_values,
+    line_of,
     record_of_rows,
 )
 from voxsession.storage.database_schema import SCHEMA_VERSION, schema_ddl
@@ -130,7 +131,7 @@ class DatabaseSessionStorage(SessionStorage):
         rows = await self._rows("load_since", self._sql.lines_from, key=session_id, seq=seq)
         if not rows or rows[0][0] != seq:
             return None
-        return [decode_line((line or "").encode(), session_id) for _, line in rows[1:]]
+        return [decode_line(line_of(line), session_id) for _, line in rows[1:]]
 
     async def _add_first(self, connection: AsyncConnection, values: dict[str, Any]) -> None:
         try:
@@ -198,12 +199,15 @@ class DatabaseSessionStorage(SessionStorage):
     async def load_page(self, session_id: str, page_id: str) -> Record | None:
         """A page, or None where there is none of this name."""
         rows = await self._rows("load_page", self._sql.load_page, key=session_id, page_id=page_id)
-        return decode_line(rows[0][0].encode(), f"{session_id}/{page_id}") if rows else None
+        return decode_line(line_of(rows[0][0]), f"{session_id}/{page_id}") if rows else None
 
     async def list_pages(self, session_id: str) -> list[tuple[str, datetime]]:
         """The names of all pages of a session, with the time each was written, ordered by name."""
         rows = await self._rows("list_pages", self._sql.list_pages, key=session_id)
-        return [(name, from_stamp(written_at)) for name, written_at in rows]
+        try:
+            return [(name, from_stamp(written_at)) for name, written_at in rows]
+        except (TypeError, ValueError):
+            raise IntegrityError(session_id, "the time of a page is none") from None
 
     async def delete_pages(self, session_id: str, page_ids: Collection[str]) -> int:
         """Removes pages; the number that were there."""

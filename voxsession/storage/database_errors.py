@@ -80,7 +80,7 @@ def _code(error: DBAPIError) -> str | int:
 
 
 def translated(error: Exception, fault: Fault, storage: str, operation: str) -> VoxSessionError:
-    """The error to raise instead; it holds neither a URL nor what was to be written."""
+    """The error to raise instead; `storage` is the name without password, and nothing of what was written is told."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     said = next(iter(str(cause).splitlines()), "")[:200]
     what = f"{storage}: {operation}() failed, {fault.value[0]} ({type(cause).__name__}: {said})."

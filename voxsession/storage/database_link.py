@@ -12,6 +12,7 @@ import attrs
 from sqlalchemy import URL, event, make_url
 from sqlalchemy.exc import ArgumentError, InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import QueuePool
 
 from voxsession.clock import Clock
 from voxsession.errors import ConfigurationError
@@ -28,6 +29,7 @@ Work = Callable[[AsyncConnection], Awaitable[T]]
 POOL_SIZES = {"postgresql": 10, "mysql": 10, "sqlite": 4}
 SQLITE_LOCK_SECONDS = 5
 CLOSE_SECONDS = 3
+_NO_LIMIT = contextlib.nullcontext()
 _DRIVERS = {"postgresql": "asyncpg", "sqlite": "aiosqlite", "mysql": "asyncmy"}
 
 
@@ -84,6 +86,14 @@ def _made(url: URL, options: dict[str, Any]) -> AsyncEngine:
     return engine
 
 
+def _turns_of(engine: AsyncEngine) -> asyncio.Semaphore | None:
+    pool = engine.pool
+    if not isinstance(pool, QueuePool):
+        return None
+    most = pool.size() + pool._max_overflow
+    return asyncio.Semaphore(most) if pool._max_overflow >= 0 and most else None
+
+
 def _keep_private(path: str) -> None:
     """Makes the file for its owner alone; the files that SQLite puts beside it have the same mode."""
     if not path.startswith("file:"):
@@ -118,15 +128,20 @@ async def _farewell(engine: AsyncEngine) -> AsyncGenerator[None, None]:
 
 @attrs.define(slots=True)
 class _Opened:
-    """An engine in one event loop."""
+    """An engine in one event loop.
+
+    Attributes:
+        turns: as many as the pool has connections: who waits here goes in the order of coming, whereas the pool lets
+            newcomers pass, so that one of a thousand may wait for ever.
+    """
 
     engine: AsyncEngine
     loop: asyncio.AbstractEventLoop
     farewell: AsyncGenerator[None, None] | None = None
     opening: asyncio.Lock = attrs.field(factory=asyncio.Lock)
     is_ready: bool = False
-    calls: int = 0
-    idle: asyncio.Event = attrs.field(factory=asyncio.Event)
+    turns: asyncio.Semaphore | None = None
+    calls: set[asyncio.Task[Any]] = attrs.field(factory=set)
 
 
 class DatabaseLink:
@@ -145,7 +160,6 @@ class DatabaseLink:
         self._options = options
         self._clock = clock
         self._opened: _Opened | None = None
-        self._leaving: set[asyncio.Task[Any]] = set()
         shown = url if url is not None else engine.url if engine is not None else None
         assert shown is not None
         self.dialect = dialect_of(shown.get_backend_name())
@@ -163,29 +177,22 @@ class DatabaseLink:
             StorageError: it failed.
             ConfigurationError: the server does not let us in.
         """
-        task = asyncio.ensure_future(self._persist(operation, work))
+        opened = self._now_open()
+        task = asyncio.ensure_future(self._persist(opened, operation, work))
+        opened.calls.add(task)
+        task.add_done_callback(opened.calls.discard)
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            if task.cancel():
-                self._leaving.add(task)  # the loop itself keeps no task alive
-                task.add_done_callback(self._left)
+            task.cancel()
             raise
 
-    def _left(self, task: asyncio.Task[Any]) -> None:
-        self._leaving.discard(task)
-        if not task.cancelled():
-            task.exception()  # nobody waits for it any more
-
-    async def _persist(self, operation: str, work: Work[T]) -> T:
+    async def _persist(self, opened: _Opened, operation: str, work: Work[T]) -> T:
         tries = 0
         while True:
-            opened = self._now_open()
-            opened.calls += 1
-            opened.idle.clear()
             try:
                 await self._prepare(opened)
-                async with opened.engine.connect() as connection:
+                async with opened.turns or _NO_LIMIT, opened.engine.connect() as connection:
                     return await work(connection)
             except Exception as error:
                 fault = fault_of(error)
@@ -193,10 +200,6 @@ class DatabaseLink:
                     raise
                 if tries >= fault.retries:
                     raise translated(error, fault, self.name, operation) from error
-            finally:
-                opened.calls -= 1
-                if not opened.calls:
-                    opened.idle.set()
             tries += 1
             await self._step_back(tries)
 
@@ -210,11 +213,12 @@ class DatabaseLink:
         opened = self._opened
         if opened is not None and opened.loop is loop:
             return opened
-        engine = self._given
+        engine, turns = self._given, None
         if engine is None:
             assert self._url is not None
             engine = _made(self._url, self._options)
-        self._opened = _Opened(engine, loop)
+            turns = _turns_of(engine)
+        self._opened = _Opened(engine, loop, turns=turns)
         return self._opened
 
     async def _prepare(self, opened: _Opened) -> None:
@@ -244,7 +248,7 @@ class DatabaseLink:
         if opened is None or opened.loop is not asyncio.get_running_loop():
             return
         if opened.calls:
-            await opened.idle.wait()
+            await asyncio.wait(opened.calls)
         if opened.farewell is not None:
             await opened.farewell.aclose()
 

@@ -15,10 +15,10 @@ from voxsession.core.envelope import (
     split_key,
 )
 from voxsession.errors import ConfigurationError, IntegrityError
-from voxsession.storage.frames import DOCUMENT_END, check_owned, document_line, listed
+from voxsession.storage.frames import DOCUMENT_END, check_listed, check_owned, document_line, listed
 from voxsession.storage.listing import has_ended
 
-__all__ = ["batch_values", "document_values", "header_of", "owner_mark", "record_of_rows"]
+__all__ = ["batch_values", "document_values", "header_of", "line_of", "owner_mark", "record_of_rows"]
 
 OWNER_LENGTH = 100
 
@@ -76,16 +76,24 @@ def _text(record: Mapping[str, Any]) -> str:
     return encode_line(record)[:-1].decode()
 
 
-def header_of(key: str, header: str | None, changed: str | None) -> Record | None:
-    """The effective header from a head row; None where it cannot be read."""
+def line_of(column: object) -> bytes:
+    """The line in a column; empty where there is no text, be it that SQLite keeps a value of any type there."""
+    return column.encode() if isinstance(column, str) else b""
+
+
+def header_of(row: Any) -> Record | None:
+    """The effective header from a head row; None where it cannot be read, or is another than it is ordered by."""
+    key = row.record_key
     try:
-        found = decode_line((header or "").encode(), key)
-        if changed is not None:
-            found.update(decode_line(changed.encode(), key))
-        check_owned(found, key)
+        found = decode_line(line_of(row.header), key)
+        if row.changed is not None:
+            found.update(decode_line(line_of(row.changed), key))
+        check_listed(found, key)
     except IntegrityError:
         return None
-    return listed(found)
+    # A list goes on behind the header that it ended with: one that stands elsewhere would lead it in a circle.
+    is_in_place = (found["updated_at"], found["session_id"]) == (row.updated_at, row.record_id)
+    return listed(found) if is_in_place else None
 
 
 def record_of_rows(key: str, rows: Sequence[tuple[int, int, str | None]]) -> Record | None:
@@ -101,6 +109,6 @@ def record_of_rows(key: str, rows: Sequence[tuple[int, int, str | None]]) -> Rec
         raise IntegrityError(key, "its head row is missing")
     if not lines or lines[-1][0] != head[1]:
         raise IntegrityError(key, f"the row of its newest version, {head[1]}, is missing")
-    document, *tail = (decode_line((line or "").encode(), key) for _, _, line in lines)
+    document, *tail = (decode_line(line_of(line), key) for _, _, line in lines)
     check_owned(document, key)
     return {**document, "tail": tail}

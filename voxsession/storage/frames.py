@@ -12,6 +12,7 @@ from voxsession.core.envelope import (
     Record,
     decode_line,
     encode_line,
+    from_stamp,
     read_header,
     record_key,
     split_key,
@@ -24,6 +25,7 @@ __all__ = [
     "Newest",
     "batch_line",
     "check_base",
+    "check_listed",
     "check_owned",
     "clear_header",
     "conflict",
@@ -106,6 +108,18 @@ def check_owned(header: Mapping[str, Any], key: str) -> None:
     """`IntegrityError` unless this is a header of the record of this key."""
     if not isinstance(header.get("session_id"), str) or record_key(header) != key:
         raise IntegrityError(key, f"what is stored there belongs to {str(header.get('session_id'))[:80]!r}")
+
+
+def check_listed(header: Mapping[str, Any], key: str) -> None:
+    """`IntegrityError` unless this is a header of the record of this key, with times and a status to tell of it."""
+    check_owned(header, key)
+    expires_at = header.get("expires_at")
+    try:
+        times = [header["created_at"], header["updated_at"], *([] if expires_at is None else [expires_at])]
+        if not isinstance(header["status"], str) or not all(map(from_stamp, times)):
+            raise ValueError
+    except (KeyError, TypeError, ValueError):
+        raise IntegrityError(key, "its header has no times, or no status") from None
 
 
 def clear_header(start: bytes) -> Record | None:

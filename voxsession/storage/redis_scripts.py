@@ -57,6 +57,7 @@ for i = 5, #KEYS do redis.call('ZADD', KEYS[i], ARGV[2 * i - 3], ARGV[2 * i - 2]
 return 1
 """
 
+# What takes memory goes first: a full server refuses nothing more once a script has begun to write.
 # Both answer 1 = done, or done before; 0 = there is none; -1 = no record; a text = the stored version.
 SAVE = Script(
     _FOUND
@@ -65,9 +66,9 @@ if found[1] then
   if found[1] ~= base or base == '0' then return found[1] end
 elseif base ~= '0' then return 0 end
 local had_ttl = redis.call('PTTL', KEYS[1]) >= 0
-redis.call('DEL', KEYS[2])
-redis.call('HDEL', KEYS[1], 'last')
 redis.call('HSET', KEYS[1], 'doc', line, 'head', header, 'seq', seq, 'batch', batch)
+redis.call('HDEL', KEYS[1], 'last')
+redis.call('DEL', KEYS[2])
 """
     + _FINISHED
 )
