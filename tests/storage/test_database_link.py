@@ -401,3 +401,23 @@ async def test_an_unknown_word_in_the_query_is_named(postgres_server: PostgresSe
     """What the driver does not know in a URL is a ConfigurationError that names it."""
     with pytest.raises(ConfigurationError, match="bogus"):
         await DatabaseSessionStorage(postgres_server.url() + "?bogus=1").open()
+
+
+async def test_nobody_is_overtaken_on_the_way_to_a_connection(file_url: str) -> None:
+    """Whoever waits for a connection gets one in the order of coming, however many come back again and again."""
+    storage = DatabaseSessionStorage(file_url, pool_size=2, max_overflow=0)
+    await storage.open()
+    served: list[int] = []
+
+    async def caller(number: int) -> None:
+        for _ in range(10):
+            await storage.load(f"s{number}")
+            served.append(number)
+
+    await asyncio.gather(*(caller(number) for number in range(40)))
+    await storage.close()
+
+    # After each tenth of the calls everybody has had about a tenth of theirs.
+    for share in range(1, 10):
+        counts = [served[: share * 40].count(number) for number in range(40)]
+        assert max(counts) - min(counts) <= 2, counts

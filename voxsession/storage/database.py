@@ -19,7 +19,7 @@ from voxsession.errors import ConfigurationError, ConflictError, IntegrityError
 from voxsession.storage.base import SessionStorage
 from voxsession.storage.database_errors import is_taken
 from voxsession.storage.database_link import DatabaseLink, engine_url, transaction
-from voxsession.storage.database_listing import Query, expired, past, select
+from voxsession.storage.database_listing import Query, expired, past, select, unreadable
 from voxsession.storage.database_rows import (
     batch_values,
     document_values,
@@ -239,6 +239,12 @@ class DatabaseSessionStorage(SessionStorage):
         """Headers of sessions whose `expires_at` has passed, the longest past first."""
         return await self._link.run(
             "expired_sessions", lambda connection: expired(connection, stamp(now), tenant, limit)
+        )
+
+    async def unreadable_records(self, *, kind: str = "session", tenant: str = "") -> list[str]:
+        """The ids of records whose head cannot be read."""
+        return await self._link.run(
+            "unreadable_records", lambda connection: unreadable(connection, kind, tenant)
         )
 
     async def cleanup_expired_sessions(self, max_age_seconds: float | None = None) -> int:

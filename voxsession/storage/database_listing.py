@@ -9,10 +9,10 @@ import attrs
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from voxsession.core.envelope import Record
+from voxsession.core.envelope import Record, split_key
 from voxsession.storage.database_rows import header_of, owner_mark
 
-__all__ = ["Query", "expired", "past", "select"]
+__all__ = ["Query", "expired", "past", "select", "unreadable"]
 
 PAST_BATCH = 200
 
@@ -20,6 +20,9 @@ _HEADS = "SELECT record_key, header, changed, updated_at, record_id FROM voxsess
 _EXPIRED = text(
     f"{_HEADS} AND kind = 'session' AND tenant = :tenant AND expires_at <= :now "
     "ORDER BY expires_at, record_id LIMIT :limit"
+)
+_OF_KIND = text(
+    f"{_HEADS} AND kind = :kind AND tenant = :tenant AND record_key > :after ORDER BY record_key LIMIT :limit"
 )
 _PAST = "SELECT record_key, seq FROM voxsession_records WHERE slot = 0 AND kind = 'session' AND record_key > :after"
 _HAS_EXPIRED = text(f"{_PAST} AND expires_at <= :now ORDER BY record_key LIMIT :limit")
@@ -44,7 +47,7 @@ async def select(connection: AsyncConnection, query: Query) -> list[Record]:
     after = query.after and (str(query.after.get("updated_at")), str(query.after.get("session_id")))
     while len(found) < query.limit:
         wanted = query.limit - len(found)
-        conditions = ["kind = :kind", "tenant = :tenant"]
+        conditions = ["kind = :kind", "tenant = :tenant", "updated_at IS NOT NULL", "record_id IS NOT NULL"]
         values: dict[str, Any] = {"kind": query.kind, "tenant": query.tenant, "limit": wanted}
         if query.owner is not None:
             conditions.append("owner = :owner")
@@ -71,6 +74,16 @@ async def expired(connection: AsyncConnection, now: str, tenant: str, limit: int
     return _readable((await connection.execute(_EXPIRED, values)).all())
 
 
+async def unreadable(connection: AsyncConnection, kind: str, tenant: str) -> list[str]:
+    """The ids of the records of a kind that no list shows, because their heads cannot be read."""
+    values = {"kind": kind, "tenant": tenant, "after": "", "limit": PAST_BATCH}
+    found: list[str] = []
+    while rows := (await connection.execute(_OF_KIND, values)).all():
+        found += [split_key(row.record_key)[2] for row in rows if header_of(row) is None]
+        values["after"] = rows[-1].record_key
+    return found
+
+
 async def past(
     connection: AsyncConnection, *, now: str, oldest: str | None, after: str
 ) -> list[tuple[str, int]]:
@@ -83,5 +96,5 @@ async def past(
 
 
 def _readable(rows: Any) -> list[Record]:
-    headers = (header_of(row.record_key, row.header, row.changed) for row in rows)
+    headers = map(header_of, rows)
     return [header for header in headers if header is not None]
