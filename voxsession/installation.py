@@ -22,7 +22,7 @@ from voxsession.session.recorder import Recorder
 from voxsession.session.tasks import take_outcome
 from voxsession.session.vault import Vault
 from voxsession.storage.base import SessionStorage
-from voxsession.storage.registry import open_storage
+from voxsession.storage.registry import open_storage, storage_name
 from voxsession.voxon_config import VoxonConfig
 
 __all__ = ["Installation", "ring_of", "storage_of", "within"]
@@ -193,16 +193,22 @@ class Installation:
 def storage_of(config: VoxonConfig) -> SessionStorage:
     """The storage that the settings name, given only the settings that it has a use for."""
     spec = config.session_storage
-    wanted: dict[str, dict[str, Any]] = {
-        "file": {"path": config.session_storage_path, "durability": config.durability},
-        "memory": {"max_sessions": config.max_sessions},
+    if not isinstance(spec, str):
+        return open_storage(spec)
+    places: dict[str, dict[str, Any]] = {
+        "file": {"path": config.session_storage_path},
         "database": {"url": config.session_database_url},
-        "redis": {"redis_url": config.session_redis_url, "session_prefix": config.session_prefix},
+        "redis": {"redis_url": config.session_redis_url},
     }
-    options = wanted.get(spec, {}) if isinstance(spec, str) else {}
-    path = options.pop("path", None)
-    given = {name: value for name, value in options.items() if value is not None}
-    return open_storage(spec, path=path, **given)
+    others: dict[str, dict[str, Any]] = {
+        "file": {"durability": config.durability},
+        "memory": {"max_sessions": config.max_sessions},
+        "redis": {"session_prefix": config.session_prefix},
+    }
+    name = storage_name(spec)
+    # A URL says the place itself.
+    options = ({} if "://" in spec else places.get(name, {})) | others.get(name, {})
+    return open_storage(spec, **{name: value for name, value in options.items() if value is not None})
 
 
 def ring_of(config: VoxonConfig) -> KeyRing | None:

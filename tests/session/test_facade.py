@@ -387,6 +387,18 @@ def test_password_and_number_of_a_redis_come_from_the_environment(
     assert VoxonConfig.from_env().session_redis_url == joined
 
 
+@pytest.mark.parametrize("named", ["file", "file://"])
+async def test_settings_hold_for_a_storage_however_it_is_named(named: str, tmp_path: Path) -> None:
+    """A URL says the place; what else is set holds all the same."""
+    spec = named if named == "file" else f"file://{tmp_path}/there"
+    config = VoxonConfig(
+        session_storage=spec, session_storage_path=str(tmp_path / "there"), durability="relaxed"
+    )
+    async with Voxon(config) as voxon:
+        stats = await voxon.get_stats()
+    assert (stats["durability"], stats["path"]) == ("relaxed", str(tmp_path / "there"))
+
+
 async def test_the_session_key_of_the_environment_is_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,7 +20,7 @@ from voxsession.moving.holdings import (
 )
 from voxsession.moving.passes import Copier, Plan
 from voxsession.moving.progress import Meter, Progress
-from voxsession.moving.transfer import check_whole, is_bridge, make_way, newest, put, same
+from voxsession.moving.transfer import check_whole, is_stand_in, make_way, newest, put, same
 from voxsession.session.reports import Receipt
 from voxsession.storage.base import SessionStorage
 from voxsession.storage.registry import open_storage
@@ -135,7 +135,7 @@ class _Migration:
         check_whole(record)
         if found is not None and same(record, found):
             return
-        if found is not None and not is_bridge(found):
+        if found is not None and not is_stand_in(found):
             if not index_keys_shared(record, found):
                 if not await is_unused(target, tenant):
                     raise other_installation("target")

@@ -29,7 +29,7 @@ from voxsession.moving.holdings import (
     other_installation,
 )
 from voxsession.moving.progress import Meter, Progress
-from voxsession.moving.transfer import AT_ONCE, Standing, is_bridge, make_way, put, same, standing, together
+from voxsession.moving.transfer import AT_ONCE, Standing, is_stand_in, make_way, put, same, standing, together
 from voxsession.session.loader import StorageRules
 from voxsession.session.recorder import Recorder
 from voxsession.session.reports import Receipt
@@ -263,7 +263,7 @@ async def _keyring_in(storage: SessionStorage, key: str) -> tuple[Record | None,
     """The keyring record, if it can be read; and whether there is none that could be used."""
     try:
         found = await storage.load(key)
-        if found is None or is_bridge(found):
+        if found is None or is_stand_in(found):
             return found, True
         index_keys_of(found)
     except UnsupportedFormatError:

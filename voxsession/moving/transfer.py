@@ -16,7 +16,7 @@ __all__ = [
     "AT_ONCE",
     "Standing",
     "check_whole",
-    "is_bridge",
+    "is_stand_in",
     "make_way",
     "newest",
     "put",
@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 AT_ONCE = 16  # a durable write waits for the disk or the network: so many wait together
-_BRIDGE = "bridge."
+_PREFIX = "stand-in."
 
 
 class Standing(Enum):
@@ -63,9 +63,9 @@ def _document(record: Record) -> Record:
     return {name: value for name, value in record.items() if name not in ("tail", "torn_bytes")}
 
 
-def is_bridge(record: Record) -> bool:
+def is_stand_in(record: Record) -> bool:
     """Whether only the way to a record lies there: a transfer was broken off, or is going on."""
-    return str(record.get("batch_id")).startswith(_BRIDGE)
+    return str(record.get("batch_id")).startswith(_PREFIX)
 
 
 def check_whole(record: Record) -> None:
@@ -76,7 +76,7 @@ def check_whole(record: Record) -> None:
         IntegrityError: it cannot be opened where it lies either.
     """
     key = record_key(record)
-    if is_bridge(record):
+    if is_stand_in(record):
         raise IntegrityError(key, "only the beginning of a transfer lies there; run that transfer again")
     seq = record["seq"]
     for part in (record, *record.get("tail", ())):
@@ -92,7 +92,7 @@ def check_whole(record: Record) -> None:
 
 def standing(record: Record, found: Record | None) -> Standing:
     """How `found`, loaded from the target, stands to a record, as far as clear headers tell."""
-    if found is None or is_bridge(found):
+    if found is None or is_stand_in(found):
         return Standing.ABSENT
     if same(record, found):
         return Standing.SAME
@@ -137,17 +137,17 @@ def _continues(record: Record, found: Record) -> bool:
     """Whether `found` is the record without its latest batches."""
     had = found.get("tail") or []
     shorter = {**_document(record), "tail": (record.get("tail") or [])[: len(had)]}
-    return not is_bridge(found) and same(shorter, found)
+    return not is_stand_in(found) and same(shorter, found)
 
 
 async def _put_document(target: SessionStorage, document: Record, stands: int) -> None:
     base = document.get("base_seq") or 0
     if base != stands:
-        await target.save(_bridge(document, base, stands))
+        await target.save(_stand_in(document, base, stands))
     await target.save(document)
 
 
-def _bridge(document: Record, seq: int, base_seq: int) -> Record:
+def _stand_in(document: Record, seq: int, base_seq: int) -> Record:
     """What stands in for the version that the document was made from.
 
     A storage takes a document only over the version named in it, and that name is sealed in; so one is put
@@ -155,7 +155,7 @@ def _bridge(document: Record, seq: int, base_seq: int) -> Record:
     at this moment still finds the keys.
     """
     header = {name: document.get(name) for name in HEADER_FIELDS}
-    header.update(seq=seq, base_seq=base_seq, batch_id=_BRIDGE + str(document.get("batch_id")))
+    header.update(seq=seq, base_seq=base_seq, batch_id=_PREFIX + str(document.get("batch_id")))
     header.update(owner="", expires_at=None, status="ended")
     return {**header, "keyring": document["keyring"]} if "keyring" in document else header
 

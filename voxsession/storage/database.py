@@ -50,7 +50,7 @@ class DatabaseSessionStorage(SessionStorage):
         default_ttl: seconds after the last write until a session expires; None = never.
         clock: tells the time for `cleanup_expired_sessions` and of pages.
         options: for SQLAlchemy's `create_async_engine`: `pool_size` (10 here), `max_overflow` (0),
-            `pool_timeout`, `pool_recycle`, `connect_args` and so on.
+            `pool_recycle`, `connect_args` and so on.
 
     Raises:
         ConfigurationError: the URL cannot be used, or neither or both of URL and engine are given.

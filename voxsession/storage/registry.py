@@ -14,7 +14,7 @@ from voxsession.errors import ConfigurationError
 from voxsession.storage.base import SessionStorage
 from voxsession.storage.lift import lift
 
-__all__ = ["known_storages", "open_storage"]
+__all__ = ["known_storages", "open_storage", "storage_name"]
 
 GROUP = "voxsession.storage"
 
@@ -47,6 +47,19 @@ def _offered() -> dict[str, str]:
     return {point.name: point.value for point in entry_points(group=GROUP)}
 
 
+def storage_name(spec: str) -> str:
+    """The name of the storage that a name or a URL means.
+
+    Example:
+        >>> storage_name("postgresql+psycopg://db.example/chats"), storage_name("file")
+        ('database', 'file')
+    """
+    scheme, is_url, _ = spec.partition("://")
+    # "postgresql+psycopg" names the driver after the plus sign.
+    base = scheme.partition("+")[0].lower()
+    return _SCHEMES.get(base, base) if is_url else spec
+
+
 def open_storage(
     spec: object, *, path: str | os.PathLike[str] | None = None, **options: Any
 ) -> SessionStorage:
@@ -70,10 +83,8 @@ def open_storage(
     """
     if not isinstance(spec, str):
         return lift(spec)
-    scheme, is_url, rest = spec.partition("://")
-    # "postgresql+psycopg" names the driver after the plus sign.
-    base = scheme.partition("+")[0].lower()
-    name = _SCHEMES.get(base, base) if is_url else spec
+    name = storage_name(spec)
+    _, is_url, rest = spec.partition("://")
     make = _class_of(name)
     args: list[Any] = []
     if name == "file":
