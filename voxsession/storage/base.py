@@ -125,6 +125,10 @@ class SessionStorage(ABC):
         """How many pieces of damaged bytes are kept aside for a record; `delete` removes them with it."""
         return 0
 
+    async def erase_set_aside(self, session_id: str) -> int:
+        """Removes the damaged bytes that are kept aside for a record, and what a broken write left; how many pieces."""
+        return 0
+
     async def list_sessions(
         self,
         *,

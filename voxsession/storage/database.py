@@ -260,7 +260,7 @@ class DatabaseSessionStorage(SessionStorage):
             for key, seq in found:
                 with contextlib.suppress(ConflictError):  # it was written meanwhile
                     count += await self.delete(key, expected_seq=seq)
-            if not found:
+            if not found or found[-1][0] == after:  # a key that is no text names no place to go on from
                 return count
             after = found[-1][0]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar
@@ -110,6 +111,8 @@ def _set_up_sqlite(connection: Any, _: Any) -> None:
     ):
         cursor.execute(f"PRAGMA {setting}")
     cursor.close()
+    # Text that is none any more is not the driver's error, which would hide all other rows: its seal tells.
+    connection.driver_connection.text_factory = functools.partial(str, encoding="utf-8", errors="replace")
 
 
 async def _farewell(engine: AsyncEngine) -> AsyncGenerator[None, None]:

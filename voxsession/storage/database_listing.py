@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from voxsession.core.envelope import Record, split_key
+from voxsession.errors import ConfigurationError
 from voxsession.storage.database_rows import header_of, owner_mark
 
 __all__ = ["Query", "expired", "past", "select", "unreadable"]
@@ -44,9 +45,11 @@ class Query:
 async def select(connection: AsyncConnection, query: Query) -> list[Record]:
     """The headers asked for; those that cannot be read are left out and make room for the next."""
     found: list[Record] = []
+    skipped = 0
     after = query.after and (str(query.after.get("updated_at")), str(query.after.get("session_id")))
     while len(found) < query.limit:
-        wanted = query.limit - len(found)
+        # What cannot be read may come again: text that is none has no place in the order that can be named.
+        wanted = query.limit - len(found) + skipped
         conditions = ["kind = :kind", "tenant = :tenant", "updated_at IS NOT NULL", "record_id IS NOT NULL"]
         values: dict[str, Any] = {"kind": query.kind, "tenant": query.tenant, "limit": wanted}
         if query.owner is not None:
@@ -61,11 +64,12 @@ async def select(connection: AsyncConnection, query: Query) -> list[Record]:
             f"{_HEADS} AND {' AND '.join(conditions)} ORDER BY updated_at DESC, record_id LIMIT :limit"
         )
         rows = (await connection.execute(text(statement), values)).all()
-        found += _readable(rows)
+        headers = _readable(rows)
+        found, skipped = found + headers, len(rows) - len(headers)
         if len(rows) < wanted:
             break
         after = (rows[-1].updated_at, rows[-1].record_id)
-    return found
+    return found[: query.limit]
 
 
 async def expired(connection: AsyncConnection, now: str, tenant: str, limit: int) -> list[Record]:
@@ -76,12 +80,15 @@ async def expired(connection: AsyncConnection, now: str, tenant: str, limit: int
 
 async def unreadable(connection: AsyncConnection, kind: str, tenant: str) -> list[str]:
     """The ids of the records of a kind that no list shows, because their heads cannot be read."""
-    values = {"kind": kind, "tenant": tenant, "after": "", "limit": PAST_BATCH}
-    found: list[str] = []
-    while rows := (await connection.execute(_OF_KIND, values)).all():
-        found += [split_key(row.record_key)[2] for row in rows if header_of(row) is None]
-        values["after"] = rows[-1].record_key
-    return found
+    values: dict[str, Any] = {"kind": kind, "tenant": tenant, "after": "", "limit": PAST_BATCH}
+    found: set[str] = set()
+    while True:
+        rows = (await connection.execute(_OF_KIND, values)).all()
+        names = {_id_of(row.record_key) for row in rows if header_of(row) is None}
+        found |= names
+        if len(rows) < values["limit"]:
+            return sorted(found)
+        values |= {"after": rows[-1].record_key, "limit": PAST_BATCH + len(names)}
 
 
 async def past(
@@ -93,6 +100,13 @@ async def past(
     if oldest is not None:
         statement, values["oldest"] = _IS_PAST, oldest
     return [(row[0], row[1]) for row in await connection.execute(statement, values)]
+
+
+def _id_of(key: object) -> str:
+    try:
+        return split_key(str(key))[2]
+    except ConfigurationError:  # the key itself was altered
+        return str(key)
 
 
 def _readable(rows: Any) -> list[Record]:

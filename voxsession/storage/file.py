@@ -120,6 +120,10 @@ class FileSessionStorage(SessionStorage):
         """How many torn lines of a record are kept aside."""
         return await self._run("count_set_aside", self._records.count_set_aside, session_id)
 
+    async def erase_set_aside(self, session_id: str) -> int:
+        """Removes the torn lines that are kept aside, and the temporary file of a writer that was killed."""
+        return await self._run("erase_set_aside", self._records.erase_set_aside, session_id)
+
     # --- pages
 
     async def save_page(self, session_id: str, page: Record) -> None:

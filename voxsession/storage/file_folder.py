@@ -68,6 +68,11 @@ class Place:
         """Where a new version is made; one name, so a killed writer leaves at most one file."""
         return f"{self.folder}{os.sep}{self.stem}.tmp"
 
+    @property
+    def temporary_page(self) -> str:
+        """Where a new page is made."""
+        return f"{self.pages}{os.sep}.tmp"
+
     def torn(self, number: int) -> str:
         """Where torn bytes are kept aside."""
         return f"{self.folder}{os.sep}{self.stem}.torn-{number}"

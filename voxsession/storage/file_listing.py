@@ -15,7 +15,7 @@ from voxsession.storage.file_folder import ENDING, FileFolder
 from voxsession.storage.file_frames import open_to_read, read_document_header, read_newest
 from voxsession.storage.file_names import is_shortened, unescaped
 from voxsession.storage.file_owners import FileOwners
-from voxsession.storage.frames import listed
+from voxsession.storage.frames import check_listed, listed
 from voxsession.storage.listing import has_ended, newest_first
 
 __all__ = ["FileListing", "Query"]
@@ -170,6 +170,7 @@ class FileListing:
             is_there = False
         if not is_there:
             raise IntegrityError(name, "its header names another record, or none")
+        check_listed(header, record_key(header))
         return header
 
 

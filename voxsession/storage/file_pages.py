@@ -15,8 +15,6 @@ from voxsession.storage.file_sync import sync_folder
 
 __all__ = ["FilePages"]
 
-_TEMPORARY = ".tmp"
-
 
 class FilePages:
     """Writes and reads the page files of sessions."""
@@ -29,7 +27,7 @@ class FilePages:
         place = self._folder.place(key)
         # The lock keeps the folder from being removed meanwhile, and gives the temporary file one user.
         with self._folder.locked(place):
-            path, temporary = self._path(place, page_id), os.path.join(place.pages, _TEMPORARY)
+            path, temporary = self._path(place, page_id), place.temporary_page
             try:
                 replace_file(path, temporary, line)
             except FileNotFoundError:

@@ -195,6 +195,14 @@ class FileRecords:
         """How many torn lines are kept aside."""
         return _count_torn(self._folder.place(key))
 
+    def erase_set_aside(self, key: str) -> int:
+        """Removes the torn lines, and what a killed writer left unfinished; how many files."""
+        place = self._folder.place(key)
+        with self._folder.locked(place):
+            # The last first: after a crash the others are found again.
+            torn = [place.torn(number) for number in range(_count_torn(place), 0, -1)]
+            return sum(map(_unlink, (place.temporary, place.temporary_page, *torn)))
+
     def delete(self, key: str, expected_seq: int | None) -> bool:
         """Removes the file and all that belongs to it; False where there was no file."""
         place = self._folder.place(key)

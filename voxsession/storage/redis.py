@@ -286,7 +286,7 @@ class RedisSessionStorage(SessionStorage):
         with self._told("list_sessions"):
             link = await self._links.current()
             found = await link.command("ZRANGE", self._keys.tenants, "0", "-1")
-        return [tenant.decode() for tenant in found]
+        return [tenant.decode(errors="replace") for tenant in found]
 
     # --- life and health
 

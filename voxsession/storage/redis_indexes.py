@@ -24,11 +24,11 @@ from voxsession.core.envelope import (
     decode_line,
     effective_header,
     from_stamp,
-    record_key,
     split_key,
     storage_key,
 )
 from voxsession.errors import FormatError
+from voxsession.storage.frames import check_listed
 from voxsession.storage.listing import has_ended
 from voxsession.storage.redis_links import Link
 from voxsession.storage.redis_scripts import HEADS, RANGE, SETTLE
@@ -166,7 +166,7 @@ class Index:
 
     async def unreadable(self, link: Link) -> list[str]:
         """The ids of entries whose record is there but has no header that can be read."""
-        found = [member.decode() for member in await link.command("ZRANGE", self.key, "0", "-1")]
+        found = [_name(member) for member in await link.command("ZRANGE", self.key, "0", "-1")]
         names: list[str] = []
         for at in range(0, len(found), WINDOW):
             members = found[at : at + WINDOW]
@@ -199,7 +199,7 @@ class Index:
 
     async def _window(self, link: Link, position: Place, high: str, size: int) -> list[Place]:
         found = await link.run(RANGE, [self.key], [repr(position[0]), high, str(size)])
-        return [(float(found[at + 1]), found[at].decode()) for at in range(0, len(found), 2)]
+        return [(float(found[at + 1]), _name(found[at])) for at in range(0, len(found), 2)]
 
     async def _headers(self, link: Link, members: Sequence[str]) -> list[Record | None]:
         return await headers_of(
@@ -234,6 +234,10 @@ async def headers_of(link: Link, keys: RedisKeys, records: Sequence[str]) -> lis
     return [_header(heads, record) for heads, record in zip(found, records, strict=True)]
 
 
+def _name(member: bytes) -> str:
+    return member.decode(errors="replace")  # what is no text was not written here, and leads to no record
+
+
 def _header(heads: Any, key: str) -> Record | None:
     if not isinstance(heads, list):
         return {}
@@ -243,6 +247,7 @@ def _header(heads: Any, key: str) -> Record | None:
         first, last = heads
         tail = [decode_line(last, key)] if last else []
         header = effective_header({**decode_line(first, key), "tail": tail})
-        return header if record_key(header) == key else {}
-    except (FormatError, KeyError):
+        check_listed(header, key)
+    except FormatError:
         return {}
+    return header
