@@ -106,7 +106,7 @@ lock: ## make the requirements*.lock files anew; UPGRADE=1 takes newer versions
 	$(call make-venv,$(VENV))
 	@$(PY) $(PIP) install $(UV_PIN)
 	@$(call compile,requirements.lock)
-	@$(call compile,requirements-test.lock,--extra openai --extra redis --extra sql --group test --group servers --group dev -c requirements.lock)
+	@$(call compile,requirements-test.lock,--extra embeddings --extra openai --extra redis --extra sql --group test --group servers --group dev -c requirements.lock)
 	@$(call compile,requirements-bench.lock,--extra redis --extra sql --group bench --group servers -c requirements.lock)
 	@$(call compile,requirements-docs.lock,--group docs -c requirements.lock)
 

@@ -50,8 +50,11 @@ from voxsession.voxon_config import VoxonConfig
 
 if _TYPE_CHECKING:
     from voxsession.learning.profiles import SessionProfile
+    from voxsession.memory.embedding import Embedder
+    from voxsession.models.local_embedder import LocalEmbedder
     from voxsession.models.offline import OfflineModel
     from voxsession.models.openai import OpenAIModel
+    from voxsession.models.openai_embedder import OpenAIEmbedder
     from voxsession.moving.migration import migrate
     from voxsession.storage.database import DatabaseSessionStorage as DatabaseSessionStorage
     from voxsession.storage.file import FileSessionStorage
@@ -68,6 +71,7 @@ __all__ = [
     "ContextTooLongError",
     "Conversation",
     "ConversationBusyError",
+    "Embedder",
     "Event",
     "Fact",
     "FileSessionStorage",
@@ -76,6 +80,7 @@ __all__ = [
     "IntegrityError",
     "KeyNotFoundError",
     "KeyRing",
+    "LocalEmbedder",
     "Memory",
     "MemoryEntry",
     "MemoryMatch",
@@ -86,6 +91,7 @@ __all__ = [
     "ModelError",
     "ModelRequest",
     "OfflineModel",
+    "OpenAIEmbedder",
     "OpenAIModel",
     "PermissionDeniedError",
     "ProtocolError",
@@ -121,9 +127,12 @@ __version__ = "0.1.0"
 # What not every program needs is loaded when it is first named.
 _LATE = {
     "DatabaseSessionStorage": "voxsession.storage.database",
+    "Embedder": "voxsession.memory.embedding",
     "FileSessionStorage": "voxsession.storage.file",
+    "LocalEmbedder": "voxsession.models.local_embedder",
     "MemorySessionStorage": "voxsession.storage.inmemory",
     "OfflineModel": "voxsession.models.offline",
+    "OpenAIEmbedder": "voxsession.models.openai_embedder",
     "OpenAIModel": "voxsession.models.openai",
     "RedisSessionStorage": "voxsession.storage.redis",
     "SessionProfile": "voxsession.learning.profiles",

@@ -21,6 +21,7 @@ from voxsession.errors import (
     StorageError,
 )
 from voxsession.installation import Installation
+from voxsession.memory.embedding import BoundedEmbedder
 from voxsession.memory.facts import Fact
 from voxsession.memory.tokens import TokenCounter, checked_counter
 from voxsession.models.base import ModelRequest, Reply
@@ -49,13 +50,16 @@ class Voxon(Upkeep, Backups):
     Args:
         config: where and how sessions are kept; None = encrypted files in ``./sessions``.
         model: what answers: an `async def model(request)` or an object with `respond`; None = `OfflineModel`.
+        embedder: makes vectors of texts, so that recall goes by meaning as well: an object with `embed(texts)`, or a
+            callable like it, plain or async; None = by words only.
         extractor: finds facts in a user message; None = the pattern-based default.
         summarizer: an `async def summarize(texts) -> str` for `summarize_memory`.
         token_counter: an object with `count(text)`, `exact`, `name`; None = tiktoken, estimates until it is loaded.
         clock: where times and ids come from.
 
     Raises:
-        ConfigurationError: a `SessionConfig` was given as `config`, or something that is no config.
+        ConfigurationError: a `SessionConfig` was given as `config`, or something that is no config; the
+            embedder is none, or NumPy is missing.
 
     Example:
         >>> import asyncio
@@ -81,11 +85,6 @@ class Voxon(Upkeep, Backups):
         clock: Clock | None = None,
     ) -> None:
         self.config = _checked_config(config)
-        if embedder is not None:
-            raise ConfigurationError(
-                "embedder= is not supported by this version: recall is lexical. Leave it out.",
-                option="embedder",
-            )
         self._clock: Clock = clock or SystemClock()
         counter = checked_counter(token_counter)
         hub = EventHub(self._clock)
@@ -98,6 +97,7 @@ class Voxon(Upkeep, Backups):
             model_writes=model is not None and getattr(model, "can_write", True),
             extractor=extractor if extractor is not None else _pattern_extractor,
             summarizer=summarizer,
+            embedder=BoundedEmbedder(embedder) if embedder is not None else None,
             autosave=self.config.autosave,
             ready=self._home.ready,
             release=self._home.release,

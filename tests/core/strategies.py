@@ -130,6 +130,10 @@ FIELDS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "branch_index": optional(counts),
         "call": optional(json_objects),
     },
+    "learning.forgotten": {
+        "message_ids": st.lists(message_ids, max_size=3),
+        "topics": st.lists(texts, max_size=2),
+    },
     "memory.added": {"entry": memories()},
     "memory.compressed": {
         "replaced": st.dictionaries(memory_ids, memory_ids, max_size=3),
@@ -142,6 +146,10 @@ FIELDS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "memory.expired": {"entry_ids": st.lists(memory_ids, max_size=3)},
     "memory.reinforced": {"entry_id": memory_ids},
     "memory.removed": {"entry_ids": st.lists(memory_ids, max_size=3), "reason": texts},
+    "memory.restored": {
+        "entries": st.lists(memories(), max_size=2),
+        "dropped": st.lists(memory_ids, max_size=2),
+    },
     "memory.superseded": {"entry_id": memory_ids, "by": memory_ids},
     "memory.updated": {"entry": memories()},
     "message.added": {"message": messages(), "local_hour": optional(st.integers(0, 23))},
@@ -152,7 +160,10 @@ FIELDS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "token_count": counts,
         "estimated": st.booleans(),
     },
-    "message.redacted": {"message_ids": st.lists(message_ids, max_size=3)},
+    "message.redacted": {
+        "message_ids": st.lists(message_ids, max_size=3),
+        "unnamed": st.lists(message_ids, max_size=2),
+    },
     "metric.tracked": {"name": names, "value": amounts},
     "preference.evidence": {
         "message_id": optional(message_ids),

@@ -66,7 +66,14 @@ COUNTING = {
 }
 
 # Applied behind another writer's changes only if what they were based on still holds.
-GUARDED = {"config.changed", "memory.compressed", "memory.updated", "preference.set", "state.updated"}
+GUARDED = {
+    "config.changed",
+    "memory.compressed",
+    "memory.restored",
+    "memory.updated",
+    "preference.set",
+    "state.updated",
+}
 
 
 def message(message_id: str = "m1", **fields: Any) -> Message:

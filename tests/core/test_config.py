@@ -33,6 +33,9 @@ DEFAULTS = {
     "enable_adaptation": True,
     "context_tokens": 8000,
     "timezone": "UTC",
+    "memory_categories": {},
+    "memory_archive_days": None,
+    "context_shares": {},
 }
 
 # A wrong value for each setting, and what its error must say of the allowed range.

@@ -10,17 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voxsession.core.changes import Change, MemoryEvicted, MemoryExpired, MemorySuperseded
-from voxsession.core.memory_changes import put_memory
+from voxsession.core.memory_changes import drop_memories, put_memory
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.session_data import SessionData
+from voxsession.memory.allowance import HALF_LIFE_DAYS, Allowance
 from voxsession.memory.budget import (
-    HALF_LIFE_DAYS,
     evictions,
     expired,
     live_tokens,
     retention,
     supersessions,
 )
+from voxsession.memory.ledger import ledger_of, order_of
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -44,6 +45,10 @@ def apply(changes: list[Change], data: SessionData) -> SessionData:
     for change in changes:
         change.apply(data)
     return data
+
+
+def within(max_tokens: int, **rules: Any) -> Allowance:
+    return Allowance(max_tokens=max_tokens, **rules)
 
 
 def ids(changes: list[Change], kind: type[Change]) -> list[str]:
@@ -83,19 +88,19 @@ def sessions(draw: st.DrawFn) -> SessionData:
 def test_memory_never_exceeds_its_budget(data: SessionData, limit: int) -> None:
     """After the evictions the live entries fit, and there is nothing left to evict."""
     before = live_tokens(data)
-    changes = evictions(data, NOW, limit)
+    changes = evictions(data, NOW, within(limit))
     assert bool(changes) == (before > limit)
 
     apply(changes, data)
     live = [one for one in data.all_memories() if one.superseded_by is None]
     assert live_tokens(data) == sum(one.token_count for one in live) <= limit
-    assert evictions(data, NOW, limit) == []
+    assert evictions(data, NOW, within(limit)) == []
 
 
 @given(sessions(), st.integers(0, 200))
 def test_no_more_goes_than_must(data: SessionData, limit: int) -> None:
     """Without the last entry that was evicted the budget would not hold, and nothing of no size goes."""
-    changes = evictions(data, NOW, limit)
+    changes = evictions(data, NOW, within(limit))
     evicted = [data.find_memory(entry_id) for entry_id in ids(changes, MemoryEvicted)]
     left = live_tokens(apply(changes, data))
     assert all(one is not None and one.token_count > 0 for one in evicted)
@@ -107,7 +112,7 @@ def test_no_more_goes_than_must(data: SessionData, limit: int) -> None:
 @given(sessions(), st.integers(0, 200))
 def test_the_least_goes_first(data: SessionData, limit: int) -> None:
     """Who stays deserves it more than who goes: importance x recency, then identity, pinned entries last of all."""
-    changes = evictions(data, NOW, limit)
+    changes = evictions(data, NOW, within(limit))
     gone = set(ids(changes, MemoryEvicted))
     went_by_time = set(ids(changes, MemoryExpired))
     rest = [one for one in data.all_memories() if one.superseded_by is None and one.id not in went_by_time]
@@ -116,8 +121,8 @@ def test_the_least_goes_first(data: SessionData, limit: int) -> None:
     assert not leaving or not staying or max(leaving) < min(staying)
 
 
-def _order(one: MemoryEntry) -> tuple[Any, ...]:
-    return (one.pinned, one.category == "identity", retention(one, NOW), one.timestamp, one.id)
+def _order(one: MemoryEntry, allowance: Allowance | None = None) -> tuple[Any, ...]:
+    return order_of(one, NOW, allowance or within(0))
 
 
 @given(sessions(), st.integers(0, 200))
@@ -127,7 +132,7 @@ def test_what_has_expired_goes_before_anything_else(data: SessionData, limit: in
     without = live_tokens(apply(expired(data, NOW), data_copy := data.copy()))
     assert not past & {one.id for one in data_copy.all_memories()}
 
-    changes = evictions(data, NOW, limit)
+    changes = evictions(data, NOW, within(limit))
     if changes:
         assert set(ids(changes, MemoryExpired)) == past
         assert bool(ids(changes, MemoryEvicted)) == (without > limit)
@@ -137,7 +142,7 @@ def test_what_has_expired_goes_before_anything_else(data: SessionData, limit: in
 @given(sessions(), st.integers(0, 100))
 def test_process_only_entries_leave_without_a_trace(data: SessionData, limit: int) -> None:
     """A change takes out stored entries, or process-only ones and is not stored; never both."""
-    for change in [*evictions(data, NOW, limit), *expired(data, NOW)]:
+    for change in [*evictions(data, NOW, within(limit)), *expired(data, NOW)]:
         taken = set(change.entry_ids)  # type: ignore[attr-defined]
         assert taken and taken <= set(data.local_memories if change.local else data.memories)
 
@@ -153,7 +158,7 @@ def test_the_order_in_words() -> None:
     ]
     data, gone = data_of(*entries), []
     for limit in (40, 30, 20, 10, 0):
-        changes = evictions(data, NOW, limit)
+        changes = evictions(data, NOW, within(limit))
         gone += ids(changes, MemoryEvicted)
         apply(changes, data)
     assert gone == ["old", "fresh", "vital", "name", "pinned"]
@@ -164,9 +169,10 @@ def test_evictions_say_why() -> None:
     data = data_of(
         entry("a", importance=0.5), entry("b", importance=0.25, timestamp=NOW - timedelta(days=30))
     )
-    (change,) = evictions(data, NOW, 10)
+    (change,) = evictions(data, NOW, within(10))
     assert isinstance(change, MemoryEvicted)
-    assert change.reasons == {"b": "lowest importance x recency (0.125)"} and change.entry_ids == ["b"]
+    assert change.reasons == {"b": "lowest importance x recency (0.125); memories took 20 of 10 tokens"}
+    assert change.entry_ids == ["b"]
     assert not change.local and change.at == NOW
 
 
@@ -193,7 +199,7 @@ def test_an_entry_expires_at_its_moment() -> None:
         local=(entry("local", expires_at=NOW),),
     )
     stored, local = expired(data, NOW)
-    assert ids([stored], MemoryExpired) == ["now", "old"] and ids([local], MemoryExpired) == ["local"]
+    assert ids([stored], MemoryExpired) == ["old", "now"] and ids([local], MemoryExpired) == ["local"]
     assert (stored.local, local.local) == (False, True)
     assert expired(data_of(entry("never")), NOW) == []
 
@@ -254,3 +260,149 @@ def test_a_process_only_holder_steps_back_in_the_process() -> None:
         ("a", False),
         ("b", True),
     ]
+
+
+# --- categories with rules of their own
+
+
+_rules = st.fixed_dictionaries(
+    {
+        "shares": st.dictionaries(st.sampled_from(["general", "identity"]), st.floats(0.01, 1), max_size=2),
+        "half_lives": st.dictionaries(
+            st.sampled_from(["general", "identity"]), st.floats(0.1, 99), max_size=2
+        ),
+    }
+)
+
+
+@given(sessions(), st.integers(0, 200), _rules)
+def test_no_category_exceeds_its_share(data: SessionData, limit: int, rules: dict[str, Any]) -> None:
+    """After the evictions each category is inside its share and all are inside the budget."""
+    allowance = within(limit, **rules)
+    changes = evictions(data, NOW, allowance)
+    apply(changes, data)
+    sizes = {"": live_tokens(data)}
+    for one in data.all_memories():
+        if one.superseded_by is None:
+            sizes[one.category] = sizes.get(one.category, 0) + one.token_count
+    assert sizes[""] <= limit
+    assert all(sizes.get(category, 0) <= allowance.most_of(category) for category in rules["shares"])
+    assert evictions(data, NOW, allowance) == []
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 5), _rows | st.none(), st.booleans()), max_size=25),
+    _rules,
+    st.integers(0, 150),
+    st.lists(st.integers(0, 12), min_size=4, max_size=4),
+)
+def test_who_is_asked_along_the_way_decides_nothing(
+    steps: list[tuple[int, dict[str, Any] | None, bool]],
+    rules: dict[str, Any],
+    limit: int,
+    days: list[int],
+) -> None:
+    """Figures kept up to date entry by entry decide the same as figures made anew: so every process decides alike."""
+    data, allowance = data_of(), within(limit, **rules)
+    moments = [NOW + timedelta(days=sum(days[: n + 1])) for n in range(4)]
+    for place, (number, row, local) in enumerate(steps):
+        if row is None:
+            drop_memories(data, [f"e{number}"])
+        else:
+            put_memory(data, entry(f"e{number}", **row), local=local)
+        if place % 3 == 0:
+            moment = moments[place * 4 // (len(steps) + 1)]
+            ledger_of(data, allowance)  # from here on it is kept up to date
+            anew = data.copy()
+            anew.ledger = None
+            changes = evictions(data, moment, allowance)
+            assert changes == evictions(anew, moment, allowance)
+            assert expired(data, moment) == expired(anew, moment)
+            if place % 2:
+                apply(changes, data)
+    live = [one.token_count for one in data.all_memories() if one.superseded_by is None]
+    assert live_tokens(data) == sum(live)
+
+
+def test_a_share_is_told_in_the_reason() -> None:
+    """A category that outgrew its share gives way first, its least entry, and the reason has the figures."""
+    entries = [
+        entry("a", category="chat", importance=0.9),
+        entry("b", category="chat"),
+        entry("c", importance=0),
+    ]
+    (change,) = evictions(data_of(*entries), NOW, within(40, shares={"chat": 0.25}))
+    assert isinstance(change, MemoryEvicted)
+    assert change.reasons == {
+        "b": "lowest importance x recency (0.500); category 'chat' took 20 of 10 tokens"
+    }
+
+
+def test_each_category_fades_as_it_is_told() -> None:
+    """What fades in a day gives way before what is older and fades in a year."""
+    entries = [
+        entry("news", category="news", timestamp=NOW - timedelta(days=3)),
+        entry("book", category="book", timestamp=NOW - timedelta(days=90)),
+    ]
+    allowance = within(10, half_lives={"news": 1, "book": 365})
+    assert ids(evictions(data_of(*entries), NOW, allowance), MemoryEvicted) == ["news"]
+    assert ids(evictions(data_of(*entries), NOW, within(10)), MemoryEvicted) == ["book"]
+
+
+def test_pins_alone_over_the_budget_give_way_too() -> None:
+    """The budget holds in any case: where only pinned entries are left, the least of them goes."""
+    pinned = [entry(f"e{n}", pinned=True, importance=n / 10) for n in range(3)]
+    data = data_of(*pinned, entry("plain", importance=1))
+    assert ids(evictions(data, NOW, within(20)), MemoryEvicted) == ["plain", "e0"]
+
+
+def test_a_clock_that_was_set_back_evicts_as_before() -> None:
+    """Entries that lie in the future all at once still give way, and each just once."""
+    data = data_of(*(entry(f"e{n}", timestamp=NOW - timedelta(hours=n)) for n in range(5)))
+    assert evictions(data, NOW, within(49)) != []
+    changes = evictions(data, NOW - timedelta(days=5), within(0))
+    assert sorted(ids(changes, MemoryEvicted)) == [f"e{n}" for n in range(5)]
+
+
+def test_an_entry_that_comes_back_is_evicted_once() -> None:
+    """What left and came back unchanged stands in the order twice, and counts once."""
+    data = data_of(entry("a"), entry("b", importance=0.6))
+    ledger_of(data, within(20))
+    for _ in range(3):
+        one = data.memories["a"]
+        drop_memories(data, ["a"])
+        put_memory(data, one)
+    (change,) = evictions(data, NOW, within(0))
+    assert change.event_fields()["entry_ids"] == ["a", "b"]
+
+
+def test_figures_that_are_worn_are_made_anew() -> None:
+    """An entry that is pinned and unpinned for ever leaves no growing heap behind."""
+    data, allowance = data_of(entry("a")), within(0)
+    first = ledger_of(data, allowance)
+    for n in range(3000):
+        put_memory(data, entry("a", pinned=n % 2 == 0))
+    assert ledger_of(data, allowance) is not first
+    assert ids(evictions(data, NOW, allowance), MemoryEvicted) == ["a"]
+
+
+def test_adding_to_many_looks_at_a_few() -> None:
+    """With 20,000 entries and a full budget an eviction looks at a handful of them, not at all."""
+    data = data_of(*(entry(f"e{n}", importance=n / 20_000) for n in range(20_000)))
+    allowance = within(20_000 * 10)
+    evictions(data, NOW, within(20_000 * 10 - 10))  # sorts them, once
+    looked: list[str] = []
+
+    class Watched(dict[str, MemoryEntry]):
+        def get(self, key: str, default: Any = None) -> Any:
+            looked.append(key)
+            return super().get(key, default)
+
+        def values(self) -> Any:
+            raise AssertionError("nobody may go through all of them")
+
+    data._memories = Watched(data.memories)
+    for n in range(50):
+        put_memory(data, entry(f"new{n}", importance=1.0))
+        apply(evictions(data, NOW, allowance), data)
+    assert len(data.memories) == 20_000 and len(looked) < 50 * 20

@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 from tests.memory.talk import SENTENCES, START, call, message, sentences, talks
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import Message
+from voxsession.core.rules import CONTEXT_SHARES
 from voxsession.core.types import encode_json
 from voxsession.errors import BudgetError, ConfigurationError
-from voxsession.memory.context import Context, ContextParts, build_context
+from voxsession.memory.building import build_context
+from voxsession.memory.context import Context, ContextParts
 from voxsession.memory.matches import MemoryMatch
 from voxsession.memory.tokens import EstimatedCounter, TiktokenCounter, TokenCounter
 from voxsession.memory.turns import call_ids, complete_turns
@@ -149,6 +151,9 @@ def all_parts(draw: st.DrawFn) -> ContextParts:
         matches=matches,
         wishes=draw(st.lists(sentences, max_size=2)),
         state=draw(st.none() | st.dictionaries(sentences, sentences, max_size=2)),
+        summaries=[entry(90 + n, draw(sentences)) for n in range(draw(st.integers(0, 2)))],
+        conversation_id=draw(st.sampled_from([None, "c1", "c2"])),
+        shares=draw(st.dictionaries(st.sampled_from(sorted(CONTEXT_SHARES)), st.floats(0, 1), max_size=6)),
         complete=draw(st.booleans()),
         budget_tokens=draw(st.integers(0, 60) | st.integers(60, 600)),
         now=NOW,
@@ -261,11 +266,40 @@ def test_the_report_has_a_row_for_every_candidate(counter: TokenCounter, parts: 
     assert ids("recalled") == [match.message.id for match in parts.matches if match.message is not None]
     assert len(ids("preference")) == len(parts.wishes)
     assert len(ids("state")) == bool(parts.state) and len(ids("instructions")) == 1
+    assert ids("summary") == [one.id for one in parts.summaries]
+    for item in context.items:
+        assert item.fate == (
+            "out" if not item.included else "in" if item.full_tokens is None else "shortened"
+        )
     assert ids("memory", included=True) == [one.id for one in context.memories]
     assert ids("recalled", included=True) == [match.message.id for match in context.recalled if match.message]
     sent = {one["content"] for one in context.messages}
     for one in complete_turns(list(parts.messages))[-1:]:
         assert {said.content or "" for said in one.messages} <= {content or "" for content in sent}
+
+
+@settings(max_examples=40)
+@given(parts=all_parts())
+def test_no_part_takes_more_than_its_share(parts: ContextParts) -> None:
+    """Each part keeps inside its share of what instructions and the newest turn leave, headings and all."""
+    counter = COUNTERS["words"]
+    assert counter is not None
+    context = built(parts, counter)
+    fixed = sum(item.tokens for item in context.items if item.reason in ("always in", "the turn to answer"))
+    fixed -= sum(
+        item.tokens for item in context.items if item.kind in ("preference", "state") and item.included
+    )
+    stands = {one.id for one in parts.entries if one.pinned or one.category in ("identity", "preference")}
+    taken = dict.fromkeys(("standing", "state", "memories", "summaries", "branch"), 0)
+    names = {"preference": "standing", "state": "state", "summary": "summaries", "branch": "branch"}
+    for item in context.items:
+        if item.included and item.kind == "memory":
+            taken["standing" if item.id in stands else "memories"] += item.tokens
+        elif item.included and item.kind in names:
+            taken[names[item.kind]] += item.tokens
+    room = max(parts.budget_tokens - fixed, 0)
+    for part, tokens in taken.items():
+        assert tokens <= int(room * parts.shares.get(part, CONTEXT_SHARES[part]))
 
 
 # --- what is chosen
@@ -432,3 +466,53 @@ def test_the_text_form_shows_no_content() -> None:
     context = build_context(parts_of([message(0, "user", "secret")], instructions="secret too"), WORDS)
     assert "secret" not in repr(context) + repr(context.items)
     assert repr(context) == f"Context(2 messages, {context.token_count}/{PLENTY} tokens)"
+
+
+STORY = "It rained. " * 30 + "The dog is called Rex. " + "They walked on. " * 30
+
+
+def test_a_long_memory_is_shortened_to_what_is_asked_for() -> None:
+    """What was found and does not fit whole is there with the sentences that fit the question, and told so."""
+    one = entry(1, STORY)
+    matches = [MemoryMatch(score=0.9, entry=one, reasons=("words: called",))]
+    asked = message(9, "user", "What is the dog called?")
+    context = build_context(parts_of([asked], entries=[one], matches=matches, budget_tokens=150), WORDS)
+    (row,) = [row for row in context.report() if row["kind"] == "memory"]
+    assert row["included"] and row["full_tokens"] > row["tokens"] and row["reason"].startswith("shortened (")
+    assert "The dog is called Rex." in context.messages[0]["content"] and context.memories == (one,)
+
+
+def test_a_long_past_message_is_shortened_too() -> None:
+    """A recalled message that would not fit gives its fitting sentences instead of nothing."""
+    past = message(1, "user", STORY, conversation_id="c0")
+    matches = [MemoryMatch(score=0.9, message=past)]
+    asked = message(9, "user", "What is the dog called?")
+    context = build_context(parts_of([asked], matches=matches, budget_tokens=100), WORDS)
+    assert "user: " in context.messages[0]["content"] and "called Rex." in context.messages[0]["content"]
+    assert [match.message for match in context.recalled] == [past]
+
+
+def test_wishes_that_stand_do_not_depend_on_search() -> None:
+    """However much search finds, identity, instructions and preferences keep a share of their own."""
+    standing = [entry(n, f"Always do {n}", category="instruction") for n in range(3)]
+    found = [entry(10 + n, "fact " * 10) for n in range(30)]
+    matches = [MemoryMatch(score=1.0, entry=one) for one in found]
+    parts = parts_of(
+        [message(9, "user", "Hi")], entries=[*found, *standing], matches=matches, budget_tokens=120
+    )
+    context = build_context(parts, WORDS)
+    assert {one.id for one in standing} < {one.id for one in context.memories}
+
+
+def test_a_large_state_leaves_room_for_the_rest() -> None:
+    """What the app gives is in whole or not at all, and never takes more than its share."""
+    parts = parts_of(
+        [message(9, "user", "Hi")], state={"log": "x " * 60}, entries=[entry(1)], budget_tokens=120
+    )
+    context = build_context(parts, WORDS)
+    (row,) = [row for row in context.report() if row["kind"] == "state"]
+    assert not row["included"] and "share" in row["reason"] and context.memories
+    assert (
+        build_context(attrs.evolve(parts, shares={"state": 1.0}), WORDS).messages[0]["content"].count("x")
+        == 60
+    )

@@ -95,6 +95,8 @@ class OpenAIServer:
         hung_up: how many clients closed their connection before the answer was over.
     """
 
+    path = "/v1/chat/completions"
+
     def __init__(
         self,
         script: Sequence[Answer] = (),
@@ -194,7 +196,7 @@ class OpenAIServer:
             name, _, value = line.partition(":")
             headers[name.lower()] = value.strip()
         raw = await reader.readexactly(int(headers.get("content-length", 0)))
-        if (method, path) != ("POST", "/v1/chat/completions"):
+        if (method, path) != ("POST", self.path):
             return await self._fail(writer, Fail(404, kind="invalid_request_error", message="Invalid URL"))
         return await self._answer(reader, writer, headers, raw)
 

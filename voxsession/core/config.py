@@ -7,7 +7,8 @@ from typing import Any
 
 import attrs
 
-from voxsession.core.types import check_id, check_number, check_text, check_user_id
+from voxsession.core.rules import check_categories, check_shares
+from voxsession.core.types import check_id, check_number, check_text, check_user_id, copy_json
 from voxsession.errors import ConfigurationError
 
 __all__ = [
@@ -43,6 +44,10 @@ def _optional_text(option: str, value: Any) -> str | None:
     return None if value is None else check_text(option, value, allow_empty=False)
 
 
+def _optional_days(option: str, value: Any) -> float | None:
+    return None if value is None else float(check_number(option, value, 0, 36_500))
+
+
 def _zone(option: str, value: Any) -> str:
     name = check_text(option, value)
     if name != "UTC":
@@ -69,10 +74,13 @@ _SETTINGS: dict[str, tuple[Any, _Check]] = {
     "enable_functions": (False, _flag),
     "memory_mode": ("hybrid", _mode),
     "max_memory_size": (10_000, _within(0, 100_000_000, whole=True)),
+    "memory_categories": ({}, check_categories),
+    "memory_archive_days": (None, _optional_days),
     "enable_learning": (True, _flag),
     "enable_analytics": (True, _flag),
     "enable_adaptation": (True, _flag),
     "context_tokens": (8000, _within(64, 100_000_000, whole=True)),
+    "context_shares": ({}, check_shares),
     "timezone": ("UTC", _zone),
 }
 
@@ -109,10 +117,15 @@ class SessionConfig:
         enable_functions: whether the model may call registered functions.
         memory_mode: ``ephemeral``, ``persistent`` or ``hybrid``.
         max_memory_size: budget of all memories, in tokens.
+        memory_categories: category -> ``share`` of that budget that it takes at most (0 to 1),
+            ``expires_after_days`` of its new entries, ``half_life_days`` of their worth; each may be left out.
+        memory_archive_days: days for which the originals of compressed memories are kept; None = for ever.
         enable_learning: extract memories, learn preferences.
         enable_analytics: count active hours.
         enable_adaptation: let learned preferences reach the model.
         context_tokens: what is sent to the model at most, in tokens.
+        context_shares: part of a context (``standing``, ``state``, ``memories``, ``summaries``, ``branch``,
+            ``recalled``) -> what it takes at most of what instructions and the newest turn leave (0 to 1).
         timezone: IANA name of the zone that hours of the day are counted in.
 
     Raises:
@@ -133,10 +146,13 @@ class SessionConfig:
     enable_functions: bool
     memory_mode: str
     max_memory_size: int
+    memory_categories: dict[str, dict[str, float]]
+    memory_archive_days: float | None
     enable_learning: bool
     enable_analytics: bool
     enable_adaptation: bool
     context_tokens: int
+    context_shares: dict[str, float]
     timezone: str
 
     def __init__(self, **settings: Any) -> None:
@@ -144,7 +160,7 @@ class SessionConfig:
             check_setting(name, value)
         for name, (default, _) in _SETTINGS.items():
             object.__setattr__(
-                self, name, check_setting(name, settings[name]) if name in settings else default
+                self, name, check_setting(name, settings[name]) if name in settings else copy_json(default)
             )
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -185,7 +201,8 @@ class RecordingConfig(SessionConfig):
     def __getattribute__(self, name: str) -> Any:
         if name in _SETTINGS:
             values = object.__getattribute__(self, "_read")()
-            return values.get(name, _SETTINGS[name][0])
+            # A copy: a table that was altered in place would be a change that nobody recorded.
+            return copy_json(values.get(name, _SETTINGS[name][0]))
         return object.__getattribute__(self, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -203,7 +220,11 @@ class RecordingConfig(SessionConfig):
 
 def config_values(config: SessionConfig) -> dict[str, Any]:
     """The settings as a plain dict, without the ids."""
-    return {name: getattr(config, name) for name in _SETTINGS if name not in ("session_id", "user_id")}
+    return {
+        name: check_setting(name, getattr(config, name))
+        for name in _SETTINGS
+        if name not in ("session_id", "user_id")
+    }
 
 
 def known_settings(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -162,33 +162,53 @@ class MessageInterrupted(Change):
         data.totals.interruption_count += 1
         for index in range(len(data.messages) - 1, -1, -1):
             if data.messages[index].id == self.message_id:
-                if data.messages[index].redacted:
-                    return  # erased meanwhile: it must not come back
-                data.messages[index] = attrs.evolve(
-                    data.messages[index],
-                    content=self.content,
-                    token_count=self.token_count,
-                    estimated=self.estimated,
-                    interrupted=True,
-                )
+                data.messages[index] = self.amend(data.messages[index])
                 return
+
+    @property
+    def amended_ids(self) -> list[str]:
+        """The message whose content it changed, wherever that lies by now."""
+        return [self.message_id]
+
+    def amend(self, message: Message) -> Message:
+        """The message as it is after this; one that was erased meanwhile must not come back."""
+        if message.redacted:
+            return message
+        return attrs.evolve(
+            message,
+            content=self.content,
+            token_count=self.token_count,
+            estimated=self.estimated,
+            interrupted=True,
+        )
 
 
 @change_kind
 class MessagesRedacted(Change):
-    """The content of messages was erased on request."""
+    """The content of messages was erased on request, of `unnamed` ones the speaker's name as well."""
 
     kind: ClassVar[str] = "message.redacted"
     erases: ClassVar[bool] = True
     message_ids: list[str]
+    unnamed: list[str] = attrs.field(factory=list)
 
     def apply(self, data: SessionData) -> None:
         gone = set(self.message_ids)
         for index, message in enumerate(data.messages):
             if message.id in gone:
-                data.messages[index] = attrs.evolve(
-                    message, content="", metadata=None, tool_calls=None, token_count=0, redacted=True
-                )
+                data.messages[index] = self.amend(message)
+
+    @property
+    def amended_ids(self) -> list[str]:
+        """The messages whose content it erased, wherever they lie by now."""
+        return self.message_ids
+
+    def amend(self, message: Message) -> Message:
+        """The message as it is after this: its place in the conversation, without its content."""
+        name = None if message.id in self.unnamed else message.name
+        return attrs.evolve(
+            message, content="", name=name, metadata=None, tool_calls=None, token_count=0, redacted=True
+        )
 
 
 @change_kind

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import attrs
 
 from voxsession.core.change import Change, change_kind
-from voxsession.core.memory_entry import MemoryEntry
+from voxsession.core.memory_entry import MemoryEntry, is_original
 from voxsession.core.session_data import SessionData
 from voxsession.core.types import UtcTime
 
@@ -18,6 +18,7 @@ __all__ = [
     "MemoryExpired",
     "MemoryReinforced",
     "MemoryRemoved",
+    "MemoryRestored",
     "MemorySuperseded",
     "MemoryUpdated",
     "drop_memories",
@@ -27,6 +28,8 @@ __all__ = [
 
 def put_memory(data: SessionData, entry: MemoryEntry, *, local: bool = False) -> None:
     """Puts the entry where its id lives already, else into the stored or the process-only entries."""
+    if data.ledger is not None:
+        data.ledger.changed(data.find_memory(entry.id), entry)
     if entry.id in data.local_memories or (local and entry.id not in data.memories):
         data.local_memories[entry.id] = entry
         return
@@ -41,8 +44,10 @@ def put_memory(data: SessionData, entry: MemoryEntry, *, local: bool = False) ->
 def drop_memories(data: SessionData, entry_ids: list[str]) -> None:
     """Takes the entries out, wherever they are kept."""
     for entry_id in entry_ids:
-        data.local_memories.pop(entry_id, None)
+        local = data.local_memories.pop(entry_id, None)
         old = data.memories.pop(entry_id, None)
+        if data.ledger is not None:
+            data.ledger.changed(old or local, None)
         if old is not None and old.superseded_by is None:
             data.memory_tokens -= old.token_count
 
@@ -121,13 +126,16 @@ class MemoryRemoved(Change):
     everywhere: bool = False
     category: str | None = None
     before: UtcTime | None = None
+    archived_before: UtcTime | None = None
 
     def covers(self, entry: MemoryEntry) -> bool:
         """Whether an entry that was filed as history is meant as well: by its id, or by what was cleared."""
         meant = self.everywhere and (self.category is None or entry.category == self.category)
-        return entry.id in self.entry_ids or (
-            meant and (self.before is None or entry.timestamp < self.before)
-        )
+        if meant and (self.before is None or entry.timestamp < self.before):
+            return True
+        limit, since = self.archived_before, entry.superseded_at
+        is_old = limit is not None and since is not None and since < limit and is_original(entry)
+        return is_old or entry.id in self.entry_ids
 
     def apply(self, data: SessionData) -> None:
         drop_memories(data, self.entry_ids)
@@ -179,3 +187,22 @@ class MemoryCompressed(Change):
 
     def observe(self, data: SessionData) -> Any:
         return {entry_id: data.find_memory(entry_id) for entry_id in self.replaced}
+
+
+@change_kind
+class MemoryRestored(Change):
+    """Entries that were compressed or summed up are back; what had been made of them is `dropped`."""
+
+    kind: ClassVar[str] = "memory.restored"
+    event: ClassVar[str | None] = "memory.restored"
+    entries: list[MemoryEntry]
+    dropped: list[str] = attrs.field(factory=list)
+
+    def apply(self, data: SessionData) -> None:
+        drop_memories(data, self.dropped)
+        for entry in self.entries:
+            put_memory(data, entry, local=self.local)
+
+    def observe(self, data: SessionData) -> Any:
+        ids = [*self.dropped, *(entry.id for entry in self.entries)]
+        return {entry_id: data.find_memory(entry_id) for entry_id in ids}

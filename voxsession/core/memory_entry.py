@@ -6,9 +6,12 @@ from datetime import datetime
 
 import attrs
 
+from voxsession.core.display import bar, page_of, table
 from voxsession.core.types import Count, JsonObject, Share, UtcTime
 
-__all__ = ["Memory", "MemoryEntry"]
+__all__ = ["Memory", "MemoryEntry", "is_original", "summary_slot"]
+
+_SUMMARY = "summary."
 
 
 @attrs.define(frozen=True, slots=True, kw_only=True, repr=False)
@@ -28,6 +31,8 @@ class MemoryEntry:
         slot: the single-valued attribute it fills, such as ``name``; the newest of a slot counts.
         message_id: the message it was learned from.
         conversation_id: the conversation it was learned in.
+        made_from: ids of the entries that it was made of when they were compressed or summed up.
+        restored_at: when it was brought back; it is not compressed again.
     """
 
     id: str
@@ -50,6 +55,8 @@ class MemoryEntry:
     value: str | None = None
     message_id: str | None = None
     conversation_id: str | None = None
+    made_from: list[str] | None = None
+    restored_at: UtcTime | None = None
 
     def __repr__(self) -> str:
         kind = "sensitive " if self.sensitive else ""
@@ -84,3 +91,29 @@ class Memory:
 
     def __repr__(self) -> str:
         return f"Memory({len(self.entries)} entries, {self.token_count}/{self.max_tokens} tokens)"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            [
+                "[sensitive]" if entry.sensitive else entry.content,
+                entry.category,
+                f"{entry.importance:.2f}",
+                str(entry.token_count),
+                f"{entry.timestamp:%Y-%m-%d}",
+                "pinned" if entry.pinned else "",
+            ]
+            for entry in self.entries
+        ]
+        columns = ("content", "category", "importance", "tokens", "since", "")
+        used = bar(self.token_count, self.max_tokens, "tokens")
+        return page_of(f"Memory: {len(rows)} entries", used + table(columns, rows))
+
+
+def summary_slot(conversation_id: str) -> str:
+    """The slot of the entry that sums a conversation up: the newest counts."""
+    return _SUMMARY + conversation_id
+
+
+def is_original(entry: MemoryEntry) -> bool:
+    """Whether an entry stepped back for what was made of it, rather than for a fact that is another now."""
+    return entry.superseded_by is not None and (entry.slot is None or entry.slot.startswith(_SUMMARY))

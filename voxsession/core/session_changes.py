@@ -16,6 +16,7 @@ from voxsession.core.types import JsonObject
 __all__ = [
     "ConfigChanged",
     "EvidenceAdded",
+    "LearningForgotten",
     "MetricTracked",
     "PreferenceSet",
     "SessionCreated",
@@ -166,6 +167,25 @@ class EvidenceAdded(Change):
             weights[topic] = weights.get(topic, 0.0) + weight
         kept = sorted((item for item in weights.items() if item[1] > 0), key=lambda item: (-item[1], item[0]))
         data.topics = dict(kept[:MAX_TOPICS])
+
+
+@change_kind
+class LearningForgotten(Change):
+    """What was learned no longer says from which messages, and no longer names some topics; its numbers stay."""
+
+    kind: ClassVar[str] = "learning.forgotten"
+    erases: ClassVar[bool] = True
+    message_ids: list[str]
+    topics: list[str] = attrs.field(factory=list)
+
+    def apply(self, data: SessionData) -> None:
+        gone = set(self.message_ids)
+        for name, evidence in data.evidence.items():
+            if not gone.isdisjoint(evidence.message_ids):
+                kept = [message_id for message_id in evidence.message_ids if message_id not in gone]
+                data.evidence[name] = attrs.evolve(evidence, message_ids=kept)
+        for topic in self.topics:
+            data.topics.pop(topic, None)
 
 
 @change_kind

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
 
@@ -14,7 +14,7 @@ from voxsession.core.message import Message
 from voxsession.core.preference import Evidence, Metric
 from voxsession.core.types import Count, JsonObject, UtcTime
 
-__all__ = ["PageRef", "SessionData", "Totals"]
+__all__ = ["MemoryWatch", "PageRef", "SessionData", "Totals"]
 
 
 @attrs.define(frozen=True, slots=True, kw_only=True)
@@ -60,6 +60,16 @@ class Totals:
 Opener = Callable[[], Any]
 
 
+class MemoryWatch(Protocol):
+    """What keeps figures of the entries up to date, so that nobody has to go through all of them."""
+
+    def changed(self, old: MemoryEntry | None, new: MemoryEntry | None) -> None:
+        """Takes in that an entry came (no `old`), went (no `new`) or is another now."""
+
+    def copy(self) -> MemoryWatch:
+        """An independent one, for a copy of the data."""
+
+
 @attrs.define(slots=True, kw_only=True)
 class SessionData:
     """The live state of one session.
@@ -103,6 +113,7 @@ class SessionData:
     batch_ids: list[str] = attrs.field(factory=list)
     extra: JsonObject = attrs.field(factory=dict)
     local_memories: dict[str, MemoryEntry] = attrs.field(factory=dict)
+    ledger: MemoryWatch | None = attrs.field(default=None, eq=False, repr=False)
     open_memories: Callable[[], dict[str, MemoryEntry]] | None = None
     open_messages: Callable[[], list[Message]] | None = None
     _memories: dict[str, MemoryEntry] = attrs.field(factory=dict, alias="memories")
@@ -172,5 +183,6 @@ class SessionData:
             setattr(other, name, list(getattr(self, name)))
         other._memories = dict(self._memories)
         other._messages = list(self._messages)
+        other.ledger = self.ledger.copy() if self.ledger is not None else None
         other.totals = attrs.evolve(self.totals, hours=list(self.totals.hours))
         return other

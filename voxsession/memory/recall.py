@@ -1,4 +1,4 @@
-"""The search index of one session, kept in step with its data."""
+"""The search index of one session, by words, kept in step with its data; by meaning too where texts can be embedded."""
 
 from __future__ import annotations
 
@@ -13,10 +13,19 @@ from voxsession.memory.matches import MemoryMatch
 from voxsession.memory.passage import Passage
 
 if TYPE_CHECKING:
+    from voxsession.memory.embedding import BoundedEmbedder
     from voxsession.memory.lookup import Hit
+    from voxsession.memory.meaning import Meaning
+    from voxsession.memory.question import Question
     from voxsession.memory.search import SearchIndex
 
 __all__ = ["SessionIndex"]
+
+_KINDS = {"memories": "memory", "messages": "message"}
+#: So many of the best by words, and of the best by meaning, are ranked together.
+_CANDIDATES = 100
+#: What is embedded of a question; what comes after it is searched for by words.
+_LONGEST_ASKED_CHARS = 2_000
 
 
 class SessionIndex:
@@ -28,7 +37,9 @@ class SessionIndex:
 
     def __init__(self) -> None:
         self._built: SearchIndex | None = None
+        self._meaning: Meaning | None = None
         self._answered: tuple[object, list[Hit]] | None = None
+        self._speakers: dict[str, frozenset[str]] | None = None
         self._entries: dict[str, MemoryEntry] = {}
         self._messages: dict[str, Message] = {}
         self._head: dict[str, int] = {}
@@ -46,7 +57,11 @@ class SessionIndex:
 
     def add_filed(self, messages: Iterable[tuple[int, Message]]) -> None:
         """Takes in messages with their index in the session (may be slow: run it in a thread)."""
-        fresh = [(index, message) for index, message in messages if message.id not in self._messages]
+        fresh = [
+            (index, message)
+            for index, message in messages
+            if message.redacted or message.id not in self._messages  # erased since it was taken in
+        ]
         self._add_messages(fresh)
 
     def refresh(self, data: SessionData, revision: int) -> None:
@@ -62,8 +77,7 @@ class SessionIndex:
     def forget(self, ids: Iterable[str]) -> None:
         """Takes entries and messages out for good."""
         gone = list(ids)
-        self._index.remove(gone)
-        self._answered = None
+        self._remove(gone)
         for item_id in gone:
             self._entries.pop(item_id, None)
             self._messages.pop(item_id, None)
@@ -79,17 +93,128 @@ class SessionIndex:
         at: datetime | None = None,
     ) -> list[MemoryMatch]:
         """The best matches, best first; expired and superseded entries are never among them."""
-        kinds = tuple({"memories": "memory", "messages": "message"}[source] for source in sources)
+        kinds = tuple(_KINDS[source] for source in sources)
+        moment = at or now.replace(second=0, microsecond=0)
+        if self._meaning is not None:
+            return self._by_words_and_meaning(query, limit, kinds, category, moment, now)
         # More than asked for, since entries may have expired since they were taken in.
-        hits = self._hits(query, limit + 8, kinds, category, at or now.replace(second=0, microsecond=0))
-        found: list[MemoryMatch] = []
-        for hit in hits:
-            entry, message = self._entries.get(hit.id), self._messages.get(hit.id)
+        hits = self._hits(query, limit + 8, kinds, category, moment)
+        return self._matches(((hit.id, hit.score, hit.reasons) for hit in hits), limit, now)
+
+    # --- meaning
+
+    async def understand(
+        self,
+        query: str,
+        embedder: BoundedEmbedder,
+        *,
+        now: datetime,
+        sources: Sequence[str] = ("memories", "messages"),
+    ) -> list[Exception]:
+        """Embeds a query, and what is new as far as the time goes, so that a search for it goes by meaning as well.
+
+        Args:
+            query: As it will be searched for.
+            embedder: The same at every call.
+            now: The present moment.
+            sources: What will be searched.
+
+        Returns:
+            What failed since the last call; the search goes by words there.
+        """
+        meaning = self._meaning_by(embedder)
+        asked = self._asked(query, now)[1]
+        await meaning.understand(asked, now, [_KINDS[source] for source in sources])
+        return meaning.untold()
+
+    def understand_now(self, query: str, embedder: BoundedEmbedder, *, now: datetime) -> list[Exception]:
+        """The same at once for memories, by an embedder that need not be awaited."""
+        meaning = self._meaning_by(embedder)
+        meaning.understand_now(self._asked(query, now)[1], now)
+        return meaning.untold()
+
+    def _meaning_by(self, embedder: BoundedEmbedder) -> Meaning:
+        if self._meaning is None:
+            from voxsession.memory.meaning import Meaning
+
+            self._meaning = Meaning(embedder)
+            self._meaning.want(_of_entry(entry) for entry in self._entries.values())
+            messages = [message for message in self._messages.values() if _is_searched(message)]
+            self._meaning.want(_of_message(message, 0) for message in messages)
+        return self._meaning
+
+    def _asked(self, query: str, at: datetime) -> tuple[Question, str]:
+        """A query, read, with the text of it that is embedded."""
+        from voxsession.memory.hybrid import first_person
+        from voxsession.memory.question import read_question
+        from voxsession.memory.words import words_of
+
+        if self._speakers is None:
+            names = {message.name for message in self._messages.values() if message.name}
+            names |= {entry.speaker for entry in self._entries.values() if entry.speaker}
+            self._speakers = {name: frozenset(words_of(name)) for name in names}
+        question = read_question(query, self._speakers, at)
+        return question, first_person(query[:_LONGEST_ASKED_CHARS], question.names)
+
+    def _by_words_and_meaning(
+        self,
+        query: str,
+        limit: int,
+        kinds: tuple[str, ...],
+        category: str | None,
+        at: datetime,
+        now: datetime,
+    ) -> list[MemoryMatch]:
+        from voxsession.memory.hybrid import rank
+
+        assert self._meaning is not None
+        count = max(limit + 8, _CANDIDATES)
+        hits = self._hits(query, count, kinds, category, at)
+        question, asked = self._asked(query, at)
+        self._meaning.let_go(entry.id for entry in self._entries.values() if not entry.is_live(now))
+        cosines = self._meaning.nearest(
+            asked, count, lambda item_id: self._is_wanted(item_id, kinds, category), [hit.id for hit in hits]
+        )
+        if cosines is None:
+            note = ("words only: the embedder failed",) if self._meaning.is_failing else ()
+            return self._matches(((hit.id, hit.score, hit.reasons + note) for hit in hits), limit, now)
+        said = {item_id for item_id in cosines if self._is_of_the_asked(item_id, question)}
+        moments = {item_id: self._moment(item_id) for item_id in (*cosines, *(hit.id for hit in hits))}
+        return self._matches(rank(hits, cosines, said, moments), limit, now)
+
+    def _is_wanted(self, item_id: str, kinds: tuple[str, ...], category: str | None) -> bool:
+        entry = self._entries.get(item_id)
+        if entry is None:
+            return "message" in kinds and category is None
+        return "memory" in kinds and category in (None, entry.category)
+
+    def _is_of_the_asked(self, item_id: str, question: Question) -> bool:
+        """Whether the person that a question is about said it, or it is a memory of them."""
+        entry, message = self._entries.get(item_id), self._messages.get(item_id)
+        if question.names:
+            speaker = entry.speaker if entry is not None else message and message.name
+            return speaker in question.names
+        role = message.role if message is not None else "user" if entry and not entry.speaker else None
+        return question.role is not None and role == question.role
+
+    def _moment(self, item_id: str) -> datetime:
+        entry = self._entries.get(item_id)
+        return entry.timestamp if entry is not None else self._messages[item_id].at
+
+    # --- keeping in step
+
+    def _matches(
+        self, found: Iterable[tuple[str, float, tuple[str, ...]]], limit: int, now: datetime
+    ) -> list[MemoryMatch]:
+        """The first of what was found, best first; what expired since it was taken in is left out."""
+        matches: list[MemoryMatch] = []
+        for item_id, score, reasons in found:
+            entry, message = self._entries.get(item_id), self._messages.get(item_id)
             if entry is not None and not entry.is_live(now):
                 continue
             if entry is not None or message is not None:
-                found.append(MemoryMatch(score=hit.score, reasons=hit.reasons, entry=entry, message=message))
-        return found[:limit]
+                matches.append(MemoryMatch(score=score, reasons=reasons, entry=entry, message=message))
+        return matches[:limit]
 
     def _forget_dropped(self, head: dict[str, int], offset: int) -> None:
         """What left the live messages without being filed (a batch that was given up) is not found any more."""
@@ -115,30 +240,13 @@ class SessionIndex:
         for index, message in messages:
             known = self._messages.get(message.id)
             self._messages[message.id] = message
-            text = message.content or ""
             if known is not None and known.content == message.content:
                 continue
-            if message.redacted or not text.strip() or message.role in ("tool", "system"):
-                if known is not None:
-                    self._index.remove([message.id])
-                    self._answered = None
-                continue
-            passages.append(
-                Passage(
-                    id=message.id,
-                    text=text,
-                    source="message",
-                    at=message.at,
-                    speaker=message.name,
-                    role=message.role,
-                    group=message.conversation_id,
-                    position=index,
-                    category=None,
-                )
-            )
-        if passages:
-            self._index.add(passages)
-            self._answered = None
+            if _is_searched(message):
+                passages.append(_of_message(message, index))
+            elif known is not None:
+                self._remove([message.id])
+        self._put(passages)
 
     def _refresh_entries(self, entries: Iterable[MemoryEntry]) -> None:
         live = {entry.id: entry for entry in entries if entry.superseded_by is None}
@@ -151,20 +259,48 @@ class SessionIndex:
             self._entries[entry_id] = entry
             if known is not None and (known.content, known.category) == (entry.content, entry.category):
                 continue
-            passages.append(
-                Passage(
-                    id=entry_id,
-                    text=entry.content,
-                    source="memory",
-                    at=entry.timestamp,
-                    speaker=entry.speaker,
-                    role=None,
-                    group="",
-                    position=0,
-                    category=entry.category,
-                    weight=float(entry.importance),
-                )
-            )
+            passages.append(_of_entry(entry))
+        self._put(passages)
+
+    def _put(self, passages: list[Passage]) -> None:
         if passages:
             self._index.add(passages)
-            self._answered = None
+            self._answered = self._speakers = None
+            if self._meaning is not None:
+                self._meaning.want(passages)
+
+    def _remove(self, ids: list[str]) -> None:
+        self._index.remove(ids)
+        self._answered = self._speakers = None
+        if self._meaning is not None:
+            self._meaning.drop(ids)
+
+
+def _is_searched(message: Message) -> bool:
+    is_talk = message.role not in ("tool", "system")
+    return is_talk and not message.redacted and bool((message.content or "").strip())
+
+
+def _of_message(message: Message, index: int) -> Passage:
+    return Passage(
+        id=message.id,
+        text=message.content or "",
+        source="message",
+        at=message.at,
+        speaker=message.name,
+        role=message.role,
+        group=message.conversation_id,
+        position=index,
+    )
+
+
+def _of_entry(entry: MemoryEntry) -> Passage:
+    return Passage(
+        id=entry.id,
+        text=entry.content,
+        source="memory",
+        at=entry.timestamp,
+        speaker=entry.speaker,
+        category=entry.category,
+        weight=float(entry.importance),
+    )

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import weakref
 from collections.abc import AsyncGenerator, Mapping
 from types import TracebackType
 from typing import Any
-from urllib.parse import urlsplit
 
-from voxsession.core.types import JsonObject, check_json, check_number, check_text
+from voxsession.core.types import JsonObject, check_json
 from voxsession.errors import ConfigurationError
 from voxsession.models.base import ModelCallError, ModelRequest, Reply
 from voxsession.models.openai_answers import AnswerReader
-from voxsession.models.openai_failures import as_model_error, hide_key
+from voxsession.models.openai_client import OpenAIClient, text_or_env
 from voxsession.models.openai_messages import call_ids, chat_functions, chat_messages
 
 __all__ = ["OpenAIModel"]
 
 DEFAULT_MODEL = "gpt-4o-mini"
-OFFICIAL_URL = "https://api.openai.com/v1"
 OFFICIAL_HOSTS = ("openai.com", "openai.azure.com")
 USAGE_WAIT_SECONDS = 5.0  # what follows an ended answer is its usage; nobody is kept waiting for that
 _OWN_PARAMETERS = frozenset({"messages", "model", "stream", "tools"})
@@ -68,21 +64,17 @@ class OpenAIModel:
         options: Mapping[str, Any] | None = None,
         client: Any = None,
     ) -> None:
-        self.model = _text_or_env("model", model, "OPENAI_MODEL") or DEFAULT_MODEL
+        self.model = text_or_env("model", model, "OPENAI_MODEL") or DEFAULT_MODEL
         self._stream = bool(stream)
-        self._timeout = float(check_number("timeout_seconds", timeout_seconds, 0.001, 86_400))
-        self._retries = int(check_number("max_retries", max_retries, 0, 100, whole=True))
         self._options = _checked_options(options)
-        self._given = client
-        self._clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Any] = weakref.WeakKeyDictionary()
-        if client is not None:
-            self._url = str(getattr(client, "base_url", ""))
-            self._secret = str(getattr(client, "api_key", "") or "")
-            self._retries = int(getattr(client, "max_retries", 0))
-            return
-        self._url = _text_or_env("base_url", base_url, "OPENAI_BASE_URL") or OFFICIAL_URL
-        self._secret = _checked_key(api_key)
-        self._spare = self._make_client()  # now, for it takes longer than an event loop should wait
+        self._service = OpenAIClient(
+            base_url=base_url,
+            api_key=api_key,
+            timeout_seconds=timeout_seconds,
+            max_retries=max_retries,
+            client=client,
+            load=lambda made: made.chat.completions,
+        )
 
     async def respond(self, request: ModelRequest) -> AsyncGenerator[str, None]:
         """Answers the newest message of `request`.
@@ -101,9 +93,9 @@ class OpenAIModel:
         """
         reader = AnswerReader(f"call_{len(request.messages)}_", call_ids(request.messages))
         try:
-            answer = await self._client().chat.completions.create(**self._body(request))
+            answer = await self._service.get().chat.completions.create(**self._body(request))
         except Exception as error:
-            raise self._failure(error, self._retries) from error
+            raise self._failure(error, self._service.max_retries) from error
         if not self._stream:
             text = self._read(reader, answer)
             closing = reader.closing()
@@ -121,9 +113,7 @@ class OpenAIModel:
 
     async def close(self) -> None:
         """Closes the connections of the running event loop; the model can be used on."""
-        client = self._clients.pop(asyncio.get_running_loop(), None)
-        if client is not None:
-            await client.close()
+        await self._service.close()
 
     async def __aenter__(self) -> OpenAIModel:
         return self
@@ -134,7 +124,7 @@ class OpenAIModel:
         await self.close()
 
     def __repr__(self) -> str:
-        return f"OpenAIModel(model={self.model!r}, host={self._host!r})"
+        return f"OpenAIModel(model={self.model!r}, host={self._service.host!r})"
 
     # --- the call
 
@@ -145,9 +135,8 @@ class OpenAIModel:
             has_ended = reader.finish_reason is not None
             try:
                 # Signs of life that hold nothing keep a connection open, but they are no answer.
-                async with asyncio.timeout(
-                    min(self._timeout, USAGE_WAIT_SECONDS) if has_ended else self._timeout
-                ):
+                seconds = self._service.timeout_seconds
+                async with asyncio.timeout(min(seconds, USAGE_WAIT_SECONDS) if has_ended else seconds):
                     chunk = await anext(chunks, None)
             except Exception as error:
                 if has_ended:
@@ -170,8 +159,7 @@ class OpenAIModel:
             raise self._failure(error) from error
 
     def _failure(self, error: Exception, retries: int = 0) -> ModelCallError:
-        hide_key(error, self._secret)
-        return as_model_error(error, host=self._host, model=self.model, retries=retries)
+        return self._service.failure(error, self.model, retries)
 
     def _body(self, request: ModelRequest) -> dict[str, Any]:
         config = request.config
@@ -194,62 +182,9 @@ class OpenAIModel:
     @property
     def _limit_name(self) -> str:
         """Newer official models refuse `max_tokens`, many other servers know nothing else."""
-        host = self._host.partition(":")[0]
+        host = self._service.host.partition(":")[0]
         is_official = any(host == known or host.endswith("." + known) for known in OFFICIAL_HOSTS)
         return "max_completion_tokens" if is_official else "max_tokens"
-
-    @property
-    def _host(self) -> str:
-        """Host and port, without what an address may hold of names and keys."""
-        return urlsplit(self._url).netloc.rpartition("@")[2]
-
-    def _client(self) -> Any:
-        """The client of the running event loop: connections of another loop cannot be used."""
-        if self._given is not None:
-            return self._given
-        loop = asyncio.get_running_loop()
-        client = self._clients.get(loop)
-        if client is None:
-            client = self._clients[loop] = self._spare or self._make_client()
-            self._spare = None
-        return client
-
-    def _make_client(self) -> Any:
-        try:
-            from openai import AsyncOpenAI
-        except ImportError as error:
-            raise ConfigurationError(
-                "OpenAIModel needs the package openai. Install it with: pip install 'voxsession[openai]'",
-                option="model",
-            ) from error
-        client = AsyncOpenAI(
-            base_url=self._url, api_key=self._secret, timeout=self._timeout, max_retries=self._retries
-        )
-        _ = client.chat.completions  # what it loads late is loaded now
-        return client
-
-
-def _text_or_env(option: str, value: str | None, variable: str) -> str:
-    if value is None:
-        return os.environ.get(variable, "").strip()
-    return check_text(option, value, allow_empty=False).strip()
-
-
-def _checked_key(api_key: str | None) -> str:
-    given = os.environ.get("OPENAI_API_KEY", "") if api_key is None else api_key
-    if not isinstance(given, str) or not given.strip():
-        raise ConfigurationError(
-            "api_key is missing. Give it, or set OPENAI_API_KEY; for a server that wants none, "
-            "any text will do, such as api_key='none'.",
-            option="api_key",
-        )
-    key = given.strip()
-    if not (key.isascii() and key.isprintable() and " " not in key):
-        raise ConfigurationError(
-            "api_key holds a space, a line break or a letter that no key has. Look at where it was copied from.",
-            option="api_key",
-        )
-    return key
 
 
 def _checked_options(options: Mapping[str, Any] | None) -> JsonObject:

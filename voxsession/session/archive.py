@@ -1,305 +1,266 @@
-"""Compressing memories, taking them out, bringing them in."""
+"""Fewer memories: folding and shortening older entries, letting a model sum them up, bringing originals back."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import attrs
 
-from voxsession.core.changes import MemoryAdded, MemoryCompressed, MemoryRemoved, MemoryUpdated
-from voxsession.core.envelope import from_stamp, stamp
-from voxsession.core.memory_entry import MemoryEntry
-from voxsession.core.types import (
-    JsonObject,
-    as_utc,
-    check_number,
-    check_object,
-    check_text,
-    decode_json,
-)
-from voxsession.errors import ConfigurationError, UnsupportedFormatError
+from voxsession.core.changes import MemoryCompressed, MemoryRemoved, MemoryRestored, MemoryUpdated
+from voxsession.core.memory_entry import MemoryEntry, is_original
+from voxsession.core.types import JsonObject, check_number, check_text
+from voxsession.errors import ConfigurationError
 from voxsession.memory.budget import expired
-from voxsession.memory.compress import plan_compression
+from voxsession.memory.compress import (
+    Rewriting,
+    is_compressible,
+    plan_compression,
+    plan_joining,
+    plan_shortening,
+)
 from voxsession.session.base import SessionBase
-from voxsession.session.learn import keeps_local
-from voxsession.session.reports import CompressionReport, ImportReport
-from voxsession.session.streams import read_bounded, write_lines
+from voxsession.session.reports import CompressionReport
 from voxsession.session.summarizing import check_writer, summary_of
 
-__all__ = ["Portable"]
+__all__ = ["Archiving"]
 
-EXPORT_FORMAT = 1
-ON_CONFLICT = ("skip", "replace", "rename")
-MAX_IMPORT_BYTES = 64 * 1024 * 1024
-MAX_ID = 200
-MAX_CATEGORY = 100
-_FIELDS = (
-    "id",
-    "content",
-    "category",
-    "importance",
-    "timestamp",
-    "expires_at",
-    "pinned",
-    "speaker",
-    "metadata",
-)
+PART_TOKENS = 3_000  # of the notes that one summary is made of, so that any number fits any model
+
+# Entry id -> what became of it and, where there is one, the entry that it is in now.
+_Fates = dict[str, tuple[str, str]]
 
 
-class Portable(SessionBase):
-    """Memories on their way to fewer, out, or in."""
+class Archiving(SessionBase):
+    """Memories on their way to fewer, and back."""
 
     def compress_memory(self, keep_recent_days: float = 7) -> CompressionReport:
-        """Folds older entries that say the same, drops expired ones; the originals are kept as history.
+        """Makes older entries fewer and shorter without a model; what they were is kept and can be brought back.
+
+        Entries that say the same are merged, short ones that begin alike are folded into one, long ones are
+        shortened to the half of their sentences that says most, expired ones are dropped. Pinned entries, facts
+        of which only one can be true, and what was brought back are left alone. The originals are history from
+        then on: `restore_memory` brings them back, and `SessionConfig.memory_archive_days` says for how long.
 
         Args:
             keep_recent_days: entries younger than this many days are left alone.
 
         Returns:
-            How many were `merged` and `expired`, with what became of each.
+            How many were `merged`, `folded`, `shortened` and `expired`; `details` has a row for each entry with
+            what became of it and the id it is in now, or why it was kept.
         """
         core = self._writable()
         days = float(check_number("keep_recent_days", keep_recent_days, 0, 100_000))
         now = core.now()
-        gone = expired(core.view, now)
-        if gone:
+        fates: _Fates = {}
+        with core.batch():
+            gone = expired(core.view, now)
             core.record(*gone)
-        # Apart, because what lives with the process must not take the place of what is stored.
-        replaced = self._fold(core.view.memories, days, local=False)
-        replaced |= self._fold(core.view.local_memories, days, local=True)
-        details: list[JsonObject] = [
-            {"id": old_id, "became": "merged", "into": new_id} for old_id, new_id in replaced.items()
+            for change in gone:
+                fates |= {entry_id: ("expired", "") for entry_id in change.event_fields()["entry_ids"]}
+            # Apart, because what lives with the process must not take the place of what is stored.
+            for local in (False, True):
+                fates |= self._fold(days, local=local)
+                live = self._live(local=local)
+                fates |= self._rewrite("folded", plan_joining(live, now, days), local=local)
+                long = plan_shortening(self._live(local=local), now, days, core.counter.count)
+                fates |= self._rewrite("shortened", long, local=local)
+            self._let_archive_go(now)
+        kept = [
+            {"id": entry.id, "became": "kept", "why": is_compressible(entry, now, days) or "nothing to gain"}
+            for entry in core.view.all_memories()
+            if entry.is_live(now) and not entry.made_from
         ]
-        expired_ids = [entry_id for change in gone for entry_id in change.event_fields()["entry_ids"]]
-        details += [{"id": entry_id, "became": "expired"} for entry_id in expired_ids]
-        return CompressionReport(
-            counts={"merged": len(replaced), "expired": len(expired_ids)}, details=details
-        )
+        return _report(("merged", "folded", "shortened", "expired"), fates, kept)
 
-    def _fold(self, entries: Mapping[str, MemoryEntry], days: float, *, local: bool) -> dict[str, str]:
+    def _live(self, *, local: bool) -> list[MemoryEntry]:
+        view, now = self._core.view, self._core.now()
+        entries = view.local_memories if local else view.memories
+        return [entry for entry in entries.values() if entry.is_live(now)]
+
+    def _fold(self, days: float, *, local: bool) -> _Fates:
         core, now = self._core, self._core.now()
-        live = [entry for entry in entries.values() if entry.is_live(now)]
         replaced: dict[str, str] = {}
-        for folding in plan_compression(live, now, days):
+        for folding in plan_compression(self._live(local=local), now, days):
             total = folding.kept.evidence_count + sum(entry.evidence_count for entry in folding.folded)
             kept = attrs.evolve(folding.kept, evidence_count=total)
             core.record(MemoryUpdated(at=now, entry=kept, local=local))
             replaced |= {entry.id: kept.id for entry in folding.folded}
         if replaced:
             core.record(MemoryCompressed(at=now, replaced=replaced, local=local))
-        return replaced
+        return {old: ("merged", new) for old, new in replaced.items()}
+
+    def _rewrite(self, how: str, plan: Sequence[Rewriting], *, local: bool) -> _Fates:
+        """Puts new entries in the place of others, where they are smaller."""
+        core = self._core
+        added: list[MemoryEntry] = []
+        replaced: dict[str, str] = {}
+        for rewriting in plan:
+            entry = self._made_of(rewriting.originals, rewriting.content)
+            if entry.token_count < sum(original.token_count for original in rewriting.originals):
+                added.append(entry)
+                replaced |= {original.id: entry.id for original in rewriting.originals}
+        if added:
+            core.record(MemoryCompressed(at=core.now(), replaced=replaced, added=added, local=local))
+        return {old: (how, new) for old, new in replaced.items()}
+
+    def _made_of(self, originals: Sequence[MemoryEntry], content: str) -> MemoryEntry:
+        """An entry that stands for others, as known, as certain and as short-lived as they are."""
+        core = self._core
+        newest = max(originals, key=lambda entry: (entry.timestamp, entry.id))
+        ends = [entry.expires_at for entry in originals if entry.expires_at is not None]
+        alone = len(originals) == 1
+        return attrs.evolve(
+            newest,
+            id=core.clock.new_id("mem"),
+            content=check_text("content", content, allow_empty=False),
+            importance=max(entry.importance for entry in originals),
+            expires_at=min(ends, default=None),
+            evidence_count=sum(entry.evidence_count for entry in originals),
+            token_count=core.counter.count(content),
+            estimated=not core.counter.exact,
+            value=None,
+            message_id=newest.message_id if alone else None,
+            conversation_id=newest.conversation_id if alone else None,
+            made_from=[entry.id for entry in originals],
+        )
+
+    def _let_archive_go(self, now: datetime) -> None:
+        """Erases originals that were kept for as long as the settings say."""
+        days, core = self._setting("memory_archive_days"), self._core
+        if days is None:
+            return
+        policy: dict[str, Any] = {"reason": "archived", "archived_before": now - timedelta(days=days)}
+        covers = MemoryRemoved(at=now, entry_ids=[], **policy).covers
+        old = [entry.id for entry in core.view.memories.values() if covers(entry)]
+        if old or core.view.archive_pages:
+            core.record(MemoryRemoved(at=now, entry_ids=old, **policy))
+
+    # --- with a model
 
     async def summarize_memory(self, keep_recent_days: float = 7) -> CompressionReport:
         """Lets the summarizer (or the model) write one entry for each category of older entries.
 
-        No lock is held while it writes; an entry that changed meanwhile is left as it is. The
-        originals are kept as history.
+        No lock is held while it writes; an entry that changed meanwhile is left as it is, and so are those whose
+        summary is no shorter. The originals are kept as history: `restore_memory` brings them back. Sensitive
+        entries are never shown to it.
+
+        Args:
+            keep_recent_days: entries younger than this many days are left alone.
 
         Raises:
             ConfigurationError: there is neither a summarizer nor a model that could write.
-            ModelError: it failed; nothing was changed.
+            ModelError: it failed; what was summed up before that is kept.
         """
         core = self._writable()
         check_writer(self._host)
-        limit = (
-            core.now().timestamp()
-            - float(check_number("keep_recent_days", keep_recent_days, 0, 100_000)) * 86_400
-        )
-        groups: dict[tuple[str, str | None], list[MemoryEntry]] = {}
-        for entry in core.view.memories.values():
-            old = entry.timestamp.timestamp() < limit
-            if old and entry.is_live(core.now()) and not (entry.pinned or entry.sensitive or entry.slot):
-                groups.setdefault((entry.category, entry.speaker), []).append(entry)
-        merged, details = 0, []
-        for (category, speaker), entries in groups.items():
-            if len(entries) < 2:
-                continue
+        days = float(check_number("keep_recent_days", keep_recent_days, 0, 100_000))
+        fates: _Fates = {}
+        kept: list[JsonObject] = []
+        for entries in self._summarizable(days):
             text = await summary_of(core, self._host, [entry.content for entry in entries])
-            same = [entry for entry in entries if core.view.memories.get(entry.id) is entry]
-            if len(same) != len(entries):
+            summary = attrs.evolve(
+                self._made_of(entries, text), timestamp=core.now(), source="assistant", metadata=None
+            )
+            why = ""
+            if any(core.view.memories.get(entry.id) is not entry for entry in entries):
+                why = "changed meanwhile"
+            elif summary.token_count >= sum(entry.token_count for entry in entries):
+                why = "the summary is no shorter"
+            if why:
+                kept += [{"id": entry.id, "became": "kept", "why": why} for entry in entries]
                 continue
-            summary = self._summary_entry(text, category, speaker, entries)
             replaced = {entry.id: summary.id for entry in entries}
             core.record(MemoryCompressed(at=core.now(), replaced=replaced, added=[summary]))
-            merged += len(entries)
-            details += [{"id": entry.id, "became": "summarized", "into": summary.id} for entry in entries]
+            fates |= {old: ("summarized", new) for old, new in replaced.items()}
         core.settle_memory()
-        return CompressionReport(counts={"summarized": merged}, details=details)
+        return _report(("summarized",), fates, kept)
 
-    def _summary_entry(
-        self, text: str, category: str, speaker: str | None, entries: list[MemoryEntry]
-    ) -> MemoryEntry:
-        core = self._core
-        return MemoryEntry(
-            id=core.clock.new_id("mem"),
-            content=check_text("summary", text, allow_empty=False),
-            category=category,
-            importance=max(entry.importance for entry in entries),
-            timestamp=core.now(),
-            speaker=speaker,
-            source="assistant",
-            evidence_count=sum(entry.evidence_count for entry in entries),
-            token_count=core.counter.count(text),
-            estimated=not core.counter.exact,
-        )
-
-    # --- out
-
-    def export_memory(self, include_sensitive: bool = False) -> JsonObject:
-        """The live entries as a JSON-ready dict; `omitted` counts the sensitive ones left out."""
+    def _summarizable(self, days: float) -> Iterator[list[MemoryEntry]]:
+        """Entries that one summary can stand for, two at least and no more than fit one request."""
         now = self._core.now()
-        live = [entry for entry in self._core.view.all_memories() if entry.is_live(now)]
-        shown = [entry for entry in live if include_sensitive or not entry.sensitive]
-        return {
-            "format": EXPORT_FORMAT,
-            "kind": "voxsession.memories",
-            "exported_at": stamp(now),
-            "omitted": len(live) - len(shown),
-            "entries": [_as_row(entry) for entry in shown],
-        }
+        groups: dict[tuple[str, str | None], list[MemoryEntry]] = {}
+        for entry in self._live(local=False):
+            if is_compressible(entry, now, days) is None and not entry.sensitive:
+                groups.setdefault((entry.category, entry.speaker), []).append(entry)
+        for group in groups.values():
+            part: list[MemoryEntry] = []
+            for entry in group:
+                if len(part) > 1 and sum(one.token_count for one in part) + entry.token_count > PART_TOKENS:
+                    yield part
+                    part = []
+                part.append(entry)
+            if len(part) > 1:
+                yield part
 
-    async def export_memory_to(self, path: str | Path, include_sensitive: bool = False) -> Path:
-        """Writes the live entries to a file, an entry a line; gives the path."""
-        data = self.export_memory(include_sensitive)
-        rows = data.pop("entries")
-        return await write_lines(path, [data, *rows])
+    # --- back
 
-    # --- in
-
-    def import_memory(
-        self, data: Mapping[str, Any], on_conflict: str = "skip", dry_run: bool = False
-    ) -> ImportReport:
-        """Takes entries of an export in; all of them are checked before the first is taken.
+    async def restore_memory(self, id: str) -> list[MemoryEntry]:
+        """Brings back what was compressed or summed up, from pages if need be; it is not compressed again.
 
         Args:
-            data: what `export_memory` gave.
-            on_conflict: for an id that exists: ``skip``, ``replace`` or ``rename`` it.
-            dry_run: only tell what would happen.
+            id: of an original, or of the entry that was made of several: then all of them come back, and what had
+                been made of them goes.
+
+        Returns:
+            The entries that are live again.
 
         Raises:
-            ConfigurationError: an entry is wrong; it names which, and nothing was taken in.
-            UnsupportedFormatError: a newer version made the export.
+            ConfigurationError: nothing of this id is kept, or it gave way to a newer fact.
         """
         core = self._writable()
-        if on_conflict not in ON_CONFLICT:
-            raise ConfigurationError.out_of_range(
-                "on_conflict", on_conflict, "choose one of " + ", ".join(ON_CONFLICT)
+        name = check_text("id", id)
+        history = await self._history()
+        now = core.now()
+        made = self._made_with(name, history)
+        wanted = made.made_from or [] if made is not None else [name]
+        found = [entry for entry_id in wanted if (entry := history.get(entry_id)) and _is_kept(entry)]
+        back = [
+            attrs.evolve(entry, superseded_by=None, superseded_at=None, restored_at=now)
+            for entry in found
+            if entry.expires_at is None or entry.expires_at > now
+        ]
+        if not back:
+            raise ConfigurationError(
+                f"Nothing that was compressed into, or kept as, {name!r} can be brought back. It may have expired, "
+                "been erased, or given way to a newer fact; compression reports name the ids.",
+                option="id",
+                value=name,
             )
-        entries = [self._imported(row, place) for place, row in enumerate(_rows(data))]
-        counts = {"added": 0, "skipped": 0, "replaced": 0, "renamed": 0}
-        details: list[JsonObject] = []
-        with core.batch():
-            for entry in entries:
-                what, final = self._take_in(entry, on_conflict, dry_run)
-                counts[what] += 1
-                details.append({"id": final, "became": what})
-            if not dry_run:
-                core.settle_memory()
-        return ImportReport(counts=counts, details=details)
+        local = back[0].id in core.view.local_memories
+        dropped = [made.id] if made is not None and len(found) == len(wanted) else []
+        core.record(MemoryRestored(at=now, entries=back, dropped=dropped, local=local))
+        core.settle_memory()
+        return [entry for entry in back if core.view.find_memory(entry.id) is not None]
 
-    async def import_memory_from(
-        self, path: str | Path, on_conflict: str = "skip", dry_run: bool = False
-    ) -> ImportReport:
-        """Takes in a file that `export_memory_to` wrote, or `export_memory` as JSON."""
-        raw = await read_bounded(path, MAX_IMPORT_BYTES)
-        try:
-            if b'"entries"' in raw[:4096].split(b"\n", 1)[0]:
-                data = decode_json(raw)
-            else:
-                lines = [decode_json(line) for line in raw.splitlines() if line.strip()]
-                data = {**lines[0], "entries": lines[1:]}
-        except (ValueError, IndexError, TypeError) as error:
-            raise ConfigurationError(f"{path} is no export of memories ({error}).", option="path") from None
-        return self.import_memory(data, on_conflict, dry_run)
+    def _made_with(self, name: str, history: Mapping[str, MemoryEntry]) -> MemoryEntry | None:
+        """The live entry that stands for this one: it was made of it, or is it."""
+        view, now = self._core.view, self._core.now()
+        original = history.get(name)
+        into = (original.superseded_by if original is not None else None) or name
+        made = view.find_memory(into)
+        return made if made is not None and made.made_from and made.is_live(now) else None
 
-    def _imported(self, row: Any, place: int) -> MemoryEntry:
-        where = f"entries[{place}]"
-        if not isinstance(row, Mapping):
-            raise ConfigurationError.out_of_range(where, type(row).__name__, "a dict is needed")
-        try:
-            text = check_text("content", row.get("content"), allow_empty=False)
-            metadata = row.get("metadata")
-            speaker = row.get("speaker")
-            entry_id = row.get("id")
-            return MemoryEntry(
-                id=_name("id", self._core.clock.new_id("mem") if entry_id is None else entry_id, MAX_ID),
-                content=text,
-                category=_name("category", row.get("category", "general"), MAX_CATEGORY),
-                importance=float(check_number("importance", row.get("importance", 0.5), 0, 1)),
-                timestamp=_moment("timestamp", row.get("timestamp")) or self._core.now(),
-                expires_at=_moment("expires_at", row.get("expires_at")),
-                sensitive=bool(row.get("sensitive", False)),
-                pinned=bool(row.get("pinned", False)),
-                speaker=None if speaker is None else check_text("speaker", speaker),
-                source="imported",
-                metadata=None if metadata is None else check_object("metadata", metadata),
-                token_count=self._core.counter.count(text),
-                estimated=not self._core.counter.exact,
-            )
-        except ConfigurationError as error:
-            raise ConfigurationError(f"{where}: {error}", option=where, value=error.value) from None
-
-    def _take_in(self, entry: MemoryEntry, on_conflict: str, dry_run: bool) -> tuple[str, str]:
+    async def _history(self) -> dict[str, MemoryEntry]:
+        """All entries that stepped back, by id; what lies in the head is newer than what was filed."""
         core = self._core
-        known = core.view.find_memory(entry.id)
-        what = "added"
-        if known is not None:
-            if on_conflict == "skip":
-                return "skipped", entry.id
-            what = "replaced" if on_conflict == "replace" else "renamed"
-            if what == "renamed":
-                entry = attrs.evolve(entry, id=core.clock.new_id("mem"))
-        if not dry_run:
-            local = keeps_local(str(self._setting("memory_mode")), entry.importance, learned=False)
-            if what == "replaced":
-                core.record(
-                    MemoryRemoved(at=core.now(), entry_ids=[entry.id], reason="replaced", local=local)
-                )
-            core.record(MemoryAdded(at=entry.timestamp, entry=entry, local=local))
-        return what, entry.id
+        filed: dict[str, MemoryEntry] = {}
+        recorder = await self._host.ready()
+        for ref in list(core.data.archive_pages):
+            filed |= {entry.id: entry for entry in await recorder.load_archive(core, ref)}
+        here = {entry.id: entry for entry in core.view.all_memories()}
+        return filed | here
 
 
-def _as_row(entry: MemoryEntry) -> JsonObject:
-    row = {name: getattr(entry, name) for name in _FIELDS}
-    for name in ("timestamp", "expires_at"):
-        row[name] = stamp(row[name]) if row[name] is not None else None
-    if entry.sensitive:
-        row["sensitive"] = True
-    return row
+def _is_kept(entry: MemoryEntry) -> bool:
+    """Whether it can come back beside whatever stands for it now: of a slot only one entry counts."""
+    return is_original(entry) and entry.slot is None
 
 
-def _rows(data: Mapping[str, Any]) -> list[Any]:
-    if not isinstance(data, Mapping) or not isinstance(data.get("entries"), list):
-        raise ConfigurationError(
-            "This is no export of memories: it has no list under 'entries'.", option="data"
-        )
-    found = data.get("format", EXPORT_FORMAT)
-    if not isinstance(found, int) or found > EXPORT_FORMAT:
-        raise UnsupportedFormatError("The export of memories", found=found, newest=EXPORT_FORMAT)
-    rows: list[Any] = data["entries"]
-    return rows
-
-
-def _moment(option: str, value: Any) -> datetime | None:
-    if value is None:
-        return None
-    try:
-        moment = (
-            from_stamp(value) if isinstance(value, str) and value.endswith("Z") and "." in value else None
-        )
-        moment = moment or datetime.fromisoformat(value)
-        if moment.utcoffset() is None:
-            raise ValueError
-    except (ValueError, TypeError, OverflowError):
-        raise ConfigurationError.out_of_range(option, value, "an ISO time with a zone is needed") from None
-    return as_utc(option, moment)
-
-
-def _name(option: str, value: Any, longest: int) -> str:
-    name = check_text(option, value, allow_empty=False)
-    if len(name) > longest:
-        raise ConfigurationError.out_of_range(option, name, f"at most {longest} characters")
-    return name
+def _report(what: Sequence[str], fates: _Fates, kept: list[JsonObject]) -> CompressionReport:
+    counts = {name: sum(fate == name for fate, _ in fates.values()) for name in what}
+    rows: list[JsonObject] = [
+        {"id": old, "became": fate} | ({"into": into} if into else {}) for old, (fate, into) in fates.items()
+    ]
+    return CompressionReport(counts=counts, details=rows + kept)

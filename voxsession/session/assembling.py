@@ -7,12 +7,16 @@ from typing import Any
 
 import attrs
 
+from voxsession.core.memory_entry import MemoryEntry, summary_slot
 from voxsession.core.message import Message
 from voxsession.learning.adaptation import adaptation_lines
-from voxsession.memory.context import MESSAGE_OVERHEAD, Context, ContextParts, build_context
+from voxsession.memory.allowance import allowance_of
+from voxsession.memory.building import build_context
+from voxsession.memory.context import MESSAGE_OVERHEAD, Context, ContextParts
 from voxsession.memory.matches import MemoryMatch
 from voxsession.session.host import SessionHost
 from voxsession.session.live import LiveCore
+from voxsession.session.meaning import understand
 from voxsession.session.reading import lineage, load_everything, read_history, visible
 
 __all__ = ["ContextPreview", "assemble", "assemble_fully"]
@@ -43,7 +47,7 @@ def assemble(
     line = lineage(data, conversation_id)
     messages = visible(data.messages, data.message_offset, line)
     complete = _reaches_start(core, conversation_id)
-    return _build(core, messages, newest, complete=complete, budget_tokens=budget_tokens)
+    return _build(core, conversation_id, messages, newest, complete=complete, budget_tokens=budget_tokens)
 
 
 async def assemble_fully(
@@ -55,6 +59,10 @@ async def assemble_fully(
 ) -> Context:
     """The context as it is sent: filed messages are loaded as far as they could matter."""
     await load_everything(core, host)
+    if host.embedder is not None:
+        said = visible(core.view.messages, core.view.message_offset, lineage(core.view, conversation_id))
+        asked = newest or _asked(said)
+        await understand(core, host, (asked and asked.content) or "")
     preview = assemble(core, conversation_id, newest, budget_tokens)
     if preview.complete:
         return preview
@@ -64,7 +72,9 @@ async def assemble_fully(
     limit = _needed(core, seen, budget_tokens)
     while True:
         history = await read_history(core, host, conversation_id, limit=limit)
-        context = _build(core, history, newest, complete=len(history) < limit, budget_tokens=budget_tokens)
+        context = _build(
+            core, conversation_id, history, newest, complete=len(history) < limit, budget_tokens=budget_tokens
+        )
         if context.complete:
             return context
         limit *= 2
@@ -72,6 +82,7 @@ async def assemble_fully(
 
 def _build(
     core: LiveCore,
+    conversation_id: str,
     messages: Sequence[Message],
     newest: Message | None,
     *,
@@ -82,18 +93,33 @@ def _build(
     config = data.config
     said = [*messages, newest] if newest is not None else list(messages)
     state = data.state.get("context")
+    live = [entry for entry in data.all_memories() if entry.is_live(now)]
+    line = [name for name, _ in lineage(data, conversation_id)]
+    summaries = _summaries(live, line)
+    own = {entry.id for entry in summaries}
     parts = ContextParts(
         instructions=_instructions(config),
         messages=said,
-        entries=[entry for entry in data.all_memories() if entry.is_live(now)],
+        entries=[entry for entry in live if entry.id not in own],
         matches=_matches(core, said),
         wishes=adaptation_lines(data) if config.get("enable_adaptation", True) else (),
         state=state if isinstance(state, dict) else None,
+        summaries=summaries,
+        conversation_id=conversation_id,
+        shares=config.get("context_shares") or {},
+        half_lives=allowance_of(config).half_lives,
         complete=complete,
         budget_tokens=budget_tokens or int(config.get("context_tokens", 8000)),
         now=now,
     )
     return build_context(parts, core.counter)
+
+
+def _summaries(entries: Sequence[MemoryEntry], line: Sequence[str]) -> list[MemoryEntry]:
+    """The summaries of a conversation and its ancestors, the oldest ancestor's first."""
+    slots = {summary_slot(name): place for place, name in enumerate(line)}
+    found = [entry for entry in entries if entry.slot in slots]
+    return sorted(found, key=lambda entry: (slots[entry.slot or ""], entry.id))
 
 
 def _instructions(config: dict[str, Any]) -> str:
@@ -102,8 +128,13 @@ def _instructions(config: dict[str, Any]) -> str:
     return f"{text}\nAnswer in this language: {language}." if language else text
 
 
+def _asked(said: Sequence[Message]) -> Message | None:
+    """The message to be answered."""
+    return next((message for message in reversed(said) if message.role == "user"), None)
+
+
 def _matches(core: LiveCore, said: Sequence[Message]) -> list[MemoryMatch]:
-    question = next((message for message in reversed(said) if message.role == "user"), None)
+    question = _asked(said)
     if question is None or not question.content:
         return []
     core.index.refresh(core.view, -2 if core.in_batch else core.revision)

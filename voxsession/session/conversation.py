@@ -12,6 +12,7 @@ from typing import Any
 
 from voxsession.core.changes import ConversationEnded, MessageAdded, MessageInterrupted
 from voxsession.core.conversation import ConversationEntry
+from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import Message
 from voxsession.core.types import JsonObject, check_number, check_text
 from voxsession.errors import ConfigurationError, SessionClosedError, SessionEndedError
@@ -26,6 +27,7 @@ from voxsession.session.learn import learn_from
 from voxsession.session.live import LiveCore
 from voxsession.session.messages import hour_of, message_from_dict, new_message_id
 from voxsession.session.reading import lineage, read_history, visible
+from voxsession.session.summarizing import summarize_conversation
 from voxsession.session.turn import Turn
 
 __all__ = ["Conversation", "ReplyStream"]
@@ -262,7 +264,8 @@ class Conversation:
         revision, is_all = core.revision, core.index.filed_upto >= core.data.message_offset
 
         async def finish() -> Context:
-            if is_all and preview.complete and core.revision == revision and not core.in_batch:
+            is_known = is_all and core.revision == revision and not core.in_batch
+            if is_known and preview.complete and host.embedder is None:
                 return preview
             return await assemble_fully(core, host, conversation_id, newest)
 
@@ -304,6 +307,22 @@ class Conversation:
     def get_analytics(self) -> dict[str, Any]:
         """Duration, turns, interruptions, injections and mean response time of this conversation."""
         return conversation_analytics(self._entry, self._core.now())
+
+    async def summarize(self) -> MemoryEntry | None:
+        """Lets the summarizer (or the model) sum the conversation up; contexts use it where turns find no room.
+
+        The summary is a memory entry; a later one takes its place. What was said in other conversations, also in
+        the one that this branched from, is not part of it.
+
+        Returns:
+            The entry; None where nothing was said yet, or a message was changed while it was written.
+
+        Raises:
+            ConfigurationError: there is neither a summarizer nor a model that could write.
+            ModelError: it failed; nothing was changed.
+        """
+        self._writable()
+        return await summarize_conversation(self._core, self._host, self._id)
 
     # --- the end
 

@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from voxsession.clock import Clock
+from voxsession.memory.embedding import BoundedEmbedder
 from voxsession.memory.tokens import TokenCounter
 from voxsession.session.live import LiveCore
 from voxsession.session.recorder import Recorder
@@ -27,6 +28,7 @@ class SessionHost:
         autosave: the end of a turn, `add_messages`, the end of a conversation and `close` save.
         extractor: gives facts of a user message; at once, or awaited in the background.
         summarizer: shortens texts; None uses the model.
+        embedder: turns texts into vectors; None leaves recall to words.
     """
 
     clock: Clock
@@ -35,6 +37,7 @@ class SessionHost:
     model_writes: bool
     extractor: Any
     summarizer: Any
+    embedder: BoundedEmbedder | None
     autosave: bool
     ready: Callable[[], Awaitable[Recorder]]
     release: Callable[[LiveCore], None]

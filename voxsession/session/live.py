@@ -20,6 +20,7 @@ from voxsession.core.events import Event
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.session_data import SessionData
 from voxsession.learning.analytics import milestones
+from voxsession.memory.allowance import allowance_of, category_expiry
 from voxsession.memory.budget import evictions, supersessions
 from voxsession.memory.recall import SessionIndex
 from voxsession.memory.tokens import TokenCounter
@@ -43,13 +44,16 @@ class Attempt:
 
     Attributes:
         count: how many pending changes it holds, from the front.
+        named_pages: pages that were written for it and that it names.
+        drop_pages: stored pages that no document names any more once it is durable.
     """
 
     record: Record
     whole: bool
     count: int
     size: int
-    drop_pages: list[str] = attrs.field(factory=list)
+    named_pages: set[str] = attrs.field(factory=set)
+    drop_pages: set[str] = attrs.field(factory=set)
 
 
 @attrs.define(slots=True, eq=False)
@@ -78,6 +82,8 @@ class LiveCore:
         needs_whole: the next save must be a whole document.
         revision: grows with every change, so that indexes know when they are behind.
         open_conversations: conversation ids with an open handle; they are not filed away.
+        loose_pages: pages that were written here and that no stored document is known to name, or that one named
+            and no longer does: they are removed with the next save.
         has_conflict: what is pending cannot be put behind what others wrote, until `reload`: new handles get
             a core of their own.
         is_gone: its record was deleted, or its id was taken by another session: nobody finds it here any more.
@@ -99,6 +105,7 @@ class LiveCore:
     tail_changes: int = 0
     pending: list[Pending] = attrs.field(factory=list)
     attempt: Attempt | None = None
+    loose_pages: set[str] = attrs.field(factory=set)
     revision: int = 0
     handles: int = 0
     index: SessionIndex = attrs.field(factory=SessionIndex)
@@ -126,7 +133,8 @@ class LiveCore:
     @property
     def is_dirty(self) -> bool:
         """Whether anything waits for the next save."""
-        return not self.is_gone and (bool(self.pending) or self.needs_whole or not self.exists)
+        waits = self.pending or self.loose_pages or self.needs_whole or not self.exists
+        return not self.is_gone and bool(waits)
 
     @property
     def pending_changes(self) -> list[Change]:
@@ -153,18 +161,22 @@ class LiveCore:
         target = self.view
         scope.changes += [_apply(change, target) for change in changes]
 
-    def remember(self, entry: MemoryEntry, *, local: bool) -> None:
-        """Records an entry, then what follows from it: older holders of its slot step back, the budget holds."""
+    def remember(self, entry: MemoryEntry, *, local: bool) -> MemoryEntry:
+        """Records an entry, with the end that its category gives it, and gives it as it is kept.
+
+        Older holders of its slot step back, and the budget holds.
+        """
+        entry = attrs.evolve(entry, expires_at=category_expiry(entry, self.view.config))
         self.record(MemoryAdded(at=entry.timestamp, entry=entry, local=local))
         self.settle_memory(entry.slot)
+        return entry
 
     def settle_memory(self, slot: str | None = None) -> None:
         """Decides supersession in `slot` and eviction, as far as there is something to decide."""
         now = self.now()
         if slot is not None and (changes := supersessions(self.view, slot, now)):
             self.record(*changes)
-        limit = int(self.view.config.get("max_memory_size", 10_000))
-        if changes := evictions(self.view, now, limit):
+        if changes := evictions(self.view, now, allowance_of(self.view.config)):
             self.record(*changes)
 
     def settle_anew(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import attrs
 
@@ -13,7 +13,7 @@ from voxsession.codec.document import decode_memories
 from voxsession.codec.message_columns import decode_columns
 from voxsession.codec.session_codec import Opened, SessionCodec
 from voxsession.core.conversation import ConversationEntry
-from voxsession.core.envelope import storage_key
+from voxsession.core.envelope import Record, storage_key
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import Message
 from voxsession.core.session_data import PageRef, SessionData
@@ -90,6 +90,11 @@ class Loader:
     def adopt(self, core: LiveCore, loaded: Loaded) -> None:
         """Makes what was loaded the state of a core."""
         opened = loaded.opened
+        known, found = (
+            {ref.id for ref in (*data.pages, *data.index_pages)} for data in (core.data, opened.data)
+        )
+        if not known <= found:
+            core.index.filed_upto = 0  # others may have amended what lies in pages: they are read anew
         core.data = opened.data
         core.codec = loaded.codec
         core.owner = loaded.owner
@@ -99,55 +104,79 @@ class Loader:
         core.tail_changes = len(opened.tail_changes)
         core.revision += 1
 
+    # --- pages
+
     async def load_messages(self, core: LiveCore, ref: PageRef) -> list[Message]:
-        """The messages of a page."""
+        """The messages of a page; others may have put an amended one in its place meanwhile."""
         assert core.codec is not None
-        return await self.messages_of(core.data.session_id, core.codec, ref)
+        session_id = core.data.session_id
+        try:
+            return await self.messages_of(session_id, core.codec, ref)
+        except IntegrityError:
+            loaded = await self.load(session_id, lazy=True)
+            if loaded is None:
+                raise
+            index = await self.index_of(loaded.data, loaded.codec)
+            for other in (*loaded.data.pages, *index.pages):
+                if other.first_index == ref.first_index and other.id != ref.id:
+                    return await self.messages_of(session_id, loaded.codec, other)
+            raise
 
     async def messages_of(self, session_id: str, codec: SessionCodec, ref: PageRef) -> list[Message]:
-        """The same for a session as it was just loaded."""
+        """The messages of a page of a session as it was just loaded."""
         return decode_columns(await self.page(session_id, codec, ref), f"{session_id}/{ref.id}")
 
     async def load_index(self, core: LiveCore) -> IndexPage:
         """All filed conversation entries and page references, oldest first."""
         assert core.codec is not None
-        return await self.index_of(core.data, core.codec)
+        try:
+            return await self.index_of(core.data, core.codec)
+        except IntegrityError:
+            loaded = await self.load(core.data.session_id, lazy=True)
+            if loaded is None or loaded.data.index_pages == core.data.index_pages:
+                raise
+            return await self.index_of(loaded.data, loaded.codec)  # others have replaced a page of it
 
     async def index_of(self, data: SessionData, codec: SessionCodec) -> IndexPage:
         """The same for a session as it was just loaded."""
         talks: dict[str, ConversationEntry] = {}
         pages: list[PageRef] = []
         for ref in list(data.index_pages):
-            body = await self.page(data.session_id, codec, ref)
-            try:
-                index = decode_index_page(body)
-            except ValueError as error:
-                raise IntegrityError(
-                    f"{data.session_id}/{ref.id}", f"the page is not readable ({error})"
-                ) from None
+            index = await self._index_page(data.session_id, codec, ref)
             talks.update((entry.id, entry) for entry in index.conversations)
             pages += index.pages
         return IndexPage(conversations=list(talks.values()), pages=pages)
 
+    async def load_index_page(self, core: LiveCore, ref: PageRef) -> IndexPage:
+        """One index page."""
+        assert core.codec is not None
+        return await self._index_page(core.data.session_id, core.codec, ref)
+
+    async def _index_page(self, session_id: str, codec: SessionCodec, ref: PageRef) -> IndexPage:
+        body = await self.page(session_id, codec, ref)
+        try:
+            index: IndexPage = decode_index_page(body)
+        except ValueError as error:
+            raise IntegrityError(f"{session_id}/{ref.id}", f"the page is not readable ({error})") from None
+        return index
+
     async def archive(self, core: LiveCore, entries: list[MemoryEntry]) -> list[PageRef]:
         """Writes a page of superseded entries; no page for none."""
-        if not entries or core.codec is None:
+        if not entries:
             return []
-        record, ref = core.codec.page(
-            self._rules.tenant,
-            core.data.session_id,
-            core.clock.new_id("p"),
-            "archive",
-            encode_json(entries),
-            count=len(entries),
-        )
-        await self.call(self.storage.save_page(core.key, record), "save_page")
-        return [ref]
+        return [await self.put_page(core, "archive", encode_json(entries), count=len(entries))]
+
+    async def load_archive(self, core: LiveCore, ref: PageRef) -> list[MemoryEntry]:
+        """The entries of an archive page."""
+        assert core.codec is not None
+        return await self._archive_page(core.data.session_id, core.codec, ref)
 
     async def archived(self, loaded: Loaded, ref: PageRef) -> list[MemoryEntry]:
-        """The entries of an archive page of a session as it was just loaded."""
-        session_id = loaded.data.session_id
-        body = await self.page(session_id, loaded.codec, ref)
+        """The same for a session as it was just loaded."""
+        return await self._archive_page(loaded.data.session_id, loaded.codec, ref)
+
+    async def _archive_page(self, session_id: str, codec: SessionCodec, ref: PageRef) -> list[MemoryEntry]:
+        body = await self.page(session_id, codec, ref)
         return list(decode_memories(body, f"{session_id}/{ref.id}").values())
 
     async def named_pages(self, session_id: str) -> set[str]:
@@ -157,14 +186,40 @@ class Loader:
 
     async def pages_of(self, loaded: Loaded) -> set[str]:
         """The same for a session as it was just loaded."""
-        data = loaded.data
-        filed = (await self.index_of(data, loaded.codec)).pages
+        return await self.page_names(loaded.data, loaded.codec)
+
+    async def page_names(self, data: SessionData, codec: SessionCodec | None) -> set[str]:
+        """The ids of all pages that this data names, in its head or in index pages."""
+        filed = (await self.index_of(data, codec)).pages if codec is not None else []
         return {ref.id for ref in [*data.pages, *data.index_pages, *data.archive_pages, *filed]}
+
+    async def stored_pages(self, core: LiveCore) -> set[str]:
+        """The ids of all pages that lie in storage for a session, whether it names them or not."""
+        return {name for name, _ in await self.call(self.storage.list_pages(core.key), "list_pages")}
+
+    async def erase_set_aside(self, core: LiveCore) -> int:
+        """Removes damaged bytes that the storage keeps aside for a session; how many pieces."""
+        return await self.call(self.storage.erase_set_aside(core.key), "erase_set_aside")
+
+    async def put_page(self, core: LiveCore, kind: str, body: bytes, **known: Any) -> PageRef:
+        """Writes a page; what a document needs to name it."""
+        assert core.codec is not None
+        page_id, session_id = core.clock.new_id("p"), core.data.session_id
+        record, ref = core.codec.page(self._rules.tenant, session_id, page_id, kind, body, **known)
+        await self.save_page(core, record)
+        return ref
+
+    async def save_page(self, core: LiveCore, record: Record) -> None:
+        """Writes a page record; until a document is stored that names it, it is a loose one."""
+        await self.call(self.storage.save_page(core.key, record), "save_page")
+        core.loose_pages.add(str(record["page_id"]))
 
     async def page(self, session_id: str, codec: SessionCodec, ref: PageRef) -> bytes:
         """The body of a page, checked against what the head says of it."""
         record = await self.call(self.storage.load_page(self.key_of(session_id), ref.id), "load_page")
         return codec.open_page(self._rules.tenant, session_id, ref, record)
+
+    # --- calling
 
     @contextlib.asynccontextmanager
     async def turn(self, core: LiveCore) -> AsyncIterator[None]:

@@ -26,21 +26,24 @@ async def page_refs(core: LiveCore, host: SessionHost) -> list[PageRef]:
     if core.data.index_pages:
         recorder = await host.ready()
         refs = (await recorder.load_index(core)).pages + refs
-    # A reference may have moved to the index while that was loaded.
-    return list({ref.id: ref for ref in refs}.values())
+    # A reference may have moved to the index while that was loaded; where others have written, one of the index may
+    # have taken its place, or name what lies in the head here.
+    places = {ref.first_index: ref for ref in reversed(refs) if ref.first_index < core.data.message_offset}
+    return [places[first_index] for first_index in sorted(places)]
 
 
 async def load_everything(core: LiveCore, host: SessionHost) -> None:
     """Takes all filed messages into the search index, once; decoding and indexing run in a thread."""
-    offset = core.data.message_offset
-    if core.index.filed_upto >= offset:
-        return
-    recorder = await host.ready()
-    for ref in await page_refs(core, host):
-        if ref.first_index + ref.count > core.index.filed_upto:
-            messages = await recorder.load_messages(core, ref)
-            await asyncio.to_thread(core.index.add_filed, list(enumerate(messages, ref.first_index)))
-    core.index.filed_upto = max(core.index.filed_upto, offset)
+    while core.index.filed_upto < (offset := core.data.message_offset):
+        recorder = await host.ready()
+        named = {ref.id for ref in (*core.data.pages, *core.data.index_pages)}
+        for ref in await page_refs(core, host):
+            if ref.first_index + ref.count > core.index.filed_upto:
+                messages = await recorder.load_messages(core, ref)
+                await asyncio.to_thread(core.index.add_filed, list(enumerate(messages, ref.first_index)))
+        core.index.filed_upto = max(core.index.filed_upto, offset)
+        if not named <= {ref.id for ref in (*core.data.pages, *core.data.index_pages)}:
+            core.index.filed_upto = 0  # pages were amended while they were read
 
 
 async def find_conversation(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from voxsession.core.changes import ConversationRestored
+from voxsession.core.changes import Change, ConversationRestored, EvidenceAdded, MemoryAdded
 from voxsession.core.conversation import ConversationEntry
 from voxsession.core.session_data import SessionData
 from voxsession.errors import ConflictError
@@ -18,7 +18,8 @@ def rebase(core: LiveCore, fresh: SessionData, filed: Mapping[str, ConversationE
 
     A change that commutes is applied as it is. One that does not is applied only if
     what it was based on still holds. Derived changes (supersession, eviction) are
-    left out: they are decided anew by the caller. `core` itself is not touched.
+    left out: they are decided anew by the caller; so is what was learned here from a
+    message that was erased there. `core` itself is not touched.
 
     Args:
         filed: conversation entries that lie in index pages now.
@@ -34,9 +35,10 @@ def rebase(core: LiveCore, fresh: SessionData, filed: Mapping[str, ConversationE
         waiting.append(Pending(restored, None))
     known = core.data.message_total - core.pending_messages
     moved_by = fresh.message_total - known
+    erased = {message.id for message in fresh.messages if message.redacted}
     for pending in core.pending:
         change = moved(pending.change, known, moved_by)
-        if change.derived or change.local:
+        if change.derived or change.local or _source(change) in erased:
             continue
         observed = change.observe(fresh)
         if observed != pending.observed:
@@ -60,6 +62,13 @@ def replay(core: LiveCore, fresh: SessionData) -> list[Pending]:
             waiting.append(Pending(change, change.observe(fresh)))
             change.apply(fresh)
     return waiting
+
+
+def _source(change: Change) -> str | None:
+    """The message that this was learned from."""
+    if isinstance(change, MemoryAdded):
+        return change.entry.message_id
+    return change.message_id if isinstance(change, EvidenceAdded) else None
 
 
 def missing_conversations(core: LiveCore, fresh: SessionData) -> set[str]:

@@ -15,13 +15,14 @@ from voxsession.errors import (
     ConfigurationError,
     ConflictError,
     FormatError,
+    IntegrityError,
     KeyNotFoundError,
     SessionExistsError,
     SessionNotFoundError,
     VoxSessionError,
 )
 from voxsession.memory.budget import expired
-from voxsession.session.cleansing import cleanse_archives
+from voxsession.session.cleansing import amends_pages, cleanse_pages
 from voxsession.session.filing import plan_filing
 from voxsession.session.live import Attempt, LiveCore
 from voxsession.session.loader import Loaded, Loader, StorageRules
@@ -83,27 +84,27 @@ class Recorder(Loader):
     async def _commit(self, core: LiveCore, undone: list[str]) -> bool:
         wrote = False
         for lost in range(MAX_REBASES):
-            attempt = core.attempt
             # One whose outcome is not known goes first, unaltered; it does not hold what was recorded since.
-            is_old = attempt is not None
-            if attempt is None:
-                body = checked_body(core.pending_changes)
-                if body is None:
+            is_old, body = core.attempt is not None, b""
+            if core.attempt is None:
+                checked = checked_body(core.pending_changes)
+                if checked is None:
                     undone += await self._undo_unstorable(core)
                     continue  # others may have come meanwhile
                 if not self._has_work(core):
                     core.pending.clear()
+                    await self._drop_loose_pages(core)
                     return wrote
-                attempt = core.attempt = await self._compose(core, body)
+                body = checked
             try:
+                attempt = core.attempt = core.attempt or await self._compose(core, body)
                 await self._send(core, attempt)
             except ConflictError as error:
-                await self._meet_conflict(core, attempt, error)
+                await self._meet_conflict(core, core.attempt, error)
                 await self._step_back(lost)
                 continue
             self._settle(core, attempt)
-            if attempt.drop_pages:
-                await self.call(self.storage.delete_pages(core.key, attempt.drop_pages), "delete_pages")
+            await self._drop_loose_pages(core)
             wrote = True
             if not is_old:
                 return True
@@ -147,7 +148,20 @@ class Recorder(Loader):
             or core.tail_bytes > max(TAIL_FLOOR_BYTES, core.document_bytes)
             or core.tail_changes + len(core.pending) > TAIL_CHANGES
             or any(pending.change.erases for pending in core.pending)
+            or amends_pages(core)
         )
+
+    async def _drop_loose_pages(self, core: LiveCore) -> None:
+        """Removes the pages that nothing names; what cannot be removed now is tried again by the next save."""
+        if not core.loose_pages:
+            return
+        try:
+            core.loose_pages -= await self.page_names(core.data, core.codec)
+        except IntegrityError:
+            return  # others went on meanwhile: what they name is known after the next save
+        if core.loose_pages:
+            await self.call(self.storage.delete_pages(core.key, core.loose_pages), "delete_pages")
+            core.loose_pages.clear()
 
     async def _compose(self, core: LiveCore, body: bytes) -> Attempt:
         """The next write; it holds all that is pending at this moment, which is `body` where it is appended."""
@@ -168,17 +182,22 @@ class Recorder(Loader):
                 core.data, core.codec, self._clock, self._rules.tenant, core.open_conversations
             )
             for page in plan.records:
-                await self.call(self.storage.save_page(core.key, page), "save_page")
+                await self.save_page(core, page)
             if plan.still_fits(core.data):
                 plan.carry_out(core.data)
                 core.revision += bool(plan.records)
                 break
-        count = len(core.pending)
-        outdated = await cleanse_archives(self, core, count)
-        header = self._header(core)
-        record = core.codec.document(header, core.data)
-        size = _sealed_size(record)
-        return Attempt(record=record, whole=True, count=len(core.pending), size=size, drop_pages=outdated)
+        outdated = await cleanse_pages(self, core) if core.exists and self.storage.can_page else set()
+        data = core.data
+        record = core.codec.document(self._header(core), data)
+        return Attempt(
+            record=record,
+            whole=True,
+            count=len(core.pending),
+            size=_sealed_size(record),
+            named_pages={ref.id for ref in (*data.pages, *data.index_pages, *data.archive_pages)},
+            drop_pages=outdated,
+        )
 
     def _header(self, core: LiveCore) -> Record:
         now, ttl = self._clock.now(), self._rules.ttl_seconds
@@ -226,6 +245,7 @@ class Recorder(Loader):
         after_batch(core.data, attempt.record)
         core.data.status = status  # it may have ended while this was on its way
         if attempt.whole:
+            core.loose_pages = (core.loose_pages - attempt.named_pages) | attempt.drop_pages
             core.needs_whole = False
             core.document_bytes, core.tail_bytes, core.tail_changes = attempt.size, 0, 0
         else:
@@ -235,11 +255,11 @@ class Recorder(Loader):
 
     # --- conflicts
 
-    async def _meet_conflict(self, core: LiveCore, attempt: Attempt, error: ConflictError) -> None:
+    async def _meet_conflict(self, core: LiveCore, attempt: Attempt | None, error: ConflictError) -> None:
         """Puts what is pending behind what others wrote; raises where that is not possible."""
         session_id = core.data.session_id
         loaded = await self._load_after_conflict(core, error)
-        if not core.exists and not (loaded and await self._has_arrived(core, attempt, loaded)):
+        if not core.exists and not (attempt and loaded and await self._has_arrived(core, attempt, loaded)):
             core.attempt = None
             core.is_gone = True
             raise SessionExistsError(session_id) from error
@@ -279,6 +299,8 @@ class Recorder(Loader):
             loaded = await self.load(core.data.session_id, lazy=False)
             if not keep_pending:
                 core.pending.clear()
+                if core.attempt is not None:
+                    core.loose_pages.clear()  # a write that was begun may still arrive, and name them
                 core.attempt = None
             if loaded is None or not _is_same(core, loaded):
                 core.is_gone = core.exists

@@ -11,11 +11,13 @@ import attrs
 from voxsession.core.changes import MemoryRemoved, MemoryUpdated
 from voxsession.core.memory_entry import Memory, MemoryEntry
 from voxsession.core.types import JsonObject, as_utc, check_number, check_object, check_text, later
-from voxsession.errors import BudgetError, ConfigurationError
+from voxsession.errors import ConfigurationError
+from voxsession.memory.allowance import allowance_of, fitting_tokens
 from voxsession.memory.budget import live_tokens
 from voxsession.memory.matches import MemoryMatch
 from voxsession.session.base import SessionBase
 from voxsession.session.learn import keeps_local
+from voxsession.session.meaning import understand, understand_now
 from voxsession.session.reading import load_everything
 
 __all__ = ["Remembering"]
@@ -75,16 +77,17 @@ class Remembering(SessionBase):
 
         Raises:
             ConfigurationError: an argument is wrong; it names which, and what is allowed.
-            BudgetError: the entry alone is larger than `max_memory_size`.
+            BudgetError: the entry alone is larger than `max_memory_size`, or than the share of its category.
         """
         core = self._writable()
         text = check_text("content", content, allow_empty=False)
         moment = as_utc("at", at) if at is not None else core.now()
         weight = float(check_number("importance", importance, 0, 1))
+        kind = self._category(category)
         entry = MemoryEntry(
             id=core.clock.new_id("mem"),
             content=text,
-            category=self._category(category),
+            category=kind,
             importance=weight,
             timestamp=moment,
             expires_at=_expiry(moment, expires_after_days),
@@ -92,12 +95,12 @@ class Remembering(SessionBase):
             pinned=bool(pinned),
             speaker=None if speaker is None else check_text("speaker", speaker, allow_empty=False),
             metadata=None if metadata is None else check_object("metadata", metadata),
-            token_count=core.counter.count(text),
+            token_count=self._fitting_tokens(text, kind),
             estimated=not core.counter.exact,
         )
-        self._check_fits(entry)
-        core.remember(entry, local=keeps_local(str(self._setting("memory_mode")), weight, learned=False))
-        return entry
+        return core.remember(
+            entry, local=keeps_local(str(self._setting("memory_mode")), weight, learned=False)
+        )
 
     def update_memory(self, id: str, **changes: Any) -> MemoryEntry:
         """Gives an entry other values.
@@ -121,11 +124,11 @@ class Remembering(SessionBase):
             )
         values = {name: self._checked(name, value) for name, value in changes.items()}
         if "content" in values:
-            values["token_count"] = core.counter.count(values["content"])
-            values["estimated"] = not core.counter.exact
             values["slot"] = values["value"] = None  # an edited sentence may say something else
         entry = attrs.evolve(old, **values)
-        self._check_fits(entry)
+        if not values.keys().isdisjoint(("content", "category")):
+            size = self._fitting_tokens(entry.content, entry.category)
+            entry = attrs.evolve(entry, token_count=size, estimated=not core.counter.exact)
         core.record(MemoryUpdated(at=core.now(), entry=entry, local=id in core.view.local_memories))
         core.settle_memory()
         return entry
@@ -175,7 +178,9 @@ class Remembering(SessionBase):
         return len(gone)
 
     def search_memory(self, query: str, limit: int = 5, category: str | None = None) -> list[MemoryMatch]:
-        """Finds remembered entries by words; nothing is loaded or written.
+        """Finds remembered entries by words, with a plain embedder by meaning as well; nothing is loaded or written.
+
+        A plain embedder is called here and now, for the query and for the entries it has not seen yet.
 
         Args:
             query: any text.
@@ -191,6 +196,7 @@ class Remembering(SessionBase):
         if category is not None:
             check_text("category", category)
         core.index.refresh(core.view, self._index_revision())
+        understand_now(core, self._host, text)
         return core.index.search(text, count, now=core.now(), sources=("memories",), category=category)
 
     async def recall(
@@ -209,7 +215,8 @@ class Remembering(SessionBase):
             at: the moment that "last week" counts from (aware); None = now.
 
         Returns:
-            One ranked list, best first, each match with its reasons.
+            One ranked list, best first, each match with its reasons. Where the embedder fails or takes too
+            long, it is by words, and the event `handler.failed` tells why.
         """
         core = self._core
         text = check_text("query", query)
@@ -219,6 +226,7 @@ class Remembering(SessionBase):
             raise ConfigurationError.out_of_range("sources", sources, "choose of 'memories', 'messages'")
         if "messages" in sources:
             await load_everything(core, self._host)
+        await understand(core, self._host, text, sources)
         core.index.refresh(core.view, self._index_revision())
         moment = as_utc("at", at) if at is not None else None
         return core.index.search(text, count, now=core.now(), sources=tuple(sources), at=moment)
@@ -253,16 +261,8 @@ class Remembering(SessionBase):
             )
         return checks[name]()
 
-    def _check_fits(self, entry: MemoryEntry) -> None:
-        limit = int(self._setting("max_memory_size"))
-        if entry.token_count > limit:
-            raise BudgetError(
-                "The memory entry does not fit: it would",
-                needed_tokens=entry.token_count,
-                available_tokens=limit,
-                where="the session's memory",
-                remedy="Raise max_memory_size, or shorten the entry.",
-            )
+    def _fitting_tokens(self, text: str, category: str) -> int:
+        return fitting_tokens(text, category, allowance_of(self._core.view.config), self._core.counter)
 
 
 def _expiry(moment: datetime, days: float | None) -> datetime | None:

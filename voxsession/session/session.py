@@ -13,14 +13,17 @@ from voxsession.core.changes import ConfigChanged, SessionEnded, StateUpdated
 from voxsession.core.config import RecordingConfig, SessionConfig
 from voxsession.core.types import check_id, check_json, check_text
 from voxsession.errors import ConfigurationError, SessionClosedError
-from voxsession.session.archive import Portable
+from voxsession.session.archive import Archiving
 from voxsession.session.conversation import Conversation
+from voxsession.session.forgetting import Forgetting
 from voxsession.session.handlers import Events
 from voxsession.session.host import SessionHost
 from voxsession.session.insight import Insight
 from voxsession.session.live import LiveCore
 from voxsession.session.openings import Applied, Opening
+from voxsession.session.porting import Portable
 from voxsession.session.remembering import Remembering
+from voxsession.session.showing import Showing
 from voxsession.session.starting import open_conversation
 from voxsession.session.state_view import StateView
 from voxsession.session.tasks import to_its_end
@@ -30,7 +33,7 @@ __all__ = ["Session"]
 MAX_CLOSING_SAVES = 3
 
 
-class Session(Remembering, Portable, Insight):
+class Session(Remembering, Forgetting, Archiving, Portable, Insight, Showing):
     """One handle on a session, made by `Voxon`; handles of one session in a process share its state.
 
     `await` writes its first record; `async with` closes it at the end, also when the block raises.
@@ -234,7 +237,7 @@ class Session(Remembering, Portable, Insight):
     def _set_config(self, name: str, value: Any) -> None:
         core = self._writable()
         core.record(ConfigChanged(at=core.now(), values={name: value}))
-        if name == "max_memory_size":
+        if name in ("max_memory_size", "memory_categories"):
             core.settle_memory()
 
     def _ids(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Lines of JSON to and from files, without holding up the event loop."""
+"""Large files, read and written without holding up the event loop."""
 
 from __future__ import annotations
 
@@ -6,57 +6,18 @@ import asyncio
 import contextlib
 import errno
 import os
-from collections.abc import AsyncIterator, Iterable, Iterator
+import stat
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from voxsession.core.types import check_text, encode_json
+from voxsession.core.types import check_text
 from voxsession.errors import ConfigurationError, StorageFullError
 
-__all__ = ["LineFile", "NewFile", "read_bounded", "write_lines"]
+__all__ = ["LineFile", "NewFile"]
 
 CHUNK_BYTES = 1024 * 1024
-
-
-async def write_lines(path: str | Path, rows: Iterable[Any]) -> Path:
-    """Writes each row as a line of JSON; gives the path.
-
-    Raises:
-        ConfigurationError: there is no such folder, or it cannot be written to.
-    """
-    import aiofiles
-
-    target = _path(path)
-    try:
-        async with aiofiles.open(target, "wb") as file:
-            for row in rows:
-                await file.write(encode_json(row) + b"\n")
-    except OSError as error:
-        raise ConfigurationError(
-            f"{target} cannot be written ({error.strerror}). Choose a folder that exists and takes files.",
-            option="path",
-        ) from error
-    return target
-
-
-async def read_bounded(path: str | Path, max_bytes: int) -> bytes:
-    """The content of a file of at most `max_bytes`.
-
-    Raises:
-        ConfigurationError: there is no such file, or it is larger.
-    """
-    import aiofiles
-
-    source = _path(path)
-    try:
-        found = await asyncio.to_thread(source.stat)
-        if found.st_size > max_bytes:
-            raise ConfigurationError.out_of_range("path", str(source), f"at most {max_bytes} bytes are read")
-        async with aiofiles.open(source, "rb") as file:
-            return await file.read()
-    except OSError as error:
-        raise ConfigurationError(f"{source} cannot be read ({error.strerror}).", option="path") from error
 
 
 class NewFile:
@@ -135,7 +96,10 @@ def _open_private(path: str, flags: int) -> int:
 
 
 class LineFile:
-    """A file that is read line by line, as often as needed; another file put in its place is not seen.
+    """A file that is read in order, as often as needed; another file put in its place is not seen.
+
+    Attributes:
+        size: how many bytes it has.
 
     Raises:
         ConfigurationError: it cannot be read.
@@ -143,13 +107,18 @@ class LineFile:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = _path(path)
+        self.size = 0
         self._file: Any = None
 
     async def __aenter__(self) -> LineFile:
         import aiofiles
 
         with self._translated():
+            found = await asyncio.to_thread(self.path.stat)
+            if stat.S_ISFIFO(found.st_mode):  # opening it would wait for somebody to write
+                raise ConfigurationError(f"{self.path} is a pipe. Give a file.", option="path")
             self._file = await aiofiles.open(self.path, "rb")
+            self.size = found.st_size
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -158,9 +127,7 @@ class LineFile:
     async def lines(self) -> AsyncIterator[bytes]:
         """The lines from the first one on, each with its newline; what lacks one at the end comes as it is."""
         pieces: list[bytes] = []
-        at = 0
-        while chunk := await self._read(at):
-            at += len(chunk)
+        async for chunk in self.chunks():
             first, *others = chunk.split(b"\n")
             pieces.append(first)
             for other in others:
@@ -168,6 +135,13 @@ class LineFile:
                 pieces = [other]
         if any(pieces):
             yield b"".join(pieces)
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The content from the beginning on, in parts of up to a mebibyte."""
+        at = 0
+        while chunk := await self._read(at):
+            at += len(chunk)
+            yield chunk
 
     async def _read(self, at: int) -> bytes:
         with self._translated():

@@ -197,7 +197,12 @@ class Cleaner:
         core.data.archive_pages = pages
         for change in changes:
             change.apply(core.data)
-        await write_anew(recorder, loaded, self._home.tenant, self._clock)
+        try:
+            await write_anew(recorder, loaded, self._home.tenant, self._clock)
+        except ConflictError:
+            if core.loose_pages:  # what they hold may just have been erased
+                await recorder.call(recorder.storage.delete_pages(core.key, core.loose_pages), "delete_pages")
+            raise
         if outdated:
             await recorder.call(recorder.storage.delete_pages(core.key, outdated), "delete_pages")
         core.announce(changes)

@@ -1,0 +1,79 @@
+"""Settings that hold a table: what each category of memories may do, what each part of a context may take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from voxsession.core.types import check_number, check_text
+from voxsession.errors import ConfigurationError
+
+__all__ = ["CONTEXT_SHARES", "check_categories", "check_shares"]
+
+MAX_CATEGORIES = 100
+MAX_CATEGORY = 100
+MAX_DAYS = 36_500
+
+#: What each part of a context may take of what instructions and the newest turn leave.
+CONTEXT_SHARES: dict[str, float] = {
+    "standing": 0.4,
+    "state": 0.4,
+    "memories": 0.3,
+    "summaries": 0.1,
+    "branch": 0.1,
+    "recalled": 0.2,
+}
+
+# What a category may be told: the least (not reached) and the most.
+_CATEGORY_RULES: dict[str, tuple[float, float]] = {
+    "share": (0, 1),
+    "expires_after_days": (0, MAX_DAYS),
+    "half_life_days": (0, MAX_DAYS),
+}
+
+
+def check_categories(option: str, value: object) -> dict[str, dict[str, float]]:
+    """The rules of categories as they are kept: ``{"chat": {"share": 0.3, "half_life_days": 7}}``."""
+    checked: dict[str, dict[str, float]] = {}
+    for name, rules in _table(option, value).items():
+        if not 1 <= len(check_text(option, name, allow_empty=False)) <= MAX_CATEGORY:
+            raise ConfigurationError.out_of_range(
+                option, name, f"a category has up to {MAX_CATEGORY} characters"
+            )
+        checked[name] = {
+            rule: _positive(f"{option}[{name!r}].{rule}", amount, *_known(f"{option}[{name!r}]", rule))
+            for rule, amount in _table(f"{option}[{name!r}]", rules).items()
+        }
+    if len(checked) > MAX_CATEGORIES:
+        raise ConfigurationError.out_of_range(option, len(checked), f"at most {MAX_CATEGORIES} categories")
+    return checked
+
+
+def check_shares(option: str, value: object) -> dict[str, float]:
+    """The shares of a context's parts as they are kept: ``{"memories": 0.5}``; others keep theirs."""
+    shares = _table(option, value)
+    for part in shares:
+        if part not in CONTEXT_SHARES:
+            raise ConfigurationError.out_of_range(
+                option, part, "known parts are " + ", ".join(CONTEXT_SHARES)
+            )
+    return {part: float(check_number(f"{option}.{part}", share, 0, 1)) for part, share in shares.items()}
+
+
+def _table(option: str, value: object) -> Mapping[str, Any]:
+    if isinstance(value, Mapping) and all(isinstance(name, str) for name in value):
+        return value
+    raise ConfigurationError.out_of_range(option, type(value).__name__, "a dict with str keys is needed")
+
+
+def _known(option: str, rule: str) -> tuple[float, float]:
+    if rule not in _CATEGORY_RULES:
+        raise ConfigurationError.out_of_range(option, rule, "known rules are " + ", ".join(_CATEGORY_RULES))
+    return _CATEGORY_RULES[rule]
+
+
+def _positive(option: str, value: object, low: float, high: float) -> float:
+    number = float(check_number(option, value, low, high))
+    if number <= low:
+        raise ConfigurationError.out_of_range(option, value, f"more than {low:g} is needed")
+    return number

@@ -1,0 +1,1 @@
+"""Reading memories in the forms that they come in from outside."""
