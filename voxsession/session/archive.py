@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -13,16 +13,12 @@ from voxsession.core.memory_entry import MemoryEntry, is_original
 from voxsession.core.types import JsonObject, check_number, check_text
 from voxsession.errors import ConfigurationError
 from voxsession.memory.budget import expired
-from voxsession.memory.compress import (
-    Rewriting,
-    is_compressible,
-    plan_compression,
-    plan_joining,
-    plan_shortening,
-)
 from voxsession.session.base import SessionBase
 from voxsession.session.reports import CompressionReport
 from voxsession.session.summarizing import check_writer, summary_of
+
+if TYPE_CHECKING:
+    from voxsession.memory.compress import Rewriting
 
 __all__ = ["Archiving"]
 
@@ -50,6 +46,8 @@ class Archiving(SessionBase):
             How many were `merged`, `folded`, `shortened` and `expired`; `details` has a row for each entry with
             what became of it and the id it is in now, or why it was kept.
         """
+        from voxsession.memory.compress import is_compressible, plan_joining, plan_shortening  # takes 15 ms
+
         core = self._writable()
         days = float(check_number("keep_recent_days", keep_recent_days, 0, 100_000))
         now = core.now()
@@ -80,6 +78,8 @@ class Archiving(SessionBase):
         return [entry for entry in entries.values() if entry.is_live(now)]
 
     def _fold(self, days: float, *, local: bool) -> _Fates:
+        from voxsession.memory.compress import plan_compression
+
         core, now = self._core, self._core.now()
         replaced: dict[str, str] = {}
         for folding in plan_compression(self._live(local=local), now, days):
@@ -179,6 +179,8 @@ class Archiving(SessionBase):
 
     def _summarizable(self, days: float) -> Iterator[list[MemoryEntry]]:
         """Entries that one summary can stand for, two at least and no more than fit one request."""
+        from voxsession.memory.compress import is_compressible
+
         now = self._core.now()
         groups: dict[tuple[str, str | None], list[MemoryEntry]] = {}
         for entry in self._live(local=False):

@@ -1,43 +1,12 @@
-"""Forgetting something for good, with all that it came from and all that was made of it."""
+"""The call of a session that forgets something for good."""
 
 from __future__ import annotations
 
-import asyncio
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import Any
-
-import attrs
-
-from voxsession.core.changes import Change, LearningForgotten, MemoryAdded, MemoryRemoved, MessagesRedacted
-from voxsession.core.memory_entry import MemoryEntry
-from voxsession.core.message import Message
-from voxsession.core.session_data import SessionData
-from voxsession.core.types import check_text, decode_json, encode_json
-from voxsession.errors import ConfigurationError, ConflictError, SessionClosedError
-from voxsession.learning.topics import topics_of
-from voxsession.memory.mentions import Phrase, folded, texts_in
-from voxsession.memory.traces import Traces, find_traces
+from voxsession.errors import SessionClosedError
 from voxsession.session.base import SessionBase
-from voxsession.session.holdings import Holdings, gather
-from voxsession.session.live import LiveCore
 from voxsession.session.reports import Receipt
 
 __all__ = ["Forgetting"]
-
-MAX_ROUNDS = 8
-SHOWN_CHARS = 80
-REASON = "forgotten"
-_APPS_OWN = ("user_id", "config", "state", "template", "metrics", "shares", "preferences", "extra")
-
-
-@attrs.define(slots=True, kw_only=True)
-class _Plan:
-    """What one round takes out."""
-
-    traces: Traces
-    held: Holdings
-    topics: list[str] = attrs.field(factory=list)
 
 
 class Forgetting(SessionBase):
@@ -68,160 +37,9 @@ class Forgetting(SessionBase):
             StorageError: not everything could be erased: call it again when the storage is back.
             SessionClosedError: this handle is closed.
         """
-        core = self._core
-        text = check_text("text_or_query", text_or_query, allow_empty=False)
-        phrase = Phrase(text)
         if self._is_closed:
-            raise SessionClosedError(core.data.session_id)
-        if core.in_batch:
-            raise ConfigurationError(
-                "forget() inside batch_update() could not be saved. Leave the block first.", option="forget"
-            )
-        await self._host.settle(core)  # what is being learned from a message may mention it
-        recorder = await self._host.ready()
-        if core.exists:
-            await recorder.reload(core, keep_pending=True)
-        counts, rows = Counter[str](), list[dict[str, Any]]()
-        for _ in range(MAX_ROUNDS):
-            plan = await self._plan(text)
-            counts.update(_counts(plan))
-            rows += _rows(plan, shown=dry_run)
-            if dry_run:
-                return Receipt(counts=dict(counts), details=rows + _kept(phrase, plan, core.data))
-            before = core.data.seq if core.exists else None
-            await self._erase(plan)
-            # Where others wrote meanwhile, what they wrote is looked through as well.
-            if before in (None, core.data.seq - 1) and not core.loose_pages:
-                counts["set_aside"] += await recorder.erase_set_aside(core)
-                return Receipt(counts=dict(counts), details=rows + _kept(phrase, plan, core.data))
-        raise ConflictError(
-            core.data.session_id, expected_seq=core.data.seq, found_seq=None, what="others save all the time"
-        )
+            raise SessionClosedError(self._core.data.session_id)
+        # Its words and patterns take 20 ms to make, which a program that forgets nothing is spared.
+        from voxsession.session.erasure import Erasure
 
-    async def _plan(self, text: str) -> _Plan:
-        core = self._core
-        held = await gather(core, self._host)
-        topics = dict(core.data.topics)
-
-        def look() -> _Plan:
-            traces = find_traces(text, held.entries, held.messages)
-            return _Plan(traces=traces, held=held, topics=_topics(text, topics, traces, held.messages))
-
-        return await asyncio.to_thread(look)
-
-    async def _erase(self, plan: _Plan) -> None:
-        core, traces = self._core, plan.traces
-        core.record(*_changes(plan, core))
-        core.settle_memory()
-        try:
-            await self._host.save(core)
-        finally:
-            # Not before: a recall may have read the old pages while the save was on its way.
-            core.index.forget([*traces.entries, *traces.messages])
-
-
-def _changes(plan: _Plan, core: LiveCore) -> list[Change]:
-    """What is recorded; something that erases always, so that the whole session is written anew."""
-    now, traces, local = core.now(), plan.traces, core.data.local_memories
-    revived = [entry.id for entry in traces.revived]
-    leaving = [*traces.entries, *revived]
-    stored = [entry_id for entry_id in leaving if entry_id not in local]
-    own = [entry_id for entry_id in leaving if entry_id in local]
-    changes: list[Change] = []
-    if stored:
-        changes.append(MemoryRemoved(at=now, entry_ids=stored, reason=REASON))
-    if own:
-        changes.append(MemoryRemoved(at=now, entry_ids=own, reason=REASON, local=True))
-    changes += [MemoryAdded(at=now, entry=entry, local=entry.id in local) for entry in traces.revived]
-    if traces.messages:
-        ids = list(traces.messages)
-        changes.append(MessagesRedacted(at=now, message_ids=ids, unnamed=traces.unnamed))
-    changes.append(LearningForgotten(at=now, message_ids=list(traces.messages), topics=plan.topics))
-    return changes
-
-
-def _topics(text: str, topics: Iterable[str], traces: Traces, messages: Sequence[Message]) -> list[str]:
-    """The topics that hold the text, and those that only the messages that go were about."""
-    phrase = Phrase(text)
-    spoken = [message for message in messages if message.role == "user" and message.content]
-    lost = {
-        topic
-        for message in spoken
-        if message.id in traces.messages
-        for topic in topics_of(message.content or "")
-    }
-    lost &= set(topics)
-    for message in spoken:
-        plain = folded(message.content or "") if lost and message.id not in traces.messages else ""
-        if any(folded(topic)[:4] in plain for topic in lost):
-            lost -= topics_of(message.content or "").keys()
-    return sorted(lost | {topic for topic in topics if phrase.is_in(topic)})
-
-
-# --- telling
-
-
-def _counts(plan: _Plan) -> dict[str, int]:
-    traces, pages = plan.traces, plan.held.pages
-    return {
-        "entries": len(traces.entries),
-        "archived": sum(entry_id in pages for entry_id in traces.entries),
-        "revived": len(traces.revived),
-        "messages": len(traces.messages),
-        "topics": len(plan.topics),
-        "pages": len({pages[one] for one in (*traces.entries, *traces.messages) if one in pages}),
-    }
-
-
-def _rows(plan: _Plan, *, shown: bool) -> list[dict[str, Any]]:
-    """A row for each that goes; `shown` with its beginning, which of a sensitive entry nobody sees."""
-    traces, held = plan.traces, plan.held
-    sensitive = [entry for entry in held.entries if entry.sensitive]
-    hidden = {entry.id for entry in sensitive} | {entry.message_id for entry in sensitive}
-
-    def row(one: MemoryEntry | Message, kind: str, became: str, reason: str) -> dict[str, Any]:
-        begins = {"begins": (one.content or "")[:SHOWN_CHARS]} if shown and one.id not in hidden else {}
-        return {"id": one.id, "kind": kind, "became": became, "reason": reason, **begins}
-
-    rows = [
-        row(entry, "memory", "removed", traces.entries[entry.id])
-        for entry in held.entries
-        if entry.id in traces.entries
-    ]
-    rows += [
-        row(message, "message", "redacted", traces.messages[message.id])
-        for message in held.messages
-        if message.id in traces.messages
-    ]
-    rows += [row(entry, "memory", "revived", "its summary went") for entry in traces.revived]
-    return rows + [{"kind": "topic", "became": "removed", "reason": "learned from it"} for _ in plan.topics]
-
-
-def _kept(phrase: Phrase, plan: _Plan, data: SessionData) -> list[dict[str, Any]]:
-    """What holds the text and is not erased: what the app itself chose, and calls things by."""
-    rows = [
-        {"kind": name, "became": "kept", "reason": "it was set by the app"}
-        for name in _APPS_OWN
-        if phrase.is_in_any(_texts(getattr(data, name)))
-    ]
-    talks = [*data.conversations.values(), *plan.held.talks]
-    rows += [
-        {
-            "kind": "conversation",
-            "id": talk.id,
-            "became": "kept",
-            "reason": "its id or its call holds the text",
-        }
-        for talk in talks
-        if phrase.is_in_any(_texts(talk))
-    ]
-    rows += [
-        {"kind": "memory", "id": entry.id, "became": "kept", "reason": "its category holds the text"}
-        for entry in plan.held.entries
-        if entry.id not in plan.traces.entries and phrase.is_in(entry.category)
-    ]
-    return rows
-
-
-def _texts(value: Any) -> Iterable[str]:
-    return texts_in(decode_json(encode_json(value)))
+        return await Erasure(self._core, self._host).carry_out(text_or_query, dry_run)
