@@ -118,10 +118,11 @@ class SessionNotFoundError(SessionError, LookupError):
 class SessionExistsError(SessionError):
     """A session of this id is stored already."""
 
-    def __init__(self, session_id: str) -> None:
+    def __init__(self, session_id: str, message: str | None = None) -> None:
         super().__init__(
             session_id,
-            f"A session {session_id!r} exists already. Open it with voxon.load_session({session_id!r}), "
+            message
+            or f"A session {session_id!r} exists already. Open it with voxon.load_session({session_id!r}), "
             "or choose another id.",
         )
 
@@ -226,9 +227,10 @@ class IntegrityError(FormatError):
     `record` names the stored record, `reason` what did not hold.
     """
 
-    def __init__(self, record: str, reason: str) -> None:
+    def __init__(self, record: str, reason: str, message: str | None = None) -> None:
         super().__init__(
-            f"Stored record {record!r} cannot be trusted: {reason}. Nothing was changed; "
+            message
+            or f"Stored record {record!r} cannot be trusted: {reason}. Nothing was changed; "
             "restore it from a backup, or move it away to go on without it."
         )
         self.record = record

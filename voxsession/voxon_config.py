@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from voxsession.codec.cipher import cipher_for
 from voxsession.codec.keys import KeyRing, parse_key
 from voxsession.core.types import check_number, check_text
 from voxsession.errors import ConfigurationError
+from voxsession.storage.registry import check_storage
 
 __all__ = ["VoxonConfig"]
 
@@ -119,6 +121,8 @@ _ENVIRONMENT = {
 }
 _NUMBERS = {"session_ttl_seconds", "lock_ttl_seconds", "max_sessions"}
 
+_REDIS_URL = re.compile(r"(?:(?:redis|valkey)s?(?:\+cluster)?|unix)://", re.IGNORECASE)
+
 # The keys of the resume plan's SESSION_CONFIG.
 _PLAN = {
     "storage_type": "session_storage",
@@ -200,6 +204,8 @@ class VoxonConfig:
     def from_env(cls, **settings: Any) -> VoxonConfig:
         """The settings that the environment names; arguments win.
 
+        REDIS_PASSWORD and REDIS_DB go before what REDIS_URL, or a URL in SESSION_STORAGE, has.
+
         Raises:
             ConfigurationError: a variable does not hold what it should; it is named.
         """
@@ -208,7 +214,13 @@ class VoxonConfig:
             value = os.environ.get(variable)
             if value:
                 found[name] = _as_number(variable, value) if name in _NUMBERS else value
-        _join_redis_parts(found)
+        storage = settings.get("session_storage", found.get("session_storage"))
+        if "session_storage" in found and "session_storage" not in settings:
+            _check_storage_name(found["session_storage"])
+            found["session_storage"] = _with_redis_parts(found["session_storage"])
+        url = found.get("session_redis_url") or ("redis://localhost:6379" if storage == "redis" else "")
+        if url and "session_redis_url" not in settings:
+            found["session_redis_url"] = _with_redis_parts(url)
         return cls(**{**found, **settings})
 
     @classmethod
@@ -245,29 +257,39 @@ def _as_number(variable: str, value: str) -> float | int:
     return int(number) if number.is_integer() else number
 
 
-def _join_redis_parts(found: dict[str, Any]) -> None:
-    """REDIS_PASSWORD and REDIS_DB complete a REDIS_URL that has neither, or the URL of a server on this machine."""
+def _check_storage_name(spec: str) -> None:
+    try:
+        check_storage(spec)
+    except ConfigurationError as error:
+        raise ConfigurationError(
+            f"SESSION_STORAGE names no storage. {error}", option="SESSION_STORAGE"
+        ) from None
+
+
+def _with_redis_parts(url: str) -> str:
+    """The URL with REDIS_PASSWORD and REDIS_DB in place of its own, where they are set; others as they are."""
     password, number = os.environ.get("REDIS_PASSWORD"), os.environ.get("REDIS_DB")
-    url = found.get("session_redis_url") or (
-        "redis://localhost:6379" if found.get("session_storage") == "redis" else ""
-    )
-    if "://" not in url or not (password or number):
-        return
+    if not (password or number) or not _REDIS_URL.match(url):
+        return url
+    if number and not (number.isascii() and number.isdigit()):
+        raise ConfigurationError.out_of_range(
+            "REDIS_DB", number, "the environment variable must hold the number of a database, 0 or more"
+        )
     from urllib.parse import quote, urlsplit
 
-    parts = urlsplit(url)
-    host, path, query = parts.netloc, parts.path, parts.query
-    if parts.scheme == "unix":  # its path is the socket's, so the rest stands in the query
-        given = {"password": password, "db": number}
-        more = [
-            f"{name}={quote(value, safe='')}"
-            for name, value in given.items()
-            if value and f"{name}=" not in query
-        ]
-        query = "&".join(filter(None, [query, *more]))
-    else:
-        if password and "@" not in host:
-            host = f":{quote(password, safe='')}@{host}"
-        if number and path in ("", "/"):
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # whoever opens it says so
+        return url
+    person, at, host = parts.netloc.rpartition("@")
+    path, query = parts.path, [one for one in parts.query.split("&") if one]
+    if password:
+        person, at = f"{person.partition(':')[0]}:{quote(password, safe='')}", "@"
+        query = [one for one in query if not one.startswith("password=")]
+    if number:
+        query = [one for one in query if not one.startswith("db=")]
+        if parts.scheme == "unix":  # its path is the socket's
+            query.append(f"db={number}")
+        else:
             path = f"/{number}"
-    found["session_redis_url"] = f"{parts.scheme}://{host}{path}" + (f"?{query}" if query else "")
+    return f"{parts.scheme}://{person}{at}{host}{path}" + ("?" + "&".join(query) if query else "")

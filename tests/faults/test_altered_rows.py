@@ -14,6 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from tests.faults.altering import MINE, OTHER, SAMPLES, Stage, other_lines, other_values
 from tests.servers.postgres import PostgresServer
+from tests.session.stores import KEY, voxon_on
+from voxsession import IntegrityError, KeyRing, migrate
 from voxsession.core.envelope import Record
 from voxsession.storage.database import DatabaseSessionStorage
 from voxsession.storage.database_link import engine_url
@@ -49,24 +51,103 @@ async def test_postgres(postgres_server: PostgresServer, sample: int | None) -> 
         "updated_at = '2020-01-01T00:00:00.000000Z'",
         "record_id = 'another'",
         "record_id = CAST(x'ff' AS TEXT)",
+        "kind = 'x'",
+        "kind = NULL",
+        "kind = 'pointer'",
+        "tenant = 'x'",
+        "owner = 'x'",
+        "owner = NULL",
+        "ended = 1",
+        "batch_id = 'x'",
+        "expires_at = '2020-01-01T00:00:00.000000Z'",
     ],
 )
 async def test_what_no_list_shows_is_named(tmp_path: Path, change: str) -> None:
     """A session whose head tells nothing, or stands elsewhere than it says, is left out of lists and named apart."""
-    url = f"sqlite:///{tmp_path}/sessions.db"
-    storage = DatabaseSessionStorage(url)
+    storage = DatabaseSessionStorage(f"sqlite:///{tmp_path}/sessions.db")
     await Stage.set(storage)
     assert await storage.unreadable_records() == []
-    engine = create_async_engine(engine_url(url), isolation_level="AUTOCOMMIT")
-    async with engine.connect() as connection:
-        statement = f"UPDATE voxsession_records SET {change} WHERE record_key = '{MINE}' AND slot = 0"
-        await connection.execute(text(statement))
-    await engine.dispose()
+    await _change_head(storage, change)
     for limit in (1, 2, 100):
         assert [header["session_id"] for header in await storage.list_sessions(limit=limit)] == [OTHER]
     assert await storage.unreadable_records() == [MINE]
     assert await storage.load(MINE) is not None
     await storage.close()
+
+
+async def test_a_session_under_another_owner_is_found_again(tmp_path: Path) -> None:
+    """Where `owner` was altered a person gets a new session; the old one opens by its id, and a save puts it right."""
+    storage = DatabaseSessionStorage(f"sqlite:///{tmp_path}/sessions.db")
+    async with voxon_on(storage) as voxon:
+        async with voxon.session("ann", session_id=MINE) as session:
+            session.add_memory("x")
+        await _change_head(storage, "owner = 'x'")
+        hers = await voxon.session("ann")
+        assert hers.session_id != MINE and not hers.get_memory().entries
+        assert MINE not in [info.session_id async for info in voxon.list_sessions()]
+
+        async with voxon.load_session(MINE, user_id="ann") as session:
+            session.add_memory("y")
+        assert MINE in [info.session_id async for info in voxon.list_sessions(user_id="ann")]
+    assert await storage.unreadable_records() == []
+    await storage.close()
+
+
+MOVED = {"sess_elsewhere": "sess_elsewhere", ".x..y": "x..y", ".pointer..y": "y"}
+
+
+@pytest.mark.parametrize("key", MOVED)
+async def test_a_head_under_another_key_is_named_by_both(tmp_path: Path, key: str) -> None:
+    """A session whose head was put under another key is named by the key it had, and by the one it has."""
+    storage = DatabaseSessionStorage(f"sqlite:///{tmp_path}/sessions.db")
+    await Stage.set(storage)
+    await _change_head(storage, f"record_key = '{key}'")
+    assert await storage.unreadable_records() == sorted({MINE, MOVED[key]})
+    with pytest.raises(IntegrityError):
+        await storage.load(MINE)
+    await storage.close()
+
+
+@pytest.mark.parametrize("change", ["kind = 'x'", "tenant = 'x'", "owner = 'x'", "record_key = '.x..y'"])
+async def test_a_hidden_session_is_counted(tmp_path: Path, change: str) -> None:
+    """Whatever goes through all sessions tells of the one that altered columns hide from it."""
+    storage = DatabaseSessionStorage(f"sqlite:///{tmp_path}/sessions.db")
+    await Stage.set(storage)
+    await _change_head(storage, change)
+    async with voxon_on(storage) as voxon:
+        receipts = [
+            await voxon.backup(tmp_path / "backup"),
+            await voxon.rotate_keys(),
+            await voxon.delete_user("ann"),
+            await migrate(storage, f"file://{tmp_path}/files"),
+        ]
+    async with voxon_on(storage, session_encryption_key=KeyRing("hex:" + "3b" * 32, KEY)) as voxon:
+        await voxon.rotate_keys()
+        older = (await voxon.get_stats())["keys"][1]
+        receipts.append(await voxon.forget_key(older, dry_run=True))
+    await storage.close()
+    told = [{row.get("session_id") for row in receipt.details} for receipt in receipts]
+    assert all(MINE in ids and OTHER not in ids for ids in told), told
+
+
+async def test_other_tenants_hear_nothing(tmp_path: Path) -> None:
+    """A head that was altered is named where it belongs by its header, and where its columns are, nowhere else."""
+    storage = DatabaseSessionStorage(f"sqlite:///{tmp_path}/sessions.db")
+    await Stage.set(storage)
+    await _change_head(storage, "tenant = 'x'")
+    found = {tenant: await storage.unreadable_records(tenant=tenant) for tenant in ("", "x", "y")}
+    assert found == {"": [MINE], "x": [MINE], "y": []}
+    assert await storage.unreadable_records(kind="pointer") == []
+    await storage.close()
+
+
+async def _change_head(storage: DatabaseSessionStorage, change: str) -> None:
+    async def run(connection: AsyncConnection) -> None:
+        await connection.exec_driver_sql(
+            f"UPDATE voxsession_records SET {change} WHERE record_key = '{MINE}' AND slot = 0"
+        )
+
+    await storage._link.run("test", run)
 
 
 class _Text(bytes):

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.moving.stored import QUIET, CutStorage, PowerCut, everything, filled, history, live, said
-from tests.session.stores import KEY, TwoMethodStorage, WatchedStorage, voxon_on
+from tests.session.stores import KEY, TwoMethodStorage, WatchedStorage, hang, only, voxon_on
 from tests.storages import KINDS, made
 from voxsession import (
     ConfigurationError,
@@ -25,8 +25,10 @@ from voxsession import (
     KeyNotFoundError,
     MemorySessionStorage,
     SessionExistsError,
+    StorageUnavailableError,
     UnsupportedFormatError,
     VoxSessionError,
+    migrate,
 )
 from voxsession.core.envelope import storage_key
 from voxsession.core.types import decode_json, encode_json
@@ -364,12 +366,100 @@ async def test_each_wrong_thing_has_its_own_error(tmp_path: Path) -> None:
     rewritten(path, lambda rows: rows[0].update(voxsession_backup=2))
     error = await refused(path)
     assert isinstance(error, UnsupportedFormatError) and (error.found, error.newest) == (2, 1)
-    path.write_text('{"some":"json"}\n')
-    assert isinstance(await refused(path), IntegrityError)
-    path.write_bytes(os.urandom(5000))
-    assert isinstance(await refused(path), IntegrityError)
+    for content in (b'{"some":"json"}\n', b"[]\n", b"root:x:0:0:root\n", b"", os.urandom(5000)):
+        path.write_bytes(content)
+        error = await refused(path)
+        assert isinstance(error, IntegrityError)
+        assert "is no backup made by voxsession" in str(error) and "from a backup" not in str(error)
     with pytest.raises(ConfigurationError, match="on_conflict"):
         await restore(memory(), path, on_conflict="merge")
+
+
+async def test_what_a_backup_is_sealed_with_and_what_it_lacks_is_said_of_the_backup(tmp_path: Path) -> None:
+    """Not of the storage, with the remedy for a storage."""
+    source, path = memory(), tmp_path / "backup"
+    await filled(source)
+    await backup(source, path)
+    error = await refused(path, session_encryption_key="hex:" + "00" * 32)
+    assert isinstance(error, KeyNotFoundError) and error.key_id is not None
+    assert str(error).startswith(f"Backup '{path}' is sealed with key '{error.key_id}'")
+    assert "KeyRing(yours, that one)" in str(error) and KEY[-8:] not in str(error)
+    error = await refused(path, session_encryption_method="none")
+    assert str(error).startswith(f"Backup '{path}'") and "session_encryption_method" in str(error)
+    whole = path.read_bytes()
+    rewritten(path, CHANGES["owner"])
+    error = await refused(path)
+    assert isinstance(error, IntegrityError) and error.record in str(error)
+    assert f"in backup '{path}'" in str(error) and "restore it from a backup" not in str(error)
+    path.write_bytes(whole[:-20])
+    error = await refused(path)
+    assert str(error).startswith(f"Backup '{path}'") and "restore it from a backup" not in str(error)
+
+
+# --- the caller's function, a storage that hangs
+
+
+@pytest.mark.parametrize(("at", "count"), [(0, 0), (0, 3), (2, 3)])
+async def test_progress_that_raises_stops_it_and_comes_out(at: int, count: int, tmp_path: Path) -> None:
+    """Nothing is left behind, also where there is nothing to do; what is no function is refused at once."""
+    source, path = memory(), tmp_path / "backup"
+    for number in range(count):
+        await live(source, f"s{number}", 1)
+    await backup(source, path)
+    steps: list[int] = []
+
+    async def stop(done: int, total: int) -> None:
+        steps.append(done)
+        if done == at:
+            raise InterruptedError("enough")
+
+    async with voxon_on(source) as voxon, voxon_on(memory()) as empty:
+        for call in (
+            lambda progress: voxon.backup(tmp_path / "other", progress=progress),
+            lambda progress: empty.restore(path, progress=progress),
+            lambda progress: migrate(source, memory(), progress=progress),
+        ):
+            steps.clear()
+            with pytest.raises(InterruptedError, match="enough"):
+                await call(stop)
+            assert steps[0] == 0 and at in steps
+            with pytest.raises(ConfigurationError, match="progress=5"):
+                await call(5)
+            assert not list(tmp_path.glob("other*.part"))
+
+
+@pytest.mark.parametrize("operation", ["list_sessions", "save", "load", "save_page"])
+async def test_a_storage_that_hangs_during_a_restore(operation: str, tmp_path: Path) -> None:
+    """Each call ends in time, those that no session makes too; once it is back the restore is run again."""
+    source, path = memory(), tmp_path / "backup"
+    await filled(source)
+    await backup(source, path)
+    inner = memory()
+    target = WatchedStorage(inner)
+    async with voxon_on(target, storage_timeout_seconds=0.05) as voxon:
+        await voxon.get_stats()  # gets a keyring of its own, which nothing depends on
+        target.mishap = only(operation, hang)
+        async with asyncio.timeout(5):
+            with pytest.raises(StorageUnavailableError, match="did not answer"):
+                await voxon.restore(path)
+        target.mishap = None
+        assert sum((await voxon.restore(path)).counts.values())
+    assert await everything(inner) == await everything(source)
+
+
+async def test_a_storage_that_hangs_during_a_backup(tmp_path: Path) -> None:
+    """Also at the first look, for whoever watches; no file is left."""
+    source = memory()
+    await filled(source)
+    watched = WatchedStorage(source)
+    async with voxon_on(watched, storage_timeout_seconds=0.05) as voxon:
+        await voxon.get_stats()
+        for operation in ("list_sessions", "load", "load_page"):
+            watched.mishap = only(operation, hang)
+            async with asyncio.timeout(5):
+                with pytest.raises(StorageUnavailableError, match="did not answer"):
+                    await voxon.backup(tmp_path / "backup", progress=lambda done, total: None)
+    assert not list(tmp_path.iterdir())
 
 
 # --- over what is there
@@ -386,7 +476,7 @@ async def test_what_is_stored_in_another_version_is_rejected_skipped_or_replaced
     await live(storage, "new", 1)
     await storage.delete("whole")
     before = await everything(storage)
-    with pytest.raises(SessionExistsError):
+    with pytest.raises(SessionExistsError, match=r'on_conflict="skip".*on_conflict="replace"'):
         await restore(storage, path)
     told = await restore(storage, path, on_conflict="replace", dry_run=True)
     assert await everything(storage) == before
@@ -529,9 +619,9 @@ async def test_progress_counts_what_is_opened_and_what_is_written(tmp_path: Path
     await filled(source)
     async with voxon_on(source) as voxon:
         await voxon.backup(path, progress=lambda done, total: steps.append((done, total)))
-    assert steps == [(number, 5) for number in range(1, 6)]
+    assert steps == [(number, 5) for number in range(6)]
     steps.clear()
     async with voxon_on(memory()) as voxon:
         await voxon.restore(path, progress=lambda done, total: steps.append((done, total)))
-    assert steps[:6] == [(number, 12) for number in range(1, 7)] and steps[-1] == (12, 12)
+    assert steps[:7] == [(number, 12) for number in range(7)] and steps[-1] == (12, 12)
     assert KEY not in path.read_text()

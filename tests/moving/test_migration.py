@@ -14,13 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.moving.stored import CutStorage, PowerCut, everything, filled, history, live, said
-from tests.session.stores import KEY, TwoMethodStorage, WatchedStorage, voxon_on
+from tests.session.stores import KEY, Mishap, TwoMethodStorage, WatchedStorage, hang, only, refuse, voxon_on
 from tests.storages import KINDS, made
 from voxsession import (
     ConfigurationError,
     FileSessionStorage,
     MemorySessionStorage,
     SessionStorage,
+    StorageUnavailableError,
     migrate,
 )
 from voxsession.core.envelope import record_key, storage_key
@@ -292,6 +293,33 @@ async def test_what_is_erased_in_the_source_meanwhile_is_told() -> None:
 # --- deleting the source
 
 
+async def test_what_has_gone_or_expired_keeps_nothing_else_in_the_source() -> None:
+    """They are told, and do not hold back the others; what has expired stays where it is."""
+    source, target = memory(), memory()
+    for name in ("gone", "stays"):
+        await live(source, name, 1)
+    await source.save(a_document("old", base_seq=0, expires_at="2020-01-01T00:00:00.000000Z"))
+    watched, watched_target = WatchedStorage(source), WatchedStorage(target)
+
+    async def erase(name: str, call: Any) -> Any:
+        if name == "list_sessions" and await target.load("gone") is not None:
+            await source.delete("gone")
+        return await call()
+
+    async def drop_expired(name: str, call: Any) -> Any:
+        result = await call()
+        return None if name == "load" and result is not None and result["session_id"] == "old" else result
+
+    watched.mishap, watched_target.mishap = erase, drop_expired
+    receipt = await migrate(watched, watched_target, delete_source=True)
+    assert {row["session_id"]: row["outcome"] for row in receipt.details} == {
+        "gone": "gone",
+        "old": "expired",
+    }
+    assert receipt.counts["deleted"] == 1 and await source.load("stays") is None
+    assert await source.load("old") is not None
+
+
 @pytest.mark.parametrize("kind", ["memory", "file", "sqlite"])
 async def test_two_runs_at_once_lose_nothing(
     kind: str, request: pytest.FixtureRequest, tmp_path: Path
@@ -410,6 +438,10 @@ async def test_a_torn_tail_moves_without_its_torn_bytes(tmp_path: Path) -> None:
     assert [row["outcome"] for row in receipt.details] == ["torn"]
     assert receipt.counts["copied"] == 1 and receipt.counts["deleted"] == 0
     assert await history(target, "s") == ["m0"]
+    async with voxon_on(source) as voxon, voxon.load_session("s") as session:
+        await session.save()  # it is whole again
+    receipt = await migrate(source, target, delete_source=True)
+    assert went_well(receipt) and receipt.counts["deleted"] == 1
     await source.close()
 
 
@@ -537,7 +569,12 @@ async def test_progress_is_told_plainly_or_awaited() -> None:
         steps.append((done, total))
 
     await migrate(source, memory(), progress=told)
-    assert steps[-1] == (5, 5) and steps == sorted(steps) and {total for _, total in steps} == {5}
+    assert (
+        steps[0] == (0, 5)
+        and steps[-1] == (5, 5)
+        and steps == sorted(steps)
+        and {total for _, total in steps} == {5}
+    )
 
 
 async def test_names_and_urls_are_opened_and_closed(tmp_path: Path) -> None:
@@ -550,6 +587,80 @@ async def test_names_and_urls_are_opened_and_closed(tmp_path: Path) -> None:
     target = FileSessionStorage(tmp_path / "target")
     assert await history(target, "s") == ["m0"]
     await target.close()
+
+
+# --- a storage that is away
+
+
+CALLS = {
+    "source": (
+        "open",
+        "list_sessions",
+        "load",
+        "load_since",
+        "list_pages",
+        "load_page",
+        "unreadable_records",
+        "delete",
+    ),
+    "target": ("open", "load", "save", "append", "save_page", "load_page", "list_pages", "delete_pages"),
+}
+
+
+class AwayStorage(WatchedStorage):
+    """One that can hang when it is opened, too."""
+
+    async def open(self) -> None:
+        await self._through("open")
+
+    async def unreadable_records(self, **options: Any) -> Any:
+        return await self._through("unreadable_records", **options)
+
+
+@pytest.mark.parametrize("mishap", [hang, refuse])
+@pytest.mark.parametrize(("side", "name"), [(side, name) for side, names in CALLS.items() for name in names])
+async def test_a_storage_that_is_away_is_named_in_time(side: str, name: str, mishap: Mishap) -> None:
+    """Whatever is asked of it, opening among it; the next run ends with all of it."""
+    source, target = memory(), memory()
+    await filled(source)
+    wanted = await everything(source)
+    pair = {"source": AwayStorage(source), "target": AwayStorage(target)}
+    pair[side].mishap = only(name, mishap)
+    async with asyncio.timeout(10):
+        with pytest.raises(StorageUnavailableError, match=f"^The {side}") as told:
+            await migrate(pair["source"], pair["target"], timeout_seconds=0.05, delete_source=True)
+    assert told.value.operation == name and told.value.storage == "watched"
+    if mishap is hang:
+        assert "timeout_seconds" in str(told.value) and f"{name}()" in str(told.value)
+    await migrate(source, target, delete_source=True)
+    assert await everything(target) == wanted
+
+
+async def test_a_storage_that_hangs_when_it_is_closed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """One that was opened by name here; an earlier error is the one that is told."""
+
+    async def never(_: FileSessionStorage) -> None:
+        await asyncio.Event().wait()
+
+    def stop(done: int, total: int) -> None:
+        raise InterruptedError("enough")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(FileSessionStorage, "close", never)
+        async with asyncio.timeout(10):
+            with pytest.raises(StorageUnavailableError, match=r"^The target .*close\(\)"):
+                await migrate(memory(), f"file://{tmp_path}/store", timeout_seconds=0.05)
+            with pytest.raises(InterruptedError):
+                await migrate(memory(), f"file://{tmp_path}/store", timeout_seconds=0.05, progress=stop)
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), "1", True, None])
+async def test_a_time_that_is_none_is_refused(seconds: Any) -> None:
+    """Before anything is opened."""
+    with pytest.raises(ConfigurationError, match="timeout_seconds"):
+        await migrate("nosuch://place", memory(), timeout_seconds=seconds)
 
 
 # --- the law

@@ -373,18 +373,54 @@ async def test_settings_from_the_environment(monkeypatch: pytest.MonkeyPatch) ->
         ("", "redis://:p%40ss@localhost:6379/2"),
         ("redis://host", "redis://:p%40ss@host/2"),
         ("redis://host?ssl=1", "redis://:p%40ss@host/2?ssl=1"),
-        ("redis://me:own@host/1", "redis://me:own@host/1"),
-        ("unix:///run/redis.sock", "unix:///run/redis.sock?password=p%40ss&db=2"),
+        ("redis://me:own@host/1", "redis://me:p%40ss@host/2"),
+        ("redis://app@host", "redis://app:p%40ss@host/2"),
+        ("redis://host/1?db=3&password=own&ssl=1", "redis://:p%40ss@host/2?ssl=1"),
+        ("valkeys+cluster://[::1]:7000/abc", "valkeys+cluster://:p%40ss@[::1]:7000/2"),
+        ("unix:///run/redis.sock", "unix://:p%40ss@/run/redis.sock?db=2"),
+        ("unix:///run/redis.sock?password=own&db=1", "unix://:p%40ss@/run/redis.sock?db=2"),
+        ("redis://[::1", "redis://[::1"),
     ],
 )
 def test_password_and_number_of_a_redis_come_from_the_environment(
     url: str, joined: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They complete a URL that lacks them, whatever its form, and what a URL has of its own stays."""
-    for name, value in (("STORAGE", "redis"), ("URL", url), ("PASSWORD", "p@ss"), ("DB", "2")):
-        monkeypatch.setenv(f"{'SESSION' if name == 'STORAGE' else 'REDIS'}_{name}", value)
+    """They go before what the URL has, whatever its form; the user that it names stays."""
+    for name, value in (("REDIS_URL", url), ("REDIS_PASSWORD", "p@ss"), ("REDIS_DB", "2")):
+        monkeypatch.setenv(name, value)
 
-    assert VoxonConfig.from_env().session_redis_url == joined
+    assert VoxonConfig.from_env(session_storage="redis").session_redis_url == joined
+    assert VoxonConfig.from_env(session_redis_url="redis://own").session_redis_url == "redis://own"
+    if url:
+        monkeypatch.setenv("SESSION_STORAGE", url)
+        assert VoxonConfig.from_env().session_storage == joined
+        assert VoxonConfig.from_env(session_storage=url).session_storage == url
+
+
+@pytest.mark.parametrize("number", ["x", "-1", "1.0", "²"])
+def test_a_number_of_a_redis_that_is_none_is_named(number: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """REDIS_DB that is no whole number is a ConfigurationError, where a Redis is meant."""
+    monkeypatch.setenv("REDIS_DB", number)
+    assert VoxonConfig.from_env().session_redis_url is None
+
+    monkeypatch.setenv("SESSION_STORAGE", "redis")
+    with pytest.raises(ConfigurationError, match="REDIS_DB"):
+        VoxonConfig.from_env()
+
+
+@pytest.mark.parametrize(
+    ("named", "hint"),
+    [("Redis", "'redis'"), ("DATABASE", "'database'"), ("floppy", "redis"), ("http://me:s3cret@h", "'http'")],
+)
+def test_a_storage_in_the_environment_is_checked(
+    named: str, hint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SESSION_STORAGE that means no storage is a ConfigurationError that names it, with what may be meant."""
+    monkeypatch.setenv("SESSION_STORAGE", named)
+    with pytest.raises(ConfigurationError, match=f"SESSION_STORAGE.*{hint}") as caught:
+        VoxonConfig.from_env()
+    assert "s3cret" not in f"{caught.value}{caught.value.value}"
+    assert VoxonConfig.from_env(session_storage="memory").session_storage == "memory"
 
 
 @pytest.mark.parametrize("named", ["file", "file://"])

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import random
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -13,14 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event, text
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy import create_engine, event, text
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from tests.servers.postgres import PostgresServer
 from tests.servers.process import free_port
+from tests.session.stores import voxon_on
 from voxsession.errors import (
     ConfigurationError,
     ConflictError,
+    StorageError,
     StorageFullError,
     StorageUnavailableError,
 )
@@ -57,6 +61,49 @@ def test_what_is_no_address_is_refused(url: str | None) -> None:
         DatabaseSessionStorage(url)
     assert caught.value.option == "session_database_url"
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("postgresql://me:secret@h:notaport/d", "port"),
+        ("postgresql://me:secret@h:99999/d", "port"),
+        ("postgresql://me:secret/d", "port"),  # no host: the password stands in the port's place
+        ("postgresql://me:secret@h/d?sslmode=nonsense", "verify-full"),
+        ("postgresql://me:secret@h/d?ssl=nonsense", "verify-full"),
+        ("sqlite:///x.db?mode=ro", "mode"),
+        ("sqlite:///file:x?mode=memory&uri=true", "'memory'"),
+    ],
+)
+def test_a_part_of_an_address_that_is_wrong_is_named(url: str, said: str) -> None:
+    """The part that cannot be is told, with what can be in its place."""
+    with pytest.raises(ConfigurationError, match=said) as caught:
+        DatabaseSessionStorage(url)
+    assert caught.value.option == "session_database_url"
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        *(("default_ttl", value) for value in (-3, 0, float("nan"), "1", True, 1e300)),
+        *(("pool_size", value) for value in (-1, "x", True)),
+        ("max_overflow", -2),
+        ("connect_args", 5),
+    ],
+)
+def test_options_that_cannot_be_are_refused_at_once(option: str, value: Any) -> None:
+    """A time to live or a pool that is none is a ConfigurationError that names the option, before any connection."""
+    with pytest.raises(ConfigurationError) as caught:
+        DatabaseSessionStorage("sqlite:///x.db", **{option: value})
+    assert caught.value.option == option
+
+
+@pytest.mark.parametrize("engine", [5, create_engine("sqlite://")])
+def test_what_is_no_async_engine_is_refused(engine: Any) -> None:
+    """An engine of another kind is a ConfigurationError that names the function that makes the right one."""
+    with pytest.raises(ConfigurationError, match="create_async_engine"):
+        DatabaseSessionStorage(engine=engine)
 
 
 @pytest.mark.parametrize(
@@ -191,6 +238,52 @@ def test_loops_leave_no_connection_behind(postgres_server: PostgresServer) -> No
     for seq in (1, 2, 3):
         asyncio.run(use(seq))
         asyncio.run(until_connections(postgres_server, url, 0))
+
+
+@pytest.mark.server
+def test_loops_that_run_at_once_have_a_pool_each(
+    postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Threads with a loop each keep their connections while others call; nothing is logged, and all are closed."""
+    url = asyncio.run(postgres_server.new_place())
+    storage = DatabaseSessionStorage(url, pool_size=2)
+    asyncio.run(storage.save(a_document()))
+    made: list[object] = []
+    faults: list[BaseException] = []
+    together = threading.Barrier(4)
+    make = database_link.create_async_engine
+
+    def counted(*args: Any, **options: Any) -> AsyncEngine:
+        engine = make(*args, **options)
+        event.listen(engine.sync_engine, "connect", lambda *_: made.append(engine))
+        return engine
+
+    async def use(name: str) -> None:
+        await storage.save(a_document(name))
+        for seq in range(2, 12):
+            await asyncio.gather(*(storage.load(name) for _ in range(4)))
+            await storage.append(name, a_batch(name, seq=seq))
+
+    def live(name: str) -> None:
+        try:
+            together.wait(10)
+            asyncio.run(use(name))
+        except BaseException as error:
+            faults.append(error)
+
+    monkeypatch.setattr(database_link, "create_async_engine", counted)
+    threads = [threading.Thread(target=live, args=(f"s{number}",)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert faults == []
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
+    assert len(made) <= 4 * 2
+    asyncio.run(until_connections(postgres_server, url, 0))
+    asyncio.run(storage.close())
+    assert not storage._link._opened  # what the loops had is let go of with them
 
 
 async def until_connections(server: PostgresServer, url: str, expected: int) -> None:
@@ -339,7 +432,7 @@ async def test_a_server_that_is_away_is_unavailable(
     await asyncio.to_thread(own_server.kill)
     for call in (own.load("sess_1"), own.append("sess_1", a_batch(seq=3)), own.list_sessions(), own.open()):
         async with asyncio.timeout(2):
-            with pytest.raises(StorageUnavailableError, match="try again"):
+            with pytest.raises(StorageUnavailableError, match=r"[Tt]ry again"):
                 await call
     assert (await own.health_check())["status"] == "unhealthy"
 
@@ -376,6 +469,47 @@ async def test_a_paused_server_is_waited_for_no_longer_than_asked(
     await settled()
 
 
+@pytest.mark.server
+async def test_connecting_to_a_paused_server_ends(
+    own: DatabaseSessionStorage, own_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also a call without a time-out of its own ends, in the time that a connection may take."""
+    monkeypatch.setattr(database_link, "CONNECT_SECONDS", 0.2)
+    await own.close()
+    own_server.pause()
+    try:
+        for storage in (own, DatabaseSessionStorage(own_server.url(), connect_args={"timeout": 0.1})):
+            async with asyncio.timeout(5):
+                with pytest.raises(StorageUnavailableError, match="did not answer in time"):
+                    await storage.get_stats()
+    finally:
+        own_server.resume()
+    assert (await own.get_stats())["total_sessions"] == 1
+    await own.close()
+    await settled()
+
+
+@pytest.mark.server
+async def test_a_time_out_says_to_save_again_where_something_was_saved(own_server: PostgresServer) -> None:
+    """A save that got no answer is to be made again; a load is only to be tried again."""
+    storage = DatabaseSessionStorage(await own_server.new_place())
+    async with voxon_on(storage, storage_timeout_seconds=0.3) as voxon:
+        session = await voxon.session("ann")
+        session.add_memory("Likes tea")
+        own_server.pause()
+        try:
+            with pytest.raises(StorageUnavailableError, match="save again"):
+                await session.save()
+            with pytest.raises(StorageUnavailableError, match="Try again") as caught:
+                await voxon.load_session("sess_1")
+            assert "Nothing is lost" not in str(caught.value)
+        finally:
+            own_server.resume()
+        await session.close()
+    await storage.close()
+    await settled()
+
+
 async def test_a_closed_port_is_unavailable() -> None:
     """Where nobody listens, the error says so, and the health check answers instead of raising."""
     storage = DatabaseSessionStorage(f"postgresql://me:secret@127.0.0.1:{free_port()}/d")
@@ -397,10 +531,44 @@ async def test_who_is_not_let_in_is_told_so(postgres_server: PostgresServer, cha
 
 
 @pytest.mark.server
-async def test_an_unknown_word_in_the_query_is_named(postgres_server: PostgresServer) -> None:
-    """What the driver does not know in a URL is a ConfigurationError that names it."""
-    with pytest.raises(ConfigurationError, match="bogus"):
-        await DatabaseSessionStorage(postgres_server.url() + "?bogus=1").open()
+@pytest.mark.parametrize("word", ["bogus", "application_name", "sslrootcert", "timeout"])
+async def test_an_unknown_word_in_the_query_is_named(postgres_server: PostgresServer, word: str) -> None:
+    """What the driver does not take from a URL is a ConfigurationError that names it, and its place."""
+    with pytest.raises(ConfigurationError, match=rf"(?s){word}.*connect_args"):
+        await DatabaseSessionStorage(postgres_server.url() + f"?{word}=1").open()
+
+
+@pytest.mark.server
+@pytest.mark.parametrize(
+    ("role", "said"),
+    [
+        ("SET default_transaction_read_only = on", "takes no writes.*URL of the one.*Nothing is lost"),
+        ("CONNECTION LIMIT 0", "no more connections.*pool_size.*Nothing is lost"),
+    ],
+)
+async def test_a_server_that_answers_is_not_said_to_be_away(
+    postgres_server: PostgresServer, role: str, said: str
+) -> None:
+    """Why a server that is reached takes nothing is told as it is, with what helps."""
+    url = await postgres_server.new_place()
+    admin = create_async_engine(engine_url(postgres_server.url()), isolation_level="AUTOCOMMIT")
+    async with admin.connect() as connection:
+        await connection.execute(text(f"ALTER ROLE {engine_url(url).username} {role}"))
+    await admin.dispose()
+    storage = DatabaseSessionStorage(url)
+    with pytest.raises(StorageUnavailableError, match=f"(?s){said}") as caught:
+        await storage.save(a_document())
+    assert "cannot be reached" not in str(caught.value)
+    with pytest.raises(StorageUnavailableError) as read:
+        await storage.load("sess_1")
+    assert "Nothing is lost" not in str(read.value)
+    await storage.close()
+
+
+async def test_a_file_without_a_folder_says_what_to_do(tmp_path: Path) -> None:
+    """Where SQLite cannot make its file, the remedy is told."""
+    with pytest.raises(StorageError, match="Make its folder"):
+        await DatabaseSessionStorage(f"sqlite:///{tmp_path}/nowhere/s.db").open()
 
 
 async def test_nobody_is_overtaken_on_the_way_to_a_connection(file_url: str) -> None:

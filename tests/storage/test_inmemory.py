@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -115,8 +117,15 @@ async def test_closing_stops_the_clean_up_of_every_loop() -> None:
     assert await other
 
 
-@pytest.mark.parametrize("options", [{"max_sessions": 0}, {"cleanup_interval": -1}])
-def test_impossible_limits_are_refused(options: dict[str, int]) -> None:
+@pytest.mark.parametrize(
+    "options",
+    [
+        *({"max_sessions": value} for value in (0, "s", 1.5, True)),
+        *({"cleanup_interval": value} for value in (-1, "s", math.nan, math.inf, True)),
+    ],
+    ids=str,
+)
+def test_impossible_limits_are_refused(options: dict[str, Any]) -> None:
     """A limit that cannot be meant is a ConfigurationError that names it."""
     with pytest.raises(ConfigurationError, match=next(iter(options))):
         MemorySessionStorage(**options)

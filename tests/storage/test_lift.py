@@ -92,6 +92,16 @@ async def test_the_adapter_sees_the_storage_key(make: Callable[[], Any]) -> None
     assert record == a_document("main", kind="keyring", tenant="acme")
 
 
+@pytest.mark.parametrize("make", [DictStorage, PlainStorage])
+async def test_what_an_adapter_lacks_is_said_of_its_own_class(make: Callable[[], Any]) -> None:
+    """Its author has never heard of the storage around it."""
+    storage = lift(make())
+    for call in (storage.list_sessions(), storage.append("s", {}), storage.load_page("s", "p")):
+        with pytest.raises(ConfigurationError, match=f"^{make.__name__} has no ") as error:
+            await call
+        assert "Lifted" not in str(error.value)
+
+
 async def test_plain_functions_do_not_block_the_loop() -> None:
     """A plain function runs in another thread."""
     threads: list[str] = []

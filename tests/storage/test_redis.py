@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import math
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,14 @@ import pytest_asyncio
 from redis.asyncio import Redis
 from redis.asyncio.connection import Connection
 
-from tests.servers.redis import RedisServer, new_prefix
+from tests.servers.redis import RedisServer, ask, new_prefix
 from tests.session.stores import KEY, contents
-from voxsession import Voxon, VoxonConfig
+from voxsession import MemorySessionStorage, Receipt, Voxon, VoxonConfig, migrate
 from voxsession.clock import SystemClock
 from voxsession.core.envelope import stamp, storage_key
 from voxsession.errors import ConfigurationError, IntegrityError
 from voxsession.storage.redis import RedisSessionStorage
+from voxsession.storage.redis_scripts import ADOPT, Script
 from voxsession.storage.redis_server import meaning
 from voxsession.testing import StorageConformance
 from voxsession.testing.records import a_batch, a_document, a_page
@@ -295,6 +297,124 @@ async def test_lists_mend_the_index(storage: RedisSessionStorage, raw: Redis) ->
     assert await raw.zrange(owned, 0, -1) == list("fedca")
 
 
+async def entries_of(storage: RedisSessionStorage, raw: Redis) -> dict[str, list[tuple[str, float]]]:
+    """What all the indexes hold."""
+    names = [
+        name
+        async for name in raw.scan_iter(f"{prefix_of(storage)}:*")
+        if "}:" not in name or ".index." in name
+    ]
+    return {name: await raw.zrange(name, 0, -1, withscores=True) for name in names}
+
+
+async def test_what_the_indexes_lack_is_told_and_put_back(storage: RedisSessionStorage, raw: Redis) -> None:
+    """Without its index, or one entry of it, a record is named once; from then on every list has it again."""
+    soon = stamp(SystemClock().now() + timedelta(hours=1))
+    for tenant in ("", "acme", "a*"):
+        for number in range(3):
+            await storage.save(a_document(f"s{number}", owner=f"o{number}", tenant=tenant, expires_at=soon))
+    await storage.save(a_document("p", kind="pointer"))
+    right = await entries_of(storage, raw)
+    assert len(right) == 1 + 3 * (1 + 3 + 1) + 1
+
+    await raw.delete(*right)
+    assert await storage.list_sessions() == []
+    for tenant in ("", "acme", "a*"):
+        assert await storage.unreadable_records(tenant=tenant) == ["s0", "s1", "s2"]
+    assert await storage.unreadable_records(kind="pointer") == ["p"]
+    assert await entries_of(storage, raw) == right
+
+    for index, entries in right.items():
+        await raw.zrem(index, entries[0][0])
+        tenant = next((one for one in ("acme", "a*") if f".index.{one}}}" in index), "")
+        kind = "pointer" if index.endswith("updated:pointer") else "session"
+        named = [] if index.endswith(":tenants") else [entries[0][0]]
+        assert await storage.unreadable_records(kind=kind, tenant=tenant) == named, index
+        assert await storage.unreadable_records(kind=kind, tenant=tenant) == []
+        assert await entries_of(storage, raw) == right, index
+
+
+async def test_a_prefix_is_no_pattern(redis_server: RedisServer) -> None:
+    """What begins with another prefix is not gone through, whatever letters the prefix has."""
+    prefix = new_prefix()
+    plain, odd = (
+        RedisSessionStorage(redis_server.url, session_prefix=prefix + end) for end in ("xb", "[x]?*\\b")
+    )
+    for storage, name in ((plain, "plain"), (odd, "odd")):
+        await storage.save(a_document(name))
+        link = await storage._links.current()
+        await link.command("DEL", storage._keys.updated("", "session"))
+    assert await odd.unreadable_records() == ["odd"]
+    assert await plain.unreadable_records() == ["plain"]
+    await plain.close()
+    await odd.close()
+
+
+async def test_what_is_deleted_meanwhile_is_not_told(
+    storage: RedisSessionStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A record that goes between the look at it and the look at its index entries is missed by nobody."""
+    await storage.save(a_document("goes"))
+    await storage.save(a_document("stays"))
+    link = await storage._links.current()
+    run = link.run
+
+    async def late(script: Script, keys: Sequence[str], args: Sequence[str] = ()) -> Any:
+        if script is ADOPT:
+            await storage.delete("goes")
+        return await run(script, keys, args)
+
+    monkeypatch.setattr(link, "run", late)
+    assert await storage.unreadable_records() == []
+    assert [header["session_id"] for header in await storage.list_sessions()] == ["stays"]
+
+
+async def test_a_server_that_takes_no_writes_still_tells(own_redis: RedisServer) -> None:
+    """What an index lacks is named by a full server too; nothing can be put back there."""
+    storage = RedisSessionStorage(own_redis.url)
+    await storage.save(a_document())
+    link = await storage._links.current()
+    await link.command("DEL", storage._keys.updated("", "session"))
+    ask(own_redis.port, "CONFIG", "SET", "maxmemory", "1")
+    assert await storage.unreadable_records() == await storage.unreadable_records() == ["sess_1"]
+    await storage.close()
+
+
+async def test_lost_indexes_are_noticed_by_who_has_to_see_all(
+    redis_server: RedisServer, raw: Redis, tmp_path: Path
+) -> None:
+    """Backup, erasing, rotation and moving tell of sessions that no index names, and then do their work on them."""
+    prefix = new_prefix()
+    storage = RedisSessionStorage(redis_server.url, session_prefix=prefix)
+    other = RedisSessionStorage(redis_server.url, session_prefix=new_prefix())
+    config = VoxonConfig(session_storage=storage, session_encryption_key=KEY)
+
+    async with Voxon(config) as voxon:
+        people = {person: await voxon.session(user_id=person) for person in ("ada", "bob")}
+        ids = {session.session_id for session in people.values()}
+        for session in people.values():
+            await session.close()
+
+        async def told_of(work: Callable[[], Awaitable[Receipt]]) -> set[str]:
+            return {str(row.get("session_id")) for row in (await work()).details} & ids
+
+        for work in (
+            lambda: voxon.backup(tmp_path / new_prefix()),
+            voxon.rotate_keys,
+            lambda: migrate(storage, other),
+        ):
+            await raw.delete(*await entries_of(storage, raw))
+            assert await told_of(work) == ids
+            assert await told_of(work) == set()
+        assert len(await other.list_sessions()) == 2
+        await raw.delete(*await entries_of(storage, raw))
+        assert await told_of(lambda: voxon.delete_user("ada")) == ids
+        assert (await voxon.delete_user("ada")).counts["sessions"] == 1
+        assert {info.session_id async for info in voxon.list_sessions()} == {people["bob"].session_id}
+    await storage.close()
+    await other.close()
+
+
 async def test_many_sessions_of_one_moment_are_listed_once(storage: RedisSessionStorage) -> None:
     """More equal times than a list reads at once neither end it nor repeat it."""
     names = [f"s{number:03d}" for number in range(250)]
@@ -305,6 +425,22 @@ async def test_many_sessions_of_one_moment_are_listed_once(storage: RedisSession
         found += [header["session_id"] for header in page]
         after = page[-1]
     assert found == names
+
+
+async def test_nobodys_sessions_are_listed(storage: RedisSessionStorage) -> None:
+    """The owner "" stands for those that have none, as in the other storages."""
+    memory = MemorySessionStorage(cleanup_interval=None)
+    for number in range(60):
+        for one in (storage, memory):
+            await one.save(a_document(f"s{number:02d}", owner="" if number % 20 == 3 else "o"))
+    first = await storage.list_sessions(owner="", limit=2)
+
+    assert [header["session_id"] for header in first] == ["s03", "s23"]
+    assert first == await memory.list_sessions(owner="", limit=2)
+    assert await storage.list_sessions(owner="", after=first[-1]) == await memory.list_sessions(
+        owner="", after=first[-1]
+    )
+    assert len(await storage.list_sessions()) == 60
 
 
 async def test_all_tenants_are_cleaned_up(storage: RedisSessionStorage) -> None:
@@ -355,7 +491,15 @@ def test_persistence_is_put_into_words(settings: dict[str, str | None], said: st
 
 @pytest.mark.parametrize(
     "options",
-    [{"session_prefix": "a{b}"}, {"session_prefix": ":"}, {"max_connections": 0}, {"default_ttl": 0}],
+    [
+        *({"session_prefix": value} for value in ("a{b}", ":", 5)),
+        *({"max_connections": value} for value in (0, "a", 1.5, True)),
+        *({"default_ttl": value} for value in (0, "1", math.nan, math.inf)),
+        *({"db": value} for value in (-1, "x", 0.5)),
+        {"password": 5},
+        {"client": 5},
+    ],
+    ids=str,
 )
 def test_impossible_options_are_refused(options: dict[str, Any]) -> None:
     """An option that cannot be meant is a ConfigurationError that names it."""

@@ -87,6 +87,13 @@ async def test_a_cluster_has_one_database(redis_nodes: RedisNodes, option: dict[
         await RedisSessionStorage(url, **option).open()  # type: ignore[arg-type]
 
 
+async def test_an_option_that_only_a_cluster_refuses_is_told(redis_nodes: RedisNodes) -> None:
+    """Behind a plain URL a cluster shows when it is first used, and so does what its connections do not take."""
+    storage = RedisSessionStorage(f"{redis_nodes.plain_url}?socket_type=1")
+    with pytest.raises(ConfigurationError, match="socket_type"):
+        await storage.load("sess_1")
+
+
 async def test_a_session_lies_in_one_slot(storage: RedisSessionStorage, raw: RedisCluster) -> None:
     """All keys of a session have one slot, and different sessions have different ones; none has a TTL."""
     slots: dict[str, set[int]] = {}
@@ -129,6 +136,23 @@ async def test_a_writer_that_died_late_is_mended(storage: RedisSessionStorage, r
     await storage.list_sessions()
     assert [header["session_id"] for header in await storage.list_sessions()] == ["a", "c", "b"]
     assert await raw.zrange(index, 0, -1) == ["a", "c", "b"]
+
+
+async def test_what_the_indexes_lack_is_put_back(storage: RedisSessionStorage, raw: RedisCluster) -> None:
+    """The records are found on whatever nodes they lie."""
+    names = [f"s{number:03d}" for number in range(300)]
+    await asyncio.gather(*(storage.save(a_document(name, owner="o1")) for name in names))
+    await raw.delete(storage._keys.updated("", "session"))
+    await raw.zrem(storage._keys.owned("", "session", "o1"), "s007")
+    await raw.delete(storage._keys.tenants)
+    assert await storage.list_sessions() == []
+
+    assert await storage.unreadable_records() == names
+    assert await storage.unreadable_records() == []
+    for owner in (None, "o1"):
+        listed = await storage.list_sessions(owner=owner, limit=1000)
+        assert [header["session_id"] for header in listed] == names
+    assert (await storage.get_stats())["total_sessions"] == 300
 
 
 async def test_five_hundred_at_once(storage: RedisSessionStorage) -> None:

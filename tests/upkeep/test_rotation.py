@@ -495,7 +495,7 @@ async def test_forgetting_after_a_rotation_loses_nothing(storage: SessionStorage
 
 
 async def test_the_writing_key_and_nonsense_are_refused() -> None:
-    """The key that writes cannot be forgotten; an unknown one was nowhere."""
+    """The key that writes cannot be forgotten; for one that nothing knows the known ids are told."""
     storage = MemorySessionStorage(cleanup_interval=None)
     await talk(storage, OLD)
     async with voxon_on(storage, OLD) as voxon:
@@ -504,8 +504,77 @@ async def test_the_writing_key_and_nonsense_are_refused() -> None:
                 await voxon.forget_key(OLD_ID, dry_run=dry_run)
         with pytest.raises(ConfigurationError):
             await voxon.forget_key("")
-        assert not await voxon.forget_key("k0123456789abcdef")
+        for dry_run in (True, False):
+            with pytest.raises(ConfigurationError, match=f"k0123456789abcdef.*Known are {OLD_ID}") as refused:
+                await voxon.forget_key("k0123456789abcdef", dry_run=dry_run)
+            assert refused.value.option == "key_id"
+            with pytest.raises(ConfigurationError, match="no key of this id") as refused:
+                await voxon.forget_key(OLD, dry_run=dry_run)  # the key in place of its id
+            assert OLD not in str(refused.value)
     await check(storage, OLD)
+    async with voxon_on(MemorySessionStorage(), session_encryption_method="none") as voxon:
+        with pytest.raises(ConfigurationError, match="none"):
+            await voxon.forget_key(OLD_ID)
+
+
+async def test_a_key_that_only_what_is_stored_names_is_known() -> None:
+    """Another process may still hold it; once nothing names it, a repetition is refused."""
+    storage = MemorySessionStorage(cleanup_interval=None)
+    await talk(storage, OLD)
+    async with voxon_on(storage, NEW, OLD) as voxon:
+        await voxon.rotate_keys()
+    async with voxon_on(storage, NEW) as voxon:
+        with pytest.raises(ConfigurationError, match=f"Known are {NEW_ID} \\(it writes\\), {OLD_ID}\\."):
+            await voxon.forget_key("k0123456789abcdef")
+        assert (await voxon.forget_key(OLD_ID)).counts["keyring"] == 1
+        with pytest.raises(ConfigurationError, match="forgotten already"):
+            await voxon.forget_key(OLD_ID)
+    await check(storage, NEW)
+
+
+async def test_what_no_listing_shows_is_counted_when_a_key_is_forgotten(tmp_path: Path) -> None:
+    """What can be loaded is counted under its key; what cannot be read is named."""
+    storage = FileSessionStorage(tmp_path / "s")
+    await talk(storage, OLD)
+    damaged = tmp_path / "s" / "s0.json"
+    damaged.write_bytes(b"x" + damaged.read_bytes())
+
+    class Hiding(WatchedStorage):
+        async def list_sessions(self, **options: Any) -> Any:
+            found = await super().list_sessions(**options)
+            return [header for header in found if header["session_id"] != "s1"]
+
+        async def unreadable_records(self, *, kind: str = "session", tenant: str = "") -> list[str]:
+            names = await self.inner.unreadable_records(kind=kind, tenant=tenant)
+            return [*names, *(["s1"] if kind == "session" else [])]
+
+    async with voxon_on(Hiding(storage), NEW, OLD) as voxon:
+        receipt = await voxon.forget_key(OLD_ID)
+    assert receipt.counts["sessions"] == 2
+    assert [(row["session_id"], row.get("error")) for row in receipt.details] == [
+        ("s2", None),
+        ("s0", "IntegrityError"),
+        ("s1", None),
+    ]
+    await storage.close()
+
+
+async def test_progress_that_raises_stops_the_rotation() -> None:
+    """What the caller's function raises comes out, and the next call does the rest; what is no function is refused."""
+    storage = MemorySessionStorage(cleanup_interval=None)
+    await talk(storage, OLD)
+
+    def stop(done: int, total: int) -> None:
+        if done == 1:
+            raise InterruptedError("enough")
+
+    async with voxon_on(storage, NEW, OLD) as voxon:
+        with pytest.raises(InterruptedError, match="enough"):
+            await voxon.rotate_keys(stop)
+        with pytest.raises(ConfigurationError, match="progress=5"):
+            await voxon.rotate_keys(5)  # type: ignore[arg-type]
+        assert (await voxon.rotate_keys()).counts["sessions"] == 2
+    await check(storage, NEW)
 
 
 # --- the key ring file

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -22,6 +23,7 @@ from tests.session.stores import (
     voxon_on,
 )
 from voxsession import (
+    ConfigurationError,
     KeyRing,
     MemorySessionStorage,
     Session,
@@ -72,6 +74,11 @@ async def remember(session: Session) -> None:
         await conv.send_message("hello")
 
 
+async def _forget_unknown(voxon: Voxon) -> None:
+    with contextlib.suppress(ConfigurationError):
+        await voxon.forget_key("k0123456789abcdef")
+
+
 async def _awaited(opening: Any) -> Any:
     return await opening
 
@@ -103,7 +110,7 @@ FACADE: dict[str, Callable[[Voxon], Awaitable[Any]]] = {
     "cleanup_expired_sessions": lambda voxon: voxon.cleanup_expired_sessions(),
     "cleanup by age": lambda voxon: voxon.cleanup_expired_sessions(5),
     "rotate_keys": lambda voxon: voxon.rotate_keys(),
-    "forget_key": lambda voxon: voxon.forget_key("k0123456789abcdef"),
+    "forget_key": _forget_unknown,
     "get_stats": lambda voxon: voxon.get_stats(),
 }
 

@@ -14,7 +14,7 @@ from voxsession.core.types import decode_json, encode_json
 from voxsession.errors import IntegrityError, UnsupportedFormatError
 from voxsession.session.streams import LineFile, NewFile
 
-__all__ = ["BackupReader", "BackupWriter", "Entry"]
+__all__ = ["BackupReader", "BackupWriter", "Entry", "broken_backup"]
 
 VERSION = 1
 _HEAD = "voxsession_backup"
@@ -120,6 +120,8 @@ class BackupReader:
             else:
                 digest.update(last)
             last, count = line, count + 1
+        if not count:
+            raise self._no_backup("it is empty")
         counts = self._counts_of(last)
         if count < 2 or last != _last_line(counts, count - 1, digest.hexdigest()):
             raise self._broken("it is cut off, or was altered: its checksum does not match")
@@ -158,10 +160,10 @@ class BackupReader:
         return Entry({**record, "tail": tail}, rest)
 
     def _read_head(self, line: bytes) -> None:
-        head = self._row(line)
+        head = _row_of(line) or {}
         version = head.get(_HEAD)
         if not isinstance(version, int) or version < 1:
-            raise self._broken("it is no backup made by voxsession")
+            raise self._no_backup("it does not begin as one")
         if version > VERSION:
             raise UnsupportedFormatError(f"Backup {self._name!r}", found=version, newest=VERSION)
         self.tenant = str(head.get("tenant"))
@@ -173,13 +175,35 @@ class BackupReader:
         return Counter(counts)
 
     def _row(self, line: bytes) -> dict[str, Any]:
-        try:
-            row = decode_json(line)
-        except ValueError:
-            row = None
-        if not isinstance(row, dict):
+        row = _row_of(line)
+        if row is None:
             raise self._broken("a line of it is not readable")
         return row
 
     def _broken(self, reason: str) -> IntegrityError:
-        return IntegrityError(self._name, reason)
+        return broken_backup(self._name, reason)
+
+    def _no_backup(self, reason: str) -> IntegrityError:
+        return IntegrityError(
+            self._name,
+            f"it is no backup made by voxsession: {reason}",
+            f"{self._name!r} is no backup made by voxsession: {reason}. Nothing was written; give the file that "
+            "backup() made, from its first byte on.",
+        )
+
+
+def broken_backup(name: str, reason: str, record: str | None = None) -> IntegrityError:
+    """The error for the backup of this name, or for one record in it."""
+    what = f"Backup {name!r}" if record is None else f"Record {record!r} in backup {name!r}"
+    remedy = "take another copy of this backup, or an earlier one"
+    return IntegrityError(
+        record or name, reason, f"{what} cannot be trusted: {reason}. Nothing was written; {remedy}."
+    )
+
+
+def _row_of(line: bytes) -> dict[str, Any] | None:
+    try:
+        row = decode_json(line)
+    except ValueError:
+        return None
+    return row if isinstance(row, dict) else None

@@ -10,7 +10,6 @@ from voxsession.errors import FormatError, IntegrityError, KeyNotFoundError
 from voxsession.installation import Installation
 from voxsession.moving.backup_check import open_entry, read_session
 from voxsession.moving.backup_file import BackupWriter, Entry
-from voxsession.moving.holdings import count_records
 from voxsession.moving.progress import Meter, Progress
 from voxsession.moving.transfer import newest
 from voxsession.session.loader import StorageRules
@@ -47,7 +46,7 @@ class BackupRun:
         writer = BackupWriter(file)
         await writer.begin(tenant, stamp(self._clock.now()))
         if self._meter.is_watched:
-            self._meter.total = await count_records(self._storage, tenant, KINDS)
+            await self._meter.begin(await self._count_records())
         keyring = await self._load(storage_key("keyring", tenant, "main"))
         if keyring is None:
             raise IntegrityError("keyring", "it has gone from the storage")
@@ -59,6 +58,10 @@ class BackupRun:
         rows = list(self._left_out.values())
         counts = {**writer.counts, "unreadable": len(rows)}
         return Receipt(counts=counts, details=[{"path": str(file.path), "sha256": digest}, *rows])
+
+    async def _count_records(self) -> int:
+        listings = [headers(self._recorder, self._home.tenant, kind=kind) for kind in KINDS]
+        return sum([1 for listing in listings async for _ in listing])
 
     async def _add_kind(self, writer: BackupWriter, kind: str) -> int:
         before = len(self._done)

@@ -30,7 +30,8 @@ class Backups:
 
         Args:
             path: the file to make, readable by its owner only.
-            progress: called (or awaited) with the records that are done and the number of all.
+            progress: called (or awaited) with the records that are done and the number of all; what it raises
+                ends the backup, leaves no file, and comes out of here.
 
         Returns:
             A receipt. `counts`: ``sessions``, ``others`` (records beside them), ``batches``, ``pages``, and
@@ -38,7 +39,9 @@ class Backups:
             ``path`` and ``sha256``, the checksum of the content.
 
         Raises:
-            ConfigurationError: the storage cannot list, or the file cannot be written there.
+            ConfigurationError: the storage cannot list, the file cannot be written there, or `progress` is no
+                function.
+            StorageUnavailableError: the storage is away, or took too long.
             StorageFullError: the disk is full.
         """
         # Loaded when it is needed: most programs do not make backups.
@@ -52,8 +55,9 @@ class Backups:
                 "as a whole. Back up what lies behind its adapter, or export the sessions one by one.",
                 option="path",
             )
+        run = BackupRun(self._home, recorder, self._clock, progress)
         async with NewFile(path, self._clock.new_id("backup")) as file:
-            return await BackupRun(self._home, recorder, self._clock, progress).write(file)
+            return await run.write(file)
 
     async def restore(
         self,
@@ -73,19 +77,21 @@ class Backups:
                 restore, ``"skip"`` it, or ``"replace"`` it, which takes it back to what it was. One that is
                 replaced must not be open, here or in another process.
             dry_run: only tell what would be done.
-            progress: called (or awaited) with the records that are done and the number of all.
+            progress: called (or awaited) with the records that are done and the number of all; what it raises
+                ends the restore, which can be run again, and comes out of here.
 
         Returns:
             A receipt. `counts`: records ``restored``, ``same`` (there already), ``skipped``, ``replaced``;
             ``pages`` written. `details`: a row for each that was skipped or replaced.
 
         Raises:
-            IntegrityError: the file is cut off or was altered, or something in it does not open.
+            IntegrityError: the file is no backup, is cut off or was altered, or something in it does not open.
             UnsupportedFormatError: a newer version wrote it.
             KeyNotFoundError: it was sealed with keys that are not known here.
             SessionExistsError: a session is stored in another version, and `on_conflict` is ``"reject"``.
             ConfigurationError: it is another tenant's, the storage holds another installation, or takes no
-                pages; or a session that would be replaced is open.
+                pages; a session that would be replaced is open; or an argument is none of those allowed.
+            StorageUnavailableError: the storage is away, or took too long; run it again.
         """
         from voxsession.moving.restoring import Restore
 

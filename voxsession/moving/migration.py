@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 
 from voxsession.clock import Clock, SystemClock
 from voxsession.core.envelope import storage_key
-from voxsession.errors import ConfigurationError, ConflictError, IntegrityError
+from voxsession.core.types import check_number
+from voxsession.errors import ConfigurationError, ConflictError, IntegrityError, StorageError
 from voxsession.moving.holdings import (
     KINDS,
     check_can_take,
@@ -20,6 +21,7 @@ from voxsession.moving.holdings import (
 )
 from voxsession.moving.passes import Copier, Plan
 from voxsession.moving.progress import Meter, Progress
+from voxsession.moving.timed import TimedStorage
 from voxsession.moving.transfer import check_whole, is_stand_in, make_way, newest, put, same
 from voxsession.session.reports import Receipt
 from voxsession.storage.base import SessionStorage
@@ -29,6 +31,7 @@ from voxsession.voxon_config import VoxonConfig
 __all__ = ["migrate"]
 
 PASSES = 5
+MAX_TIMEOUT_SECONDS = 86_400.0
 
 
 async def migrate(
@@ -40,6 +43,7 @@ async def migrate(
     delete_source: bool = False,
     progress: Progress | None = None,
     clock: Clock | None = None,
+    timeout_seconds: float = 10.0,
 ) -> Receipt:
     """Copies all records of a tenant from one storage to another, sealed as they are.
 
@@ -53,12 +57,15 @@ async def migrate(
         source: a storage that can list, or its name or URL.
         target: a storage that appends, pages and lists, or its name or URL.
         tenant: whose records; None = those without a tenant. Each tenant is moved by a call of its own.
-        dry_run: only tell what would be done.
+        dry_run: only tell what would be copied; nothing is written, nothing is removed.
         delete_source: once every record has arrived and was compared, remove each from the source if it
-            still is what was copied. The keyring record stays there. If anything is told in `details`, nothing
-            is removed.
-        progress: called (or awaited) with the records that are done and the number of all.
+            still is what was copied; what was written at that moment stays, told as ``moving``. The keyring
+            record stays there, and so does what is told as ``expired``. If `details` tells of anything else
+            than ``gone`` and ``expired`` before the first is removed, nothing is.
+        progress: called (or awaited) with the records that are done and the number of all; what it raises ends
+            the run and comes out of here.
         clock: where times and ids come from.
+        timeout_seconds: how long each call of a storage may take, opening it among them.
 
     Returns:
         A receipt. `counts`: records ``copied``, ``updated`` (an earlier version was there), ``same`` (there
@@ -68,7 +75,9 @@ async def migrate(
 
     Raises:
         ConfigurationError: a storage cannot do what is needed; both are one place; the target holds
-            sessions of another installation. Nothing was written.
+            sessions of another installation; an argument is none. Nothing was written.
+        StorageUnavailableError: a storage is away, or took too long; it says whether the source or the target
+            did. Run it again.
         StorageError: a storage failed; run it again.
 
     Example:
@@ -78,17 +87,23 @@ async def migrate(
         0
     """
     name = VoxonConfig(tenant=tenant).tenant or ""
-    async with _opened(source) as from_storage, _opened(target) as to_storage:
-        _check_able(from_storage, to_storage)
-        _check_apart(from_storage, to_storage)
+    meter = Meter(progress)
+    check_number("timeout_seconds", timeout_seconds, 0.001, MAX_TIMEOUT_SECONDS)
+    from_storage, to_storage = open_storage(source), open_storage(target)
+    _check_able(from_storage, to_storage)
+    _check_apart(from_storage, to_storage)
+    async with (
+        _opened(from_storage, isinstance(source, str), timeout_seconds, "source") as timed_source,
+        _opened(to_storage, isinstance(target, str), timeout_seconds, "target") as timed_target,
+    ):
         plan = Plan(
-            source=from_storage,
-            target=to_storage,
+            source=timed_source,
+            target=timed_target,
             tenant=name,
             clock=clock or SystemClock(),
             dry_run=dry_run,
             is_thorough=delete_source,
-            meter=Meter(progress),
+            meter=meter,
         )
         return await _Migration(plan).run(delete_source=delete_source and not dry_run)
 
@@ -108,7 +123,7 @@ class _Migration:
         if not dry_run:
             await copier.ledger.refuse_same_place()
         if self._plan.meter.is_watched:
-            self._plan.meter.total = await count_records(self._plan.source, self._plan.tenant)
+            await self._plan.meter.begin(await count_records(self._plan.source, self._plan.tenant))
         for _ in range(1 if dry_run else PASSES):
             looked_at = [await copier.copy_kind(kind) for kind in KINDS]
             if not any(looked_at):
@@ -155,14 +170,20 @@ class _Migration:
 
 
 @contextlib.asynccontextmanager
-async def _opened(spec: object) -> AsyncIterator[SessionStorage]:
-    storage = open_storage(spec)
-    await storage.open()
+async def _opened(
+    storage: SessionStorage, is_ours: bool, timeout_seconds: float, side: str
+) -> AsyncIterator[SessionStorage]:
+    timed = TimedStorage(storage, timeout_seconds, "timeout_seconds", side)
+    await timed.open()
     try:
-        yield storage
-    finally:
-        if isinstance(spec, str):  # what was given ready is its owner's to close
-            await storage.close()
+        yield timed
+    except BaseException:
+        if is_ours:
+            with contextlib.suppress(StorageError):  # what went wrong first is what is told
+                await timed.close()
+        raise
+    if is_ours:  # what was given ready is its owner's to close
+        await timed.close()
 
 
 def _check_able(source: SessionStorage, target: SessionStorage) -> None:

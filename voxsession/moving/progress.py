@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 
+from voxsession.errors import ConfigurationError
+
 __all__ = ["Meter", "Progress"]
 
 Progress = Callable[[int, int], object]
@@ -13,18 +15,32 @@ Progress = Callable[[int, int], object]
 class Meter:
     """Calls a function, plain or async, with the number of records done and of all that were found.
 
+    What the function raises ends the operation that it watches.
+
     Attributes:
         total: how many there are; it grows where more come to light.
+
+    Raises:
+        ConfigurationError: it is no function.
     """
 
-    def __init__(self, progress: Progress | None, total: int = 0) -> None:
+    def __init__(self, progress: Progress | None) -> None:
+        if progress is not None and not callable(progress):
+            raise ConfigurationError.out_of_range(
+                "progress", progress, "a function of two numbers, the done ones and all, is needed"
+            )
         self._progress = progress
-        self.total = total
+        self.total = 0
 
     @property
     def is_watched(self) -> bool:
         """Whether anybody wants to know."""
         return self._progress is not None
+
+    async def begin(self, total: int, done: int = 0) -> None:
+        """So many there are; it is told also where there is nothing to do."""
+        self.total = total
+        await self.tell(done)
 
     async def tell(self, done: int) -> None:
         """So many are done."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from voxsession.clock import Clock
@@ -13,13 +14,14 @@ from voxsession.errors import (
     ConfigurationError,
     FormatError,
     IntegrityError,
+    KeyNotFoundError,
     SessionExistsError,
     StorageError,
     UnsupportedFormatError,
 )
 from voxsession.installation import Installation, ring_of, storage_of, within
 from voxsession.moving.backup_check import open_entry
-from voxsession.moving.backup_file import BackupReader, Entry
+from voxsession.moving.backup_file import BackupReader, Entry, broken_backup
 from voxsession.moving.holdings import (
     check_can_take,
     headers_of,
@@ -29,9 +31,10 @@ from voxsession.moving.holdings import (
     other_installation,
 )
 from voxsession.moving.progress import Meter, Progress
+from voxsession.moving.timed import TimedStorage
 from voxsession.moving.transfer import AT_ONCE, Standing, is_stand_in, make_way, put, same, standing, together
+from voxsession.session.keyring import PLAIN_REMEDY
 from voxsession.session.loader import StorageRules
-from voxsession.session.recorder import Recorder
 from voxsession.session.reports import Receipt
 from voxsession.session.streams import LineFile
 from voxsession.session.vault import Vault
@@ -44,7 +47,7 @@ __all__ = ["Restore"]
 class Restore:
     """One restore: the file is opened whole, compared with the storage, then written."""
 
-    _recorder: Recorder
+    _storage: SessionStorage
 
     def __init__(
         self, home: Installation, clock: Clock, on_conflict: str, dry_run: bool, progress: Progress | None
@@ -69,11 +72,12 @@ class Restore:
                     option="tenant",
                 )
             # Twice the number of records: each is opened first, written later.
-            self._meter.total = 2 * backup.total
+            await self._meter.begin(2 * backup.total)
             keyring = await self._open_everything(backup, str(file.path))
             await self._mend_keyring(keyring)
-            self._recorder = await self._home.ready()
-            check_can_take(self._recorder.storage, "session_storage")
+            recorder = await self._home.ready()
+            check_can_take(recorder.storage, "session_storage")
+            self._storage = self._timed(recorder.storage)
             await self._meet_keyring(keyring)
             async for entry in backup.entries():
                 await self._decide(entry)
@@ -96,19 +100,20 @@ class Restore:
         seen: set[str] = set()
         async for entry in backup.entries():
             if entry.key in seen or entry.record.get("tenant", "") != home.tenant:
-                raise IntegrityError(name, f"{entry.key!r} is in it twice, or is another tenant's")
+                raise broken_backup(name, f"{entry.key!r} is in it twice, or is another tenant's")
             seen.add(entry.key)
-            if keyring is None:
-                keyring = entry.record
-                if entry.key != storage_key("keyring", home.tenant, "main"):
-                    raise IntegrityError(name, "it does not begin with the keyring record")
-                await put(scratch, keyring, None)
-                await vault.open()
-            else:
-                await open_entry(entry, vault, self._rules)
+            if keyring is None and entry.key != storage_key("keyring", home.tenant, "main"):
+                raise broken_backup(name, "it does not begin with the keyring record")
+            with _told_of_backup(name, encrypts=home.config.session_encryption_method != "none"):
+                if keyring is None:
+                    await put(scratch, entry.record, None)
+                    await vault.open()
+                else:
+                    await open_entry(entry, vault, self._rules)
+            keyring = keyring or entry.record
             await self._meter.tell(len(seen))
         if keyring is None:
-            raise IntegrityError(name, "it holds no keyring record")
+            raise broken_backup(name, "it holds no keyring record")
         return keyring
 
     async def _mend_keyring(self, keyring: Record) -> None:
@@ -116,8 +121,9 @@ class Restore:
         home = self._home
         if home.recorder is not None or self._dry_run:
             return
-        storage, key = storage_of(home.config), storage_key("keyring", home.tenant, "main")
-        await within(home.config.storage_timeout_seconds, storage.open(), storage.storage_type)
+        storage = self._timed(storage_of(home.config))
+        key = storage_key("keyring", home.tenant, "main")
+        await storage.open()
         try:
             found, is_lost = await _keyring_in(storage, key)
             if not is_lost or not await _has_sealed(storage, home.tenant, index_keys_of(keyring)):
@@ -130,11 +136,11 @@ class Restore:
                 await storage.close()
 
     async def _meet_keyring(self, keyring: Record) -> None:
-        found = await self._load(storage_key("keyring", self._home.tenant, "main"))
+        found = await self._storage.load(storage_key("keyring", self._home.tenant, "main"))
         if found is None or same(keyring, found) or index_keys_shared(keyring, found):
             return
         # An empty storage got a keyring of its own when it was opened; nothing depends on that one yet.
-        if self._home.cores or not await is_unused(self._recorder.storage, self._home.tenant):
+        if self._home.cores or not await is_unused(self._storage, self._home.tenant):
             raise other_installation("session_storage")
 
     async def _decide(self, entry: Entry) -> None:
@@ -158,13 +164,13 @@ class Restore:
         elif self._on_conflict == "skip" or entry.kind != "session":
             outcome = "skipped"
         else:
-            raise SessionExistsError(entry.record["session_id"])
+            raise _stored_otherwise(entry.record["session_id"])
         self._outcomes[entry.key] = outcome
 
     async def _found(self, entry: Entry) -> tuple[bool, Record | None]:
         """Whether something unreadable lies in its place, else the record that does."""
         try:
-            found = await self._load(entry.key)
+            found = await self._storage.load(entry.key)
         except UnsupportedFormatError:
             raise
         except FormatError:
@@ -195,21 +201,21 @@ class Restore:
             await self._write_entry(entry)
 
     async def _write_keyring(self, keyring: Record) -> None:
-        storage, key = self._recorder.storage, storage_key("keyring", self._home.tenant, "main")
-        found = await self._load(key)
+        storage, key = self._storage, storage_key("keyring", self._home.tenant, "main")
+        found = await storage.load(key)
         if found is None or not index_keys_shared(keyring, found):
             await put(storage, keyring, await make_way(storage, keyring, found))
-            await self._home.vault.open()
+            await within(self._rules.timeout_seconds, self._home.vault.open(), storage.storage_type)
 
     async def _write_entry(self, entry: Entry) -> None:
-        storage = self._recorder.storage
+        storage = self._storage
         is_damaged, found = await self._found(entry)
         if is_damaged:
-            await self._recorder.call(storage.delete(entry.key), "delete")
+            await storage.delete(entry.key)
         left = await make_way(storage, entry.record, found)
         await self._write_pages(entry)
         await put(storage, entry.record, left)
-        back = await self._load(entry.key)
+        back = await storage.load(entry.key)
         if back is None or not same(entry.record, back):
             raise StorageError(
                 f"{storage.storage_type} storage did not give {entry.key!r} back as it was written. Nobody else may "
@@ -222,30 +228,28 @@ class Restore:
 
     async def _write_pages(self, entry: Entry) -> None:
         """Writes what is missing or damaged: a page never changes, so one that differs is not what was saved."""
-        storage, call = self._recorder.storage, self._recorder.call
         for page in entry.pages:
             page_id = str(page["page_id"])
             try:
-                found = await call(storage.load_page(entry.key, page_id), "load_page")
+                found = await self._storage.load_page(entry.key, page_id)
                 if found == page:
                     continue
             except FormatError:
                 found = {}
             if found is not None:
-                await call(storage.delete_pages(entry.key, [page_id]), "delete_pages")
-            await call(storage.save_page(entry.key, page), "save_page")
+                await self._storage.delete_pages(entry.key, [page_id])
+            await self._storage.save_page(entry.key, page)
             self._pages += 1
 
     async def _drop_pages(self, entry: Entry) -> None:
         """Takes away the pages of the version that was replaced."""
-        storage, call = self._recorder.storage, self._recorder.call
-        names = {name for name, _ in await call(storage.list_pages(entry.key), "list_pages")}
+        names = {name for name, _ in await self._storage.list_pages(entry.key)}
         others = names - {str(page["page_id"]) for page in entry.pages}
         if others:
-            await call(storage.delete_pages(entry.key, others), "delete_pages")
+            await self._storage.delete_pages(entry.key, others)
 
-    async def _load(self, key: str) -> Record | None:
-        return await self._recorder.call(self._recorder.storage.load(key), "load")
+    def _timed(self, storage: SessionStorage) -> SessionStorage:
+        return TimedStorage(storage, self._rules.timeout_seconds, "storage_timeout_seconds")
 
     def _receipt(self) -> Receipt:
         found = Counter(self._outcomes.values())
@@ -257,6 +261,32 @@ class Restore:
             for kind, _, name in [split_key(key)]
         ]
         return Receipt(counts={**counts, "pages": self._pages}, details=rows)
+
+
+@contextlib.contextmanager
+def _told_of_backup(name: str, *, encrypts: bool) -> Iterator[None]:
+    """What cannot be opened in a backup is told as the backup's: it is no stored record yet."""
+    try:
+        yield
+    except IntegrityError as error:
+        raise broken_backup(name, error.reason, error.record) from error
+    except KeyNotFoundError as error:
+        remedy = (
+            "Nothing was written. Give the key of its day as well, session_encryption_key=KeyRing(yours, that one), "
+            "or put back the key ring file of that day."
+        )
+        raise KeyNotFoundError(
+            error.key_id, f"Backup {name!r}", remedy if encrypts else PLAIN_REMEDY
+        ) from error
+
+
+def _stored_otherwise(session_id: str) -> SessionExistsError:
+    return SessionExistsError(
+        session_id,
+        f"Session {session_id!r} is stored here otherwise than in the backup: it was written since, is another one, "
+        'or is damaged. Nothing was written. Restore with on_conflict="skip" to leave such sessions as they are, or '
+        'with on_conflict="replace" to take them back to what the backup holds.',
+    )
 
 
 async def _keyring_in(storage: SessionStorage, key: str) -> tuple[Record | None, bool]:

@@ -28,6 +28,8 @@ __all__ = ["Loaded", "Loader", "StorageRules"]
 
 _T = TypeVar("_T")
 
+_SAVES = ("save", "append", "save_page")
+
 
 @attrs.define(frozen=True, slots=True, kw_only=True)
 class StorageRules:
@@ -237,9 +239,10 @@ class Loader:
             async with asyncio.timeout(self._rules.timeout_seconds):
                 return await operation
         except TimeoutError:
+            remedy = "Nothing is lost here: save again" if name in _SAVES else "Try again"
             raise StorageUnavailableError(
                 f"{self.storage.storage_type} storage did not answer {name}() within "
-                f"{self._rules.timeout_seconds:g} s. Nothing is lost here: save again when it is back.",
+                f"{self._rules.timeout_seconds:g} s. {remedy} when it is back.",
                 storage=self.storage.storage_type,
                 operation=name,
             ) from None

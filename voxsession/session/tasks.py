@@ -29,26 +29,34 @@ def is_cancelled() -> bool:
 async def shielded(work: Coroutine[Any, Any, _T]) -> _T:
     """What the work gives, done in a task of its own that goes on when the caller is cancelled.
 
-    The same as `asyncio.shield`, one turn of the event loop sooner.
+    The same as `asyncio.shield`, one turn of the event loop sooner: `SystemExit` and `KeyboardInterrupt` in the
+    work also end the loop, as in any task.
     """
     outcome: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
 
     async def carry_out() -> None:
         try:
             result = await work
-        except Exception as error:
-            if not outcome.done():  # else nobody waits any more
-                outcome.set_exception(error)
-        except BaseException:
+        except (asyncio.CancelledError, GeneratorExit):
             outcome.cancel()
             raise
+        except BaseException as error:
+            if not outcome.done():  # else nobody waits any more
+                outcome.set_exception(error)
+            if not isinstance(error, Exception):
+                raise
         else:
             if not outcome.done():
                 outcome.set_result(result)
 
     _at_work.add(task := asyncio.ensure_future(carry_out()))
-    task.add_done_callback(_at_work.discard)
+    task.add_done_callback(_let_go)
     return await outcome
+
+
+def _let_go(task: asyncio.Task[None]) -> None:
+    _at_work.discard(task)
+    take_outcome(task)
 
 
 async def to_its_end(work: Coroutine[Any, Any, None]) -> None:

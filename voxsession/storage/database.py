@@ -18,7 +18,13 @@ from voxsession.core.envelope import Record, decode_line, from_stamp, split_key,
 from voxsession.errors import ConfigurationError, ConflictError, IntegrityError
 from voxsession.storage.base import SessionStorage
 from voxsession.storage.database_errors import is_taken
-from voxsession.storage.database_link import DatabaseLink, engine_url, transaction
+from voxsession.storage.database_link import (
+    DatabaseLink,
+    checked_engine,
+    checked_options,
+    engine_url,
+    transaction,
+)
 from voxsession.storage.database_listing import Query, expired, past, select, unreadable
 from voxsession.storage.database_rows import (
     batch_values,
@@ -33,6 +39,7 @@ from voxsession.storage.frames import conflict, page_line
 __all__ = ["DatabaseSessionStorage", "schema_ddl"]
 
 HEALTH_SECONDS = 5
+MAX_TTL_SECONDS = 100 * 366 * 86_400  # later moments may lie outside the calendar
 
 
 class DatabaseSessionStorage(SessionStorage):
@@ -40,8 +47,8 @@ class DatabaseSessionStorage(SessionStorage):
 
     A turn is one statement, durable when the call returns as far as the database is set to be. No
     connection is held between calls. A call that finds its connection lost, or the server restarted, is
-    made once more by itself. Making the object connects to nothing; it may be used by one event loop
-    after another.
+    made once more by itself. Making the object connects to nothing; it may be used by any number of event
+    loops, one after another or at once, each of which has a pool of its own.
 
     Args:
         url: ``postgresql://`` (asyncpg, or the driver named as in ``postgresql+psycopg://``),
@@ -50,10 +57,12 @@ class DatabaseSessionStorage(SessionStorage):
         default_ttl: seconds after the last write until a session expires; None = never.
         clock: tells the time for `cleanup_expired_sessions` and of pages.
         options: for SQLAlchemy's `create_async_engine`: `pool_size` (10 here), `max_overflow` (0),
-            `pool_recycle`, `connect_args` and so on.
+            `pool_recycle`, `connect_args` and so on. A connection of asyncpg has to be made within 10 s, unless
+            `connect_args` have another `timeout`.
 
     Raises:
-        ConfigurationError: the URL cannot be used, or neither or both of URL and engine are given.
+        ConfigurationError: the URL, the engine or an option cannot be used, or neither or both of URL and engine
+            are given.
 
     Example:
         >>> DatabaseSessionStorage("postgresql://me:secret@db.example/chats")
@@ -80,9 +89,14 @@ class DatabaseSessionStorage(SessionStorage):
                 "A database storage needs either a URL (session_database_url) or an engine.",
                 option="session_database_url",
             )
-        self.default_ttl = default_ttl
+        self.default_ttl = _checked_ttl(default_ttl)
         self._clock: Clock = clock or SystemClock()
-        self._link = DatabaseLink(engine_url(url) if url is not None else None, engine, options, self._clock)
+        self._link = DatabaseLink(
+            engine_url(url) if url is not None else None,
+            checked_engine(engine) if engine is not None else None,
+            checked_options(options),
+            self._clock,
+        )
         self._sql = STATEMENTS[self._link.dialect]
         self.is_local = self._link.dialect == "sqlite"
 
@@ -242,7 +256,10 @@ class DatabaseSessionStorage(SessionStorage):
         )
 
     async def unreadable_records(self, *, kind: str = "session", tenant: str = "") -> list[str]:
-        """The ids of records whose head cannot be read."""
+        """The ids of records that no list shows, as their head cannot be read or its columns were altered.
+
+        All heads are looked at, since the columns that they are found by may be what was altered.
+        """
         return await self._link.run(
             "unreadable_records", lambda connection: unreadable(connection, kind, tenant)
         )
@@ -272,12 +289,13 @@ class DatabaseSessionStorage(SessionStorage):
         Raises:
             ConfigurationError: the URL, the user or the password is not right, or a driver is missing.
             UnsupportedFormatError: a newer version of voxsession has made the tables.
-            StorageUnavailableError: the server cannot be reached.
+            StorageUnavailableError: the server cannot be reached, or does not answer.
+            StorageError: the tables may not be made, or a SQLite file cannot be.
         """
         await self._link.run("open", _nothing)
 
     async def close(self) -> None:
-        """Waits for calls that have begun and closes all connections; the next call opens again."""
+        """Waits for calls that have begun and closes all connections of this event loop; the next call opens again."""
         await self._link.close()
 
     async def get_stats(self) -> dict[str, Any]:
@@ -316,6 +334,15 @@ class DatabaseSessionStorage(SessionStorage):
             return list(await connection.execute(statement, values))
 
         return await self._link.run(operation, read)
+
+
+def _checked_ttl(seconds: Any) -> float | None:
+    is_number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
+    if seconds is not None and not (is_number and 0 < seconds <= MAX_TTL_SECONDS):
+        raise ConfigurationError.out_of_range(
+            "default_ttl", seconds, "seconds, up to a hundred years, or None for never"
+        )
+    return seconds  # type: ignore[no-any-return]
 
 
 async def _nothing(connection: AsyncConnection) -> None:

@@ -6,8 +6,10 @@ import asyncio
 import contextlib
 import functools
 import os
+import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import attrs
 from sqlalchemy import URL, event, make_url
@@ -16,11 +18,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import QueuePool
 
 from voxsession.clock import Clock
-from voxsession.errors import ConfigurationError
+from voxsession.errors import ConfigurationError, VoxSessionError
 from voxsession.storage.database_errors import fault_of, translated
 from voxsession.storage.database_schema import dialect_of, prepare
 
-__all__ = ["DatabaseLink", "engine_url", "transaction"]
+__all__ = ["DatabaseLink", "checked_engine", "checked_options", "engine_url", "transaction"]
 
 T = TypeVar("T")
 Work = Callable[[AsyncConnection], Awaitable[T]]
@@ -30,8 +32,12 @@ Work = Callable[[AsyncConnection], Awaitable[T]]
 POOL_SIZES = {"postgresql": 10, "mysql": 10, "sqlite": 4}
 SQLITE_LOCK_SECONDS = 5
 CLOSE_SECONDS = 3
+CONNECT_SECONDS = 10  # asyncpg would wait for a minute; asyncmy has the same number of its own
 _NO_LIMIT = contextlib.nullcontext()
 _DRIVERS = {"postgresql": "asyncpg", "sqlite": "aiosqlite", "mysql": "asyncmy"}
+_SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+# What SQLAlchemy hands to the driver; other words are for SQLite itself, which is asked with uri=true only.
+_SQLITE_WORDS = {"timeout", "isolation_level", "detect_types", "check_same_thread", "cached_statements"}
 
 
 def engine_url(url: str) -> URL:
@@ -44,21 +50,74 @@ def engine_url(url: str) -> URL:
     found = make_url(url)
     if "+" not in found.drivername:
         found = found.set(drivername=f"{dialect}+{_DRIVERS[dialect]}")
-    if dialect == "sqlite" and found.database in (None, "", ":memory:"):
+    if dialect == "sqlite":
+        _check_file(found)
+    if found.drivername.endswith("+asyncpg"):
+        found = _with_ssl(found)
+    return found
+
+
+def _check_file(url: URL) -> None:
+    words = set(url.query) - _SQLITE_WORDS
+    is_asked = url.query.get("uri") in ("true", "1")
+    if url.database in (None, "", ":memory:", "file::memory:") or url.query.get("mode") == "memory":
         raise ConfigurationError(
             "sqlite:// without a file keeps nothing. Name one, as in sqlite:///sessions.db, or use the storage "
             "'memory'.",
             option="session_database_url",
         )
-    if found.drivername.endswith("+asyncpg") and "sslmode" in found.query:
-        # The name that PostgreSQL's own programs have for it, and hosts print in the URLs they hand out.
-        mode = found.query["sslmode"]
-        found = found.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode})
-    return found
+    if words and not is_asked:
+        raise ConfigurationError(
+            f"{', '.join(sorted(words))} in a sqlite:// URL would have no effect. Leave it out, or write the whole as "
+            "SQLite's own URI: sqlite:///file:sessions.db?uri=true&... (sessions are written, so not mode=ro).",
+            option="session_database_url",
+        )
+
+
+def _with_ssl(url: URL) -> URL:
+    """The URL with asyncpg's word for what PostgreSQL's own programs, and the URLs that hosts print, call sslmode."""
+    mode = url.query.get("sslmode", url.query.get("ssl"))
+    if mode is None:
+        return url
+    if mode not in _SSL_MODES:
+        raise ConfigurationError(
+            f"sslmode in the database URL is none that PostgreSQL knows. Choose one of {', '.join(_SSL_MODES)}.",
+            option="session_database_url",
+        )
+    return url.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode})
+
+
+def checked_engine(engine: object) -> AsyncEngine:
+    """An engine that was given; `ConfigurationError` for anything else."""
+    if isinstance(engine, AsyncEngine):
+        return engine
+    raise ConfigurationError(
+        f"engine is of the type {type(engine).__name__}, not an AsyncEngine. Make it with create_async_engine() of "
+        "sqlalchemy.ext.asyncio, whose arguments are those of create_engine().",
+        option="engine",
+    )
+
+
+def checked_options(options: dict[str, Any]) -> dict[str, Any]:
+    """The options of an engine; `ConfigurationError` for numbers that make no pool."""
+    for name, least in {"pool_size": 0, "max_overflow": -1}.items():
+        value = options.get(name, 0)
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            raise ConfigurationError.out_of_range(
+                name, value, f"a whole number of at least {least}; {least} is no limit"
+            )
+    if not isinstance(options.get("connect_args", {}), dict):
+        raise ConfigurationError.out_of_range(
+            "connect_args", options["connect_args"], "a dict of arguments for the driver's connect()"
+        )
+    return options
 
 
 def _made(url: URL, options: dict[str, Any]) -> AsyncEngine:
     pool_size = POOL_SIZES[dialect_of(url.get_backend_name())]
+    connect_args = dict(options.get("connect_args", {}))
+    if url.drivername.endswith("+asyncpg") and "timeout" not in url.query:
+        connect_args.setdefault("timeout", CONNECT_SECONDS)
     settings: dict[str, Any] = {
         # Set here and not for each connection, which would cost a SQLite connection two statements a call.
         "isolation_level": "AUTOCOMMIT",
@@ -67,6 +126,7 @@ def _made(url: URL, options: dict[str, Any]) -> AsyncEngine:
         "hide_parameters": True,
         **({} if "poolclass" in options else {"pool_size": pool_size, "max_overflow": 0}),
         **options,
+        "connect_args": connect_args,
     }
     try:
         engine = create_async_engine(url, **settings)
@@ -139,7 +199,6 @@ class _Opened:
     """
 
     engine: AsyncEngine
-    loop: asyncio.AbstractEventLoop
     farewell: AsyncGenerator[None, None] | None = None
     opening: asyncio.Lock = attrs.field(factory=asyncio.Lock)
     is_ready: bool = False
@@ -149,6 +208,8 @@ class _Opened:
 
 class DatabaseLink:
     """Runs work on a connection of its own, opens what is closed, tries again what may be tried again.
+
+    Each event loop has an engine of its own, since connections cannot leave the loop that made them.
 
     Args:
         url: what to connect to; `engine` is used instead where it is given, and never closed.
@@ -162,7 +223,8 @@ class DatabaseLink:
         self._given = engine.execution_options(isolation_level="AUTOCOMMIT") if engine is not None else None
         self._options = options
         self._clock = clock
-        self._opened: _Opened | None = None
+        self._opened: WeakKeyDictionary[asyncio.AbstractEventLoop, _Opened] = WeakKeyDictionary()
+        self._guard = threading.Lock()  # of several loops each runs in a thread of its own
         shown = url if url is not None else engine.url if engine is not None else None
         assert shown is not None
         self.dialect = dialect_of(shown.get_backend_name())
@@ -213,16 +275,24 @@ class DatabaseLink:
 
     def _now_open(self) -> _Opened:
         loop = asyncio.get_running_loop()
-        opened = self._opened
-        if opened is not None and opened.loop is loop:
-            return opened
-        engine, turns = self._given, None
-        if engine is None:
-            assert self._url is not None
-            engine = _made(self._url, self._options)
-            turns = _turns_of(engine)
-        self._opened = _Opened(engine, loop, turns=turns)
-        return self._opened
+        with self._guard:
+            opened = self._opened.get(loop)
+            if opened is None:
+                self._let_go_of_dead()
+                opened = self._opened[loop] = self._new()
+        return opened
+
+    def _new(self) -> _Opened:
+        if self._given is not None:
+            return _Opened(self._given)
+        assert self._url is not None
+        engine = _made(self._url, self._options)
+        return _Opened(engine, turns=_turns_of(engine))
+
+    def _let_go_of_dead(self) -> None:
+        """Drops what closed loops had open: connections know their loop, so it would never be forgotten otherwise."""
+        for loop in [loop for loop in self._opened if loop.is_closed()]:
+            del self._opened[loop]
 
     async def _prepare(self, opened: _Opened) -> None:
         if opened.is_ready:
@@ -238,17 +308,25 @@ class DatabaseLink:
                 await anext(opened.farewell)
             async with opened.engine.connect() as connection:
                 await prepare(connection)
-        except TypeError as error:
-            # The driver's own function does not know a word of the URL's query.
+        except VoxSessionError:
+            raise
+        except (TypeError, ValueError) as error:
+            # The driver's own function does not know a word of the URL's query, or wants a number for the text there.
+            words = ", ".join(self._url.query) if self._url is not None else ""
             raise ConfigurationError(
-                f"{self.name} cannot be connected to: {error}.", option="session_database_url"
+                f"{self.name}{words and f' with {words}'} cannot be connected to: {error}. Leave that out of the URL; "
+                "what the driver has for it goes to DatabaseSessionStorage(url, connect_args={...}), with asyncpg for "
+                "instance 'server_settings': {'application_name': 'chats'}, 'timeout': 5, or 'ssl': an ssl.SSLContext.",
+                option="session_database_url",
             ) from None
         opened.is_ready = True
 
     async def close(self) -> None:
-        """Waits for the calls that run, then closes all connections; the next call opens anew."""
-        opened, self._opened = self._opened, None
-        if opened is None or opened.loop is not asyncio.get_running_loop():
+        """Waits for the calls that run in this loop, then closes its connections; the next call opens anew."""
+        with self._guard:
+            self._let_go_of_dead()
+            opened = self._opened.pop(asyncio.get_running_loop(), None)
+        if opened is None:
             return
         if opened.calls:
             await asyncio.wait(opened.calls)

@@ -9,22 +9,29 @@ import attrs
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from voxsession.core.envelope import Record, split_key
+from voxsession.core.envelope import Record, split_key, storage_key
 from voxsession.errors import ConfigurationError
-from voxsession.storage.database_rows import header_of, owner_mark
+from voxsession.storage.database_rows import claimed_key, header_of, owner_mark
 
 __all__ = ["Query", "expired", "past", "select", "unreadable"]
 
 PAST_BATCH = 200
+LOOKED_AT = 2000  # the database may sort all heads for each of these batches
 
-_HEADS = "SELECT record_key, header, changed, updated_at, record_id FROM voxsession_records WHERE slot = 0"
+_HEADS = (
+    "SELECT record_key, header, changed, seq, batch_id, kind, tenant, record_id, owner, ended, updated_at, expires_at "
+    "FROM voxsession_records WHERE slot = 0"
+)
 _EXPIRED = text(
     f"{_HEADS} AND kind = 'session' AND tenant = :tenant AND expires_at <= :now "
     "ORDER BY expires_at, record_id LIMIT :limit"
 )
-_OF_KIND = text(
-    f"{_HEADS} AND kind = :kind AND tenant = :tenant AND record_key > :after ORDER BY record_key LIMIT :limit"
+# By no index, since what the indexes are made of may have been altered. What comes too much is looked at again.
+_CLAIMED = text(
+    f"{_HEADS} AND record_key > :after AND (kind = :kind AND tenant = :tenant OR record_key LIKE :named "
+    "OR header LIKE :described) ORDER BY record_key LIMIT :limit"
 )
+_HEAD = text("SELECT 1 FROM voxsession_records WHERE slot = 0 AND record_key = :key")
 _PAST = "SELECT record_key, seq FROM voxsession_records WHERE slot = 0 AND kind = 'session' AND record_key > :after"
 _HAS_EXPIRED = text(f"{_PAST} AND expires_at <= :now ORDER BY record_key LIMIT :limit")
 _IS_PAST = text(f"{_PAST} AND (expires_at <= :now OR updated_at < :oldest) ORDER BY record_key LIMIT :limit")
@@ -79,16 +86,36 @@ async def expired(connection: AsyncConnection, now: str, tenant: str, limit: int
 
 
 async def unreadable(connection: AsyncConnection, kind: str, tenant: str) -> list[str]:
-    """The ids of the records of a kind that no list shows, because their heads cannot be read."""
-    values: dict[str, Any] = {"kind": kind, "tenant": tenant, "after": "", "limit": PAST_BATCH}
-    found: set[str] = set()
+    """The ids of the records of a kind that no list shows: their heads cannot be read, or their columns were altered.
+
+    A record is of the kind where its key, its columns or its header says so. One whose key was altered is named by
+    the key that it has and by the one that it had.
+    """
+    values: dict[str, Any] = {
+        "kind": kind,
+        "tenant": tenant,
+        "named": storage_key(kind, tenant, "%"),
+        "described": f'%"kind":"{kind}","tenant":"{tenant}"%',
+        "after": "",
+        "limit": LOOKED_AT,
+    }
+    found, lost = set[str](), set[str]()
     while True:
-        rows = (await connection.execute(_OF_KIND, values)).all()
-        names = {_id_of(row.record_key) for row in rows if header_of(row) is None}
-        found |= names
+        rows = (await connection.execute(_CLAIMED, values)).all()
+        odd = [row for row in rows if header_of(row) is None]
+        for row in odd:
+            if (kind, tenant) in ((row.kind, row.tenant), _parts(row.record_key)[:2]):
+                found.add(_name(row.record_key))
+            claimed = claimed_key(row)
+            if claimed not in (None, row.record_key) and _parts(claimed)[:2] == (kind, tenant):
+                lost.add(str(claimed))
         if len(rows) < values["limit"]:
-            return sorted(found)
-        values |= {"after": rows[-1].record_key, "limit": PAST_BATCH + len(names)}
+            break
+        values |= {"after": rows[-1].record_key, "limit": LOOKED_AT + len(odd)}
+    for key in lost:
+        if await connection.scalar(_HEAD, {"key": key}) is None:
+            found.add(_name(key))
+    return sorted(found)
 
 
 async def past(
@@ -102,11 +129,17 @@ async def past(
     return [(row[0], row[1]) for row in await connection.execute(statement, values)]
 
 
-def _id_of(key: object) -> str:
+def _parts(key: object) -> tuple[str, str, str]:
+    """Kind, tenant and id of a key; of one that was altered, no kind."""
     try:
-        return split_key(str(key))[2]
-    except ConfigurationError:  # the key itself was altered
-        return str(key)
+        return split_key(str(key))
+    except ConfigurationError:
+        return "", "", str(key)
+
+
+def _name(key: object) -> str:
+    """The id of a key, such that there is a key to it: what begins with a dot would be none."""
+    return _parts(key)[2].lstrip(".") or "?"
 
 
 def _readable(rows: Any) -> list[Record]:

@@ -18,7 +18,15 @@ from voxsession.errors import ConfigurationError, IntegrityError
 from voxsession.storage.frames import DOCUMENT_END, check_listed, check_owned, document_line, listed
 from voxsession.storage.listing import has_ended
 
-__all__ = ["batch_values", "document_values", "header_of", "line_of", "owner_mark", "record_of_rows"]
+__all__ = [
+    "batch_values",
+    "claimed_key",
+    "document_values",
+    "header_of",
+    "line_of",
+    "owner_mark",
+    "record_of_rows",
+]
 
 OWNER_LENGTH = 100
 
@@ -46,17 +54,20 @@ def _head_values(key: str, record: Record) -> dict[str, Any]:
         raise ConfigurationError.out_of_range(
             "seq", seq, f"it has to be greater than base_seq, which is {base_seq}, and less than 2**63"
         )
+    columns = _columns(key, record)
+    # A record without a batch id repeats nothing.
+    return {"key": key, **columns, "base_seq": base_seq, "unlike": columns["batch_id"] or "none"}
+
+
+def _columns(key: str, record: Record) -> dict[str, Any]:
+    """What stands beside the header in a head row, to be found by."""
     kind, tenant, record_id = split_key(key)
-    batch_id = str(record.get("batch_id") or "")
     return {
-        "key": key,
         "kind": kind,
         "tenant": tenant,
         "record_id": record_id,
-        "seq": seq,
-        "base_seq": base_seq,
-        "batch_id": batch_id,
-        "unlike": batch_id or "none",  # a record without a batch id repeats nothing
+        "seq": record["seq"],
+        "batch_id": str(record.get("batch_id") or ""),
         "owner": owner_mark(record.get("owner")),
         "ended": int(has_ended(record)),
         "updated_at": str(record.get("updated_at")),
@@ -82,18 +93,29 @@ def line_of(column: object) -> bytes:
 
 
 def header_of(row: Any) -> Record | None:
-    """The effective header from a head row; None where it cannot be read, or is another than it is ordered by."""
+    """The effective header from a head row; None where it cannot be read, or the columns are not those written with it.
+
+    Columns that were altered would show a record where it does not belong, and lead a list in a circle, which goes on
+    behind the header that it ended with.
+    """
     key = row.record_key
     try:
-        found = decode_line(line_of(row.header), key)
-        if row.changed is not None:
-            found.update(decode_line(line_of(row.changed), key))
+        document = decode_line(line_of(row.header), key)
+        newest = document if row.changed is None else decode_line(line_of(row.changed), key)
+        found = {**document, **newest}
         check_listed(found, key)
-    except IntegrityError:
+        written = _columns(key, newest)
+    except (IntegrityError, ConfigurationError):
         return None
-    # A list goes on behind the header that it ended with: one that stands elsewhere would lead it in a circle.
-    is_in_place = (found["updated_at"], found["session_id"]) == (row.updated_at, row.record_id)
-    return listed(found) if is_in_place else None
+    return listed(found) if all(getattr(row, name) == value for name, value in written.items()) else None
+
+
+def claimed_key(row: Any) -> str | None:
+    """The key of the record whose header lies in a head row; None where it names none."""
+    try:
+        return record_key(decode_line(line_of(row.header), row.record_key))
+    except (IntegrityError, KeyError):
+        return None
 
 
 def record_of_rows(key: str, rows: Sequence[tuple[int, int, str | None]]) -> Record | None:

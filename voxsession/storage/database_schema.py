@@ -100,7 +100,7 @@ def schema_ddl(dialect: str) -> str:
         dialect: ``"postgresql"``, ``"sqlite"``, ``"mysql"``, ``"mariadb"``, or a URL that begins so.
 
     Raises:
-        ConfigurationError: another dialect, or a URL that is none.
+        ConfigurationError: another dialect, a URL that is none, or no text at all.
 
     Example:
         >>> print(schema_ddl("sqlite").splitlines()[0])
@@ -115,12 +115,9 @@ def schema_ddl(dialect: str) -> str:
 
 def dialect_of(name_or_url: str) -> str:
     """Which of the three sets of statements a dialect or a URL means."""
-    base = name_or_url
-    if "://" in name_or_url:
-        try:
-            base = make_url(name_or_url).get_backend_name()
-        except (ArgumentError, ValueError):
-            base = ""
+    base = name_or_url if isinstance(name_or_url, str) else ""
+    if "://" in base:
+        base = _backend_of(base)
     dialect = DIALECTS.get(base)
     if dialect is None:
         # A URL is not shown: it may hold a password.
@@ -130,6 +127,23 @@ def dialect_of(name_or_url: str) -> str:
             option="session_database_url",
         )
     return dialect
+
+
+def _backend_of(url: str) -> str:
+    try:
+        found = make_url(url)
+        has_port = found.port is None or 0 < found.port < 2**16
+    except ArgumentError:
+        return ""
+    except ValueError:
+        has_port = False
+    if not has_port:  # what stands there is not shown: without its @ a URL has the password in this place
+        raise ConfigurationError(
+            "The port in the database URL is no number from 1 to 65535. Write it as in "
+            "postgresql://me@host:5432/name, and what is special in a password (@ : / ? # %) as %40 and so on.",
+            option="session_database_url",
+        )
+    return found.get_backend_name()
 
 
 def _note(version: int) -> str:

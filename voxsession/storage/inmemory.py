@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import threading
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
+from types import UnionType
 from typing import Any
 
 import attrs
@@ -74,11 +76,13 @@ class MemorySessionStorage(SessionStorage):
         *,
         clock: Clock | None = None,
     ) -> None:
-        if max_sessions is not None and max_sessions < 1:
+        if max_sessions is not None and not (_is_number(max_sessions, int) and max_sessions >= 1):
             raise ConfigurationError.out_of_range(
-                "max_sessions", max_sessions, "at least 1, or None for no limit"
+                "max_sessions", max_sessions, "a whole number, at least 1, or None for no limit"
             )
-        if cleanup_interval is not None and cleanup_interval < 0:
+        if cleanup_interval is not None and not (
+            _is_number(cleanup_interval, int | float) and 0 <= cleanup_interval < math.inf
+        ):
             raise ConfigurationError.out_of_range(
                 "cleanup_interval", cleanup_interval, "seconds, or None for no clean-up"
             )
@@ -284,6 +288,10 @@ class MemorySessionStorage(SessionStorage):
                 "bytes": size
                 + sum(len(one.line) for pages in self._pages.values() for one in pages.values()),
             }
+
+
+def _is_number(value: object, kind: type | UnionType) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
 
 
 def _is_past(header: Record, now: str) -> bool:

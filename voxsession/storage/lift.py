@@ -180,6 +180,10 @@ class LiftedStorage(SessionStorage):
             if not turn.users:
                 del self._turns[key]
 
+    def _lacking(self, operation: str) -> ConfigurationError:
+        # The class that its author can mend is theirs, which need not be a storage of ours.
+        return SessionStorage._lacking(self.inner, operation)
+
     # --- life and health
 
     async def open(self) -> None:

@@ -23,7 +23,6 @@ from voxsession.core.envelope import (
     stamp,
 )
 from voxsession.errors import (
-    ConfigurationError,
     ConflictError,
     IntegrityError,
     VoxSessionError,
@@ -32,7 +31,8 @@ from voxsession.storage.base import SessionStorage
 from voxsession.storage.frames import batch_line, check_owned, conflict, document_line, listed, page_line
 from voxsession.storage.redis_errors import DRIVER_ERRORS, quotes_arguments, translated
 from voxsession.storage.redis_indexes import Index, Query, RedisKeys, score_of
-from voxsession.storage.redis_links import Client, RedisLinks, connection_options
+from voxsession.storage.redis_links import Client, RedisLinks
+from voxsession.storage.redis_options import check_options, connection_options
 from voxsession.storage.redis_scripts import (
     APPEND,
     DELETE,
@@ -44,6 +44,7 @@ from voxsession.storage.redis_scripts import (
     Script,
 )
 from voxsession.storage.redis_server import figures
+from voxsession.storage.redis_unlisted import unlisted
 from voxsession.storage.redis_writing import Write, write
 
 __all__ = ["RedisSessionStorage"]
@@ -94,7 +95,7 @@ class RedisSessionStorage(SessionStorage):
         client: Client | None = None,
         clock: Clock | None = None,
     ) -> None:
-        _check(session_prefix, default_ttl, max_connections)
+        check_options(session_prefix, default_ttl, max_connections, password, db)
         given = {"socket_keepalive": socket_keepalive, "password": password, "db": db}
         options, is_cluster = connection_options(
             redis_url, {name: value for name, value in given.items() if value is not None}
@@ -240,7 +241,9 @@ class RedisSessionStorage(SessionStorage):
         tenant: str = "",
     ) -> list[Record]:
         """Headers, the latest change first, by an index; with `owner` only that owner's records are looked at."""
-        query = Query(now=self._clock.now(), limit=max(limit, 0), active_only=active_only)
+        query = Query(
+            now=self._clock.now(), limit=max(limit, 0), active_only=active_only, ownerless_only=owner == ""
+        )
         if after is not None:
             low = str(-score_of(after.get("updated_at")))
             query = attrs.evolve(query, low=low, after=str(after.get("session_id")))
@@ -253,10 +256,13 @@ class RedisSessionStorage(SessionStorage):
         return await self._select("expired_sessions", Index.by_expiry(self._keys, tenant), query)
 
     async def unreadable_records(self, *, kind: str = "session", tenant: str = "") -> list[str]:
-        """The ids of records whose header cannot be read."""
+        """The ids of records whose header cannot be read, or that an index lacked; all keys are gone through (SCAN).
+
+        Entries that were missing are put back: in the index of all records of the kind, of the owner, of what
+        expires, of the tenants. So lists have these records from now on, and the next call names them no more.
+        """
         with self._told("unreadable_records"):
-            index = Index.by_update(self._keys, kind, tenant, None)
-            return await index.unreadable(await self._links.current())
+            return await unlisted(await self._links.current(), self._keys, kind, tenant)
 
     async def cleanup_expired_sessions(self, max_age_seconds: float | None = None) -> int:
         """Removes sessions of all tenants that have expired, or were last written longer ago than this."""
@@ -332,21 +338,6 @@ class RedisSessionStorage(SessionStorage):
         except VoxSessionError as error:
             return {"status": "unhealthy", "error": str(error)}
         return {"status": "healthy", "storage": "operational"}
-
-
-def _check(session_prefix: str, default_ttl: float | None, max_connections: int) -> None:
-    if (
-        not isinstance(session_prefix, str)
-        or not session_prefix.strip(":")
-        or set("{}") & set(session_prefix)
-    ):
-        raise ConfigurationError.out_of_range(
-            "session_prefix", session_prefix, "a text without braces is needed"
-        )
-    if default_ttl is not None and not default_ttl > 0:
-        raise ConfigurationError.out_of_range("default_ttl", default_ttl, "seconds, or None for never")
-    if max_connections < 1:
-        raise ConfigurationError.out_of_range("max_connections", max_connections, "at least 1")
 
 
 def _check_newest(key: str, stored: bytes | None, seq: int) -> None:

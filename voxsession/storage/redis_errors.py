@@ -37,7 +37,6 @@ _REFUSED = (AuthenticationError, AuthenticationWrongNumberOfArgsError, Authoriza
 _AWAY = (
     ConnectionError,
     TimeoutError,
-    ReadOnlyError,
     AskError,
     ClusterError,
     TryAgainError,
@@ -48,7 +47,7 @@ _AWAY = (
 # Inside of a script an error arrives as text, with its code in front or behind a dash.
 _CODE = re.compile(r"(?:^|[\s-])([A-Z]{4,})\s")
 _REFUSED_CODES = {"NOAUTH", "NOPERM", "WRONGPASS"}
-_AWAY_CODES = {"CLUSTERDOWN", "LOADING", "MASTERDOWN", "NOREPLICAS", "READONLY", "TRYAGAIN", "BUSY"}
+_AWAY_CODES = {"CLUSTERDOWN", "LOADING", "MASTERDOWN", "NOREPLICAS", "TRYAGAIN", "BUSY"}
 _FULL = re.compile(r"(?:^|[\s-])(?:OOM|MISCONF)\s")
 
 
@@ -70,14 +69,20 @@ def translated(error: BaseException, operation: str, place: str, record: str) ->
     if isinstance(error, _REFUSED) or codes & _REFUSED_CODES:
         return ConfigurationError(
             f"Redis at {place} refused these credentials ({text}). Give the right password with "
-            "RedisSessionStorage(password=...), REDIS_PASSWORD or in the URL, and allow its user the commands "
-            "EVALSHA, EVAL, HGET and INFO.",
+            "RedisSessionStorage(password=...), REDIS_PASSWORD or in the URL, and allow its user "
+            "+@read +@write +@scripting +@connection.",
             option="session_redis_url",
         )
     said: dict[str, str] = {"storage": "redis", "operation": operation}
     if isinstance(error, OutOfMemoryError) or _FULL.search(text):
         return StorageFullError(
             f"Redis at {place} takes no more ({text}). What was stored is still there; give it more memory or disk.",
+            **said,
+        )
+    if isinstance(error, ReadOnlyError) or "READONLY" in codes:
+        return StorageUnavailableError(
+            f"Redis at {place} takes no writes: it is a read-only replica ({text}). Name its primary in "
+            "session_redis_url; after a failover a retry may help.",
             **said,
         )
     if isinstance(error, _AWAY) or codes & _AWAY_CODES:

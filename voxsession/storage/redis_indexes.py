@@ -69,6 +69,10 @@ class RedisKeys:
         """The four keys of a record; the braces keep them in one slot of a cluster."""
         return [f"{self.prefix}:{{{key}}}:{part}" for part in ("record", "tail", "pages", "paged")]
 
+    def records_begin(self, kind: str, tenant: str) -> str:
+        """What stands before the id in the first key of a record of this kind."""
+        return f"{self.prefix}:{{{storage_key(kind, tenant, '')}"
+
     def updated(self, tenant: str, kind: str) -> str:
         """The index of all records of a kind, the latest write first."""
         return f"{self.prefix}:{{.index.{tenant}}}:updated:{kind}"
@@ -104,6 +108,7 @@ class Query:
         high: the score to end at.
         after: the id behind which to begin, among those of score `low`.
         active_only: leave out what is ended.
+        ownerless_only: leave out what is somebody's.
     """
 
     now: datetime
@@ -112,6 +117,13 @@ class Query:
     high: str = FOREVER
     after: str = ""
     active_only: bool = False
+    ownerless_only: bool = False
+
+    def wants(self, header: Record) -> bool:
+        """Whether it is asked for a record with this header."""
+        return not (self.active_only and has_ended(header)) and not (
+            self.ownerless_only and header.get("owner") != ""
+        )
 
 
 @attrs.define(frozen=True, slots=True)
@@ -131,13 +143,13 @@ class Index:
 
     @classmethod
     def by_update(cls, keys: RedisKeys, kind: str, tenant: str, owner: str | None) -> Index:
-        """All records of a kind, or those of one owner, the latest write first."""
+        """All records of a kind, or those of one owner, the latest write first; what is nobody's has no index."""
 
         def score(header: Record) -> int | None:
-            foreign = owner is not None and header.get("owner") != owner
+            foreign = owner and header.get("owner") != owner
             return None if foreign else -score_of(header.get("updated_at"))
 
-        key = keys.updated(tenant, kind) if owner is None else keys.owned(tenant, kind, owner)
+        key = keys.owned(tenant, kind, owner) if owner else keys.updated(tenant, kind)
         return cls(key, keys, kind, tenant, score)
 
     @classmethod
@@ -156,23 +168,13 @@ class Index:
         chosen: list[Record] = []
         while len(chosen) < query.limit:
             window, headers = await self._mended(link, position, size, query)
-            chosen += [header for header in headers if not (query.active_only and has_ended(header))]
+            chosen += filter(query.wants, headers)
             if len(window) < size:
                 break
             # Where all of a window have one and the same score as the last one had, only a larger one gets further.
             size = 2 * size if window[-1] <= position else usual
             position = max(position, window[-1])
         return chosen if len(chosen) <= query.limit else chosen[: int(query.limit)]
-
-    async def unreadable(self, link: Link) -> list[str]:
-        """The ids of entries whose record is there but has no header that can be read."""
-        found = [_name(member) for member in await link.command("ZRANGE", self.key, "0", "-1")]
-        names: list[str] = []
-        for at in range(0, len(found), WINDOW):
-            members = found[at : at + WINDOW]
-            headers = await self._headers(link, members)
-            names += [member for member, header in zip(members, headers, strict=True) if header == {}]
-        return names
 
     async def _mended(
         self, link: Link, position: Place, size: int, query: Query

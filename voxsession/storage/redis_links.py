@@ -3,57 +3,44 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from redis.asyncio import ConnectionPool, Redis, RedisCluster
-from redis.asyncio.connection import SSLConnection, UnixDomainSocketConnection, parse_url
+from redis.asyncio.cluster import ClusterNode
+from redis.asyncio.connection import SSLConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
-from redis.exceptions import AuthenticationError, ConnectionError, NoScriptError, ResponseError
+from redis.exceptions import (
+    AuthenticationError,
+    ConnectionError,
+    NoScriptError,
+    ResponseError,
+)
 from redis.exceptions import TimeoutError as NoAnswerError
 
 from voxsession.errors import ConfigurationError
 from voxsession.storage.redis_calls import Calls, Command
+from voxsession.storage.redis_options import options_told
 from voxsession.storage.redis_scripts import Script
 
-__all__ = ["Client", "Link", "RedisLinks", "connection_options"]
+__all__ = ["Client", "Link", "RedisLinks"]
 
 Client: TypeAlias = Redis | RedisCluster
 Word: TypeAlias = bytes | str
 
-CLUSTER = "+cluster"
 RETRIES = 3  # where there is no connection; after 0.05 s, 0.1 s ...
 ANSWER_SECONDS = 5.0
 HEALTH_CHECK_SECONDS = 30
+SCANNED_AT_ONCE = 400  # a record has up to four keys
 
 
-def connection_options(url: object, given: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
-    """What a connection is made with, and whether the URL names a cluster.
+class _OneServers(list[Any]):
+    """A command for this server of a cluster, whatever it is about."""
 
-    Args:
-        given: options that go before those of the URL.
-
-    Raises:
-        ConfigurationError: no URL of a known scheme; the URL itself is not repeated, it may hold a password.
-    """
-    scheme, found, rest = url.partition("://") if isinstance(url, str) else ("", "", "")
-    named = scheme.lower().removesuffix(CLUSTER)
-    base = {"valkey": "redis", "valkeys": "rediss"}.get(named, named)
-    try:
-        if not found:
-            raise ValueError
-        options = dict(parse_url(f"{base}://{rest}"))
-    except ValueError:
-        raise ConfigurationError(
-            "session_redis_url is no URL of a Redis server. Use redis://host:6379/0, rediss:// (with TLS), "
-            "unix:///path/to/socket, valkey:// or redis+cluster://.",
-            option="session_redis_url",
-        ) from None
-    options.update(given)
-    if options.get("connection_class") is UnixDomainSocketConnection:
-        options.pop("socket_keepalive", None)  # it is a matter of TCP
-    return options, scheme.lower().endswith(CLUSTER)
+    def __init__(self, command: Command, node: ClusterNode) -> None:
+        super().__init__(command)
+        self.node = node
 
 
 class Link:
@@ -88,6 +75,21 @@ class Link:
             [name, *(word.encode() if isinstance(word, str) else word for word in words)]
         )
 
+    async def scan(self, pattern: str) -> AsyncIterator[list[bytes]]:
+        """The names of keys that fit a pattern, some at a time, from all servers; one may come twice."""
+        if not isinstance(self.client, RedisCluster):
+            cursor = -1
+            while cursor:
+                cursor, names = await self._calls(_scan(max(cursor, 0), pattern))
+                yield names
+            return
+        for node in self.client.get_primaries():
+            cursor = -1
+            while cursor:
+                cursors, names = await self._calls(_OneServers(_scan(max(cursor, 0), pattern), node))
+                [cursor] = cursors.values()
+                yield names
+
     async def settle(self) -> None:
         """Waits for the calls that have begun."""
         await self._calls.settle()
@@ -112,11 +114,17 @@ class Link:
 
     async def _answers(self, commands: list[Command]) -> list[Any]:
         if len(commands) == 1:
-            return [await self.client.execute_command(*commands[0], NEVER_DECODE=True)]
+            [command] = commands
+            target = {"target_nodes": command.node} if isinstance(command, _OneServers) else {}
+            return [await self.client.execute_command(*command, NEVER_DECODE=True, **target)]
         pipeline = self.client.pipeline(transaction=False)
         for command in commands:
             pipeline.execute_command(*command, NEVER_DECODE=True)
         return list(await pipeline.execute(raise_on_error=False))
+
+
+def _scan(cursor: int, pattern: str) -> Command:
+    return ["SCAN", b"%d" % cursor, "MATCH", pattern.encode(), "COUNT", b"%d" % SCANNED_AT_ONCE]
 
 
 class _Retry(Retry):
@@ -153,6 +161,9 @@ class RedisLinks:
         is_cluster: do not ask the server whether it is one.
         retry_on_timeout: ask once more when no answer came in time; a cluster's client always does.
         client: a ready client in place of all that; it is never closed here.
+
+    Raises:
+        ConfigurationError: an option that no connection takes, or something else than a client.
     """
 
     def __init__(
@@ -174,6 +185,14 @@ class RedisLinks:
         self._tries = 2 if retry_on_timeout else 1
         self._ready_client = client
         self._places: dict[asyncio.AbstractEventLoop, _Place] = {}
+        if client is None:
+            self._new_client(as_cluster=is_cluster)  # connects to nothing, but tells what it does not take
+        elif not isinstance(client, Redis | RedisCluster):
+            raise ConfigurationError(
+                f"client is a {type(client).__module__}.{type(client).__qualname__}. Give a redis.asyncio.Redis or a "
+                "redis.asyncio.RedisCluster; clients of other modules, such as the blocking redis.Redis, do not serve.",
+                option="client",
+            )
 
     async def current(self) -> Link:
         """The open link of the running event loop."""
@@ -251,7 +270,11 @@ class RedisLinks:
             **self._options,
         }
         if not as_cluster:
-            return Redis.from_pool(ConnectionPool(**options))
+            with options_told():
+                pool = ConnectionPool(**options)
+                # Only connections look at their options; this one is never opened.
+                pool.make_connection()  # type: ignore[no-untyped-call]
+                return Redis.from_pool(pool)
         options["ssl"] = options.pop("connection_class", None) is SSLConnection
         if options.pop("db", 0) or "path" in options:
             raise ConfigurationError(
@@ -260,7 +283,8 @@ class RedisLinks:
                 option="db",
             )
         # A slot that has moved is learnt by itself: to learn all anew the client closes every call's connection.
-        return RedisCluster(**{"host": "localhost", "reinitialize_steps": 0, **options})
+        with options_told():
+            return RedisCluster(**{"host": "localhost", "reinitialize_steps": 0, **options})
 
     async def close(self) -> None:
         """Closes the link of the running event loop, once its calls have ended."""

@@ -12,6 +12,7 @@ import hashlib
 import attrs
 
 __all__ = [
+    "ADOPT",
     "APPEND",
     "DELETE",
     "DELETE_PAGES",
@@ -146,6 +147,18 @@ return 1
 RANGE = Script(
     "return redis.call('ZRANGEBYSCORE', KEYS[1], ARGV[1], ARGV[2], 'WITHSCORES', 'LIMIT', 0, ARGV[3])"
 )
+# The entries (score, member) that were missing, by number. They are put in place if the server takes writes; one that
+# is full, or only reads, still tells.
+ADOPT = Script("""
+local lacking = {}
+for i, key in ipairs(KEYS) do
+  if not redis.call('ZSCORE', key, ARGV[2 * i]) then
+    lacking[#lacking + 1] = i - 1
+    redis.pcall('ZADD', key, ARGV[2 * i - 1], ARGV[2 * i])
+  end
+end
+return lacking
+""")
 # (member, score that was seen, true score or '' for none): what was written meanwhile is left alone.
 SETTLE = Script("""
 for i = 1, #ARGV, 3 do

@@ -14,7 +14,7 @@ from voxsession.errors import ConfigurationError
 from voxsession.storage.base import SessionStorage
 from voxsession.storage.lift import lift
 
-__all__ = ["known_storages", "open_storage", "storage_name"]
+__all__ = ["check_storage", "known_storages", "open_storage", "storage_name"]
 
 GROUP = "voxsession.storage"
 
@@ -94,10 +94,15 @@ def open_storage(
     return lift(_made(name, make, args, options))
 
 
-def _class_of(name: str) -> Callable[..., object]:
+def check_storage(spec: str) -> None:
+    """`ConfigurationError` for a name or a URL that means no storage; what it means is not imported."""
+    _target_of(storage_name(spec))
+
+
+def _target_of(name: str) -> str:
     target = _BUILT_IN.get(name) or _offered().get(name)
     if target is None:
-        near = difflib.get_close_matches(name, known_storages(), 1)
+        near = difflib.get_close_matches(name.lower(), known_storages(), 1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise ConfigurationError(
             f"There is no storage {name!r}.{hint} Known are {', '.join(known_storages())}; a URL such as "
@@ -105,7 +110,11 @@ def _class_of(name: str) -> Callable[..., object]:
             option="session_storage",
             value=name,
         )
-    module, _, attribute = target.partition(":")
+    return target
+
+
+def _class_of(name: str) -> Callable[..., object]:
+    module, _, attribute = _target_of(name).partition(":")
     try:
         found = getattr(importlib.import_module(module), attribute)
     except ImportError as error:

@@ -11,11 +11,12 @@ from voxsession.core.envelope import SessionInfo, from_stamp
 from voxsession.core.types import check_id, check_number, check_user_id
 from voxsession.errors import ConfigurationError
 from voxsession.installation import Installation, within
+from voxsession.moving.progress import Progress
 from voxsession.session.reports import Receipt
 from voxsession.session.rewriting import headers
 from voxsession.upkeep.cleaning import Cleaner
 from voxsession.upkeep.erasing import erase_session, erase_user
-from voxsession.upkeep.rotation import Progress, Rotation
+from voxsession.upkeep.rotation import Rotation
 from voxsession.voxon_config import VoxonConfig
 
 __all__ = ["Upkeep"]
@@ -95,7 +96,8 @@ class Upkeep:
         skipped), several may run at once, and sessions may be in use, here and in other processes.
 
         Args:
-            progress: called (or awaited) with the records that are done and the number of all.
+            progress: called (or awaited) with the records that are done and the number of all; what it raises ends
+                the rotation, which can be called again, and comes out of here.
             new_key: begin with a new writing key in the key ring file; where keys are given, give the new one first.
 
         Returns:
@@ -103,7 +105,8 @@ class Upkeep:
             written all the time (``busy``) were left alone and stand in the details.
 
         Raises:
-            ConfigurationError: the storage cannot list or compare, nothing is encrypted, or `new_key` with given keys.
+            ConfigurationError: the storage cannot list or compare, nothing is encrypted, `new_key` with given keys,
+                or `progress` is no function.
             StorageUnavailableError: the storage is away; call it again.
         """
         return await Rotation(self._home, self._clock).rotate(progress, new_key)
@@ -111,6 +114,7 @@ class Upkeep:
     async def forget_key(self, key_id: str, *, dry_run: bool = False) -> Receipt:
         """Forgets an older key: what only it wrapped can never be opened again, by this installation or its ring file.
 
+        It may be called again as long as anything stored is sealed with the key; after that nothing knows it.
         Copies of the key elsewhere are not reached: take it out of your settings and backups as well.
 
         Args:
@@ -118,11 +122,13 @@ class Upkeep:
             dry_run: only count.
 
         Returns:
-            How many sessions and other records cannot be opened without it, with their ids, and where it was removed.
+            How many sessions and other records cannot be opened without it, with their ids, and where it was removed;
+            a row with an ``error``, not counted, for each record that cannot be read, so that its key is not known.
 
         Raises:
             ConfigurationError: it is the key that writes, another storage or tenant needs it from the same ring file,
-                or the storage cannot list. Nothing was forgotten.
+                nothing here knows it (it may have been forgotten before; the known ids are named), nothing is
+                encrypted, or the storage cannot list. Nothing was forgotten.
         """
         return await Rotation(self._home, self._clock).forget(key_id, dry_run)
 

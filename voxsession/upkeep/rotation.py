@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
-from collections.abc import AsyncIterator, Callable
+import re
+from collections.abc import AsyncIterator
 from typing import Any
 
 import attrs
@@ -14,13 +14,12 @@ from voxsession.core.envelope import RECORD_KINDS, storage_key
 from voxsession.core.types import check_text
 from voxsession.errors import ConfigurationError, ConflictError, FormatError, IntegrityError, KeyNotFoundError
 from voxsession.installation import Installation
+from voxsession.moving.progress import Meter, Progress
 from voxsession.session.recorder import Recorder
 from voxsession.session.reports import Receipt
 from voxsession.session.rewriting import headers, successor, write_anew
 
-__all__ = ["Progress", "Rotation"]
-
-Progress = Callable[[int, int], Any]
+__all__ = ["Rotation"]
 
 # A session comes with its pages; the keyring record holds the index key under every key that writes.
 SMALL_KINDS = tuple(kind for kind in RECORD_KINDS if kind not in ("session", "page", "keyring"))
@@ -29,6 +28,7 @@ COUNTED = {
     "pointer": "pointers",
 }  # what a receipt calls them; other kinds by their name
 MAX_RACES = 24
+_KEY_ID = re.compile("k[0-9a-f]{16}")
 MAX_ROUNDS = 8
 
 
@@ -40,8 +40,7 @@ class _Work:
         left: what is left alone, by kind and id, with the reason.
     """
 
-    progress: Progress | None
-    total: int = 0
+    meter: Meter
     done: int = 0
     skipped: int = 0
     counts: dict[str, int] = attrs.field(factory=dict)
@@ -51,12 +50,6 @@ class _Work:
         """One more record of this kind was handed on."""
         name = COUNTED.get(kind, kind)
         self.counts[name] = self.counts.get(name, 0) + 1
-
-    async def tell(self) -> None:
-        """Tells the caller how far it is."""
-        told = self.progress(self.done, self.total) if self.progress is not None else None
-        if inspect.isawaitable(told):
-            await told
 
 
 class Rotation:
@@ -70,10 +63,10 @@ class Rotation:
 
     async def rotate(self, progress: Progress | None, new_key: bool) -> Receipt:
         """Wraps every data key of the tenant by the writing key; see `Voxon.rotate_keys`."""
+        work = _Work(Meter(progress))
         recorder = await self._ready("rotate_keys")
         vault = self._home.vault
         await recorder.call(vault.begin_rotation(new_key), "save")
-        work = _Work(progress)
         for number in range(MAX_ROUNDS):
             # What others write during a round moves to the front of the listing, so one may be missed: look again.
             todo = await self._outdated(recorder, work, first=number == 0)
@@ -81,11 +74,11 @@ class Rotation:
                 await vault.end_rotation()
             if not todo:
                 break
-            work.total = max(work.total, work.done + len(todo))
+            work.meter.total = max(work.meter.total, work.done + len(todo))
             for kind, record_id in todo:
                 await self._hand_on(recorder, kind, record_id, work)
                 work.done += 1
-                await work.tell()
+                await work.meter.tell(work.done)
         busy = sum(row["error"] == ConflictError.__name__ for row in work.left.values())
         counts = {
             "sessions": 0,
@@ -122,8 +115,8 @@ class Rotation:
             if first:
                 await self._note_unreadable(recorder, kind, work)
         if first:
-            work.total, work.done = len(found) + work.skipped, work.skipped
-            await work.tell()
+            work.done = work.skipped
+            await work.meter.begin(len(found) + work.skipped, work.done)
         return found
 
     async def _note_unreadable(self, recorder: Recorder, kind: str, work: _Work) -> None:
@@ -178,20 +171,70 @@ class Rotation:
         check_text("key_id", key_id, allow_empty=False)
         recorder = await self._ready("forget_key")
         vault = self._home.vault
+        if not vault.encrypts:
+            raise ConfigurationError(
+                "There is no key to forget: session_encryption_method is 'none'.",
+                option="session_encryption_method",
+            )
         removed = await recorder.call(vault.forget(key_id, dry_run=True), "load")
-        lost = [row async for row in self._wrapped_by(recorder, key_id)]
+        named: set[str] = set()
+        lost = [row async for row in self._wrapped_by(recorder, key_id, named)]
+        lost += await self._unlisted(recorder, key_id, lost)
+        sealed = [row for row in lost if "error" not in row]
+        if not sealed and not any(removed.values()):
+            raise await self._unknown(recorder, key_id, named)
         if not dry_run:
             removed = await recorder.call(vault.forget(key_id, dry_run=False), "save")
-            self._let_go(lost)
-        sessions = sum(row["kind"] == "session" for row in lost)
-        counts = {"sessions": sessions, "records": len(lost) - sessions, **removed}
+            self._let_go(sealed)
+        sessions = sum(row["kind"] == "session" for row in sealed)
+        counts = {"sessions": sessions, "records": len(sealed) - sessions, **removed}
         return Receipt(counts=counts, details=lost)
 
-    async def _wrapped_by(self, recorder: Recorder, key_id: str) -> AsyncIterator[dict[str, str]]:
+    async def _wrapped_by(
+        self, recorder: Recorder, key_id: str, named: set[str]
+    ) -> AsyncIterator[dict[str, str]]:
+        """What this key wraps; the ids of all keys that wrap something are added to `named`."""
         for kind in (*SMALL_KINDS, "session"):
             async for header in headers(recorder, self._home.tenant, kind=kind):
+                named.add(str(header.get("key_id")))
                 if header.get("key_id") == key_id:
                     yield {"kind": kind, "session_id": str(header["session_id"])}
+
+    async def _unlisted(
+        self, recorder: Recorder, key_id: str, listed: list[dict[str, str]]
+    ) -> list[dict[str, str]]:
+        """What this key wraps though no listing shows it; with an ``error`` what cannot be read at all."""
+        seen = {(row["kind"], row["session_id"]) for row in listed}
+        found, storage, tenant = [], recorder.storage, self._home.tenant
+        for kind in (*SMALL_KINDS, "session"):
+            names = await recorder.call(
+                storage.unreadable_records(kind=kind, tenant=tenant), "unreadable_records"
+            )
+            for name in names:
+                row = {"kind": kind, "session_id": name}
+                try:
+                    record = await recorder.call(storage.load(storage_key(kind, tenant, name)), "load")
+                except FormatError as error:
+                    found.append({**row, "error": type(error).__name__})
+                else:
+                    if (kind, name) not in seen and record is not None and record.get("key_id") == key_id:
+                        found.append(row)
+        return found
+
+    async def _unknown(self, recorder: Recorder, key_id: str, named: set[str]) -> ConfigurationError:
+        """The error for an id that nothing knows; it may be a key that was given in place of its id."""
+        loading = recorder.storage.load(storage_key("keyring", self._home.tenant, "main"))
+        record = await recorder.call(loading, "load")
+        held = self._home.vault.key_ids
+        noted = {*named, *(record["keyring"]["index_keys"] if record is not None else ())} - {*held}
+        others = sorted(filter(_KEY_ID.fullmatch, noted))
+        shown = f"no key {key_id}" if _KEY_ID.fullmatch(key_id) else "no key of this id"
+        return ConfigurationError(
+            f"There is {shown} here: this process does not hold it, the keyring record does not name it, and nothing "
+            f"that is stored is sealed with it. It may have been forgotten already. Known are {held[0]} (it writes)"
+            f"{''.join(f', {one}' for one in (*held[1:], *others))}.",
+            option="key_id",
+        )
 
     def _let_go(self, lost: list[dict[str, str]]) -> None:
         """What is open here holds its data key in memory: nobody finds it any more, and it cannot be saved on."""
