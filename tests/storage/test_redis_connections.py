@@ -404,32 +404,35 @@ async def test_killing_the_server_loses_nothing_acknowledged(own_redis: RedisSer
     storage = RedisSessionStorage(own_redis.url)
     names = [f"s{number}" for number in range(50)]
     await asyncio.gather(*(storage.save(a_document(name)) for name in names))
-    failures = 0
+    newest, failures, is_over = dict.fromkeys(names, 1), 0, False
 
     async def live(name: str) -> None:
         nonlocal failures
-        for seq in range(2, 42):
-            while True:
-                try:
-                    await storage.append(name, a_batch(name, seq))
-                    break
-                except StorageUnavailableError:
-                    failures += 1
+        while not is_over:
+            seq = newest[name] + 1
+            try:
+                await storage.append(name, a_batch(name, seq))
+                newest[name] = seq
+            except StorageUnavailableError:
+                failures += 1
 
-    writing = [asyncio.ensure_future(live(name)) for name in names]
+    writing = asyncio.gather(*(live(name) for name in names))
     for _ in range(2):
         await asyncio.sleep(0.1)
-        assert not all(task.done() for task in writing)
         await asyncio.to_thread(own_redis.kill)
         await asyncio.to_thread(own_redis.start)
-    await asyncio.gather(*writing)
+    await asyncio.sleep(0.1)
+    is_over = True
+    await writing
 
     for name in names:
         record = await storage.load(name)
         assert record is not None
-        assert record["tail"] == [a_batch(name, seq) for seq in range(2, 42)]
+        batches = [a_batch(name, seq) for seq in range(2, newest[name] + 1)]
+        # Of a call that was told of the failure at the very end the batch may have arrived.
+        assert record["tail"] in (batches, [*batches, a_batch(name, newest[name] + 1)])
     print(
-        f"{len(names) * 40} batches of {len(names)} sessions arrived once; {failures} calls were told of the failure"
+        f"{sum(newest.values()) - 50} batches of 50 sessions arrived once; {failures} calls were told of the failure"
     )
     await storage.close()
 
