@@ -98,7 +98,7 @@ class AdaptersAgree(RuleBasedStateMachine):
 
     @rule(tenant=TENANTS, owner=st.none() | OWNERS, limit=st.integers(1, 4))
     def list(self, tenant: str, owner: str | None, limit: int) -> None:
-        self.both(lambda storage: storage.list_sessions(tenant=tenant, owner=owner or None, limit=limit))
+        self.both(lambda storage: storage.list_sessions(tenant=tenant, owner=owner, limit=limit))
 
     @rule()
     def close(self) -> None:

@@ -142,8 +142,8 @@ class SessionStorage(ABC):
         """Effective headers, the latest `updated_at` first, ties by id, at most `limit`.
 
         `after` is the last header of the page before; pages have no gaps and no doubles as long as
-        nothing changes. `active_only` leaves out what is ended. A record that cannot be read is left
-        out here (it is reported when it is opened).
+        nothing changes. `owner=""` asks for those of nobody; `active_only` leaves out what is ended. A
+        record that cannot be read is left out here (it is reported when it is opened).
         """
         raise self._lacking("list_sessions")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
 import attrs
@@ -70,7 +70,9 @@ class FileListing:
     def select(self, query: Query) -> list[Record]:
         """Headers, the latest change first."""
         folder = self._folder.folder_of(query.kind, query.tenant)
-        found = self._all(folder) if query.owner is None else self._owned(folder, query)
+        found: Iterable[_Entry] = self._owned(folder, query) if query.owner else self._all(folder)
+        if query.owner == "":  # nobody's have no markers to be found by
+            found = (one for one in found if not one.owner)
         entries = [
             (one.updated_at, one.record_id, one) for one in found if not (query.active_only and one.has_ended)
         ]

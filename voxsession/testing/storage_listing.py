@@ -83,6 +83,7 @@ class ListingClaims:
         assert await ids(storage, owner="o1", active_only=True) == {"mine"}
         assert await ids(storage, active_only=True) == {"mine", "other", "nobodys"}
         assert await ids(storage, owner="o3") == set()
+        assert await ids(storage, owner="") == {"nobodys"}
         assert (
             await ids(storage, tenant="acme") == await ids(storage, tenant="acme", owner="o1") == {"tenants"}
         )
