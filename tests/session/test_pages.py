@@ -27,6 +27,7 @@ from voxsession import (
     MemorySessionStorage,
     Session,
     SessionConfig,
+    SessionNotFoundError,
     SessionStorage,
     StorageUnavailableError,
 )
@@ -225,6 +226,19 @@ async def test_a_death_between_page_and_document_loses_nothing() -> None:
     assert await kept_texts(storage, "s") == names(250)
     await storage.inner.delete_pages("s", orphans)
     assert await kept_texts(storage, "s") == names(250)
+
+
+async def test_a_save_that_meets_a_deleted_session_leaves_no_pages() -> None:
+    """Pages written for a document that comes too late are removed: no listing would ever lead to them."""
+    storage = MemorySessionStorage()
+    await filled(storage, 250, whole=False)
+    async with voxon_on(storage) as late, voxon_on(storage) as other:
+        session = await late.load_session("s")
+        await other.delete_session("s")
+        with pytest.raises(SessionNotFoundError):
+            await write_whole(session)
+
+    assert await pages_of(storage) == []
 
 
 async def test_a_page_that_cannot_be_written_stops_the_save() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from datetime import datetime, timedelta
 
 from voxsession.clock import Clock
@@ -266,11 +267,19 @@ class Recorder(Loader):
         if loaded is None or not _is_same(core, loaded):
             core.attempt = None
             core.is_gone = True
+            await self._leave_no_pages(core)
             raise SessionNotFoundError(
                 session_id,
                 f"Session {session_id!r} was deleted elsewhere; what was pending here was not written.",
             ) from error
         await self._take_over(core, loaded)
+
+    async def _leave_no_pages(self, core: LiveCore) -> None:
+        """Removes the pages that were written for a session that is gone: no listing would ever lead to them."""
+        with contextlib.suppress(VoxSessionError):  # that it is gone is what has to be told
+            if core.loose_pages:
+                await self.call(self.storage.delete_pages(core.key, core.loose_pages), "delete_pages")
+                core.loose_pages.clear()
 
     async def _load_after_conflict(self, core: LiveCore, error: ConflictError) -> Loaded | None:
         try:
