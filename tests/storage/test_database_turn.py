@@ -10,6 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, event, text
@@ -142,6 +143,29 @@ async def test_of_many_pools_one_writer_wins(url: str) -> None:
         assert counts == {type(None): 1, ConflictError: 99}
     for storage in storages:
         await storage.close()
+
+
+@pytest.mark.server
+async def test_a_deletion_that_finds_nothing_spares_what_is_made_meanwhile(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A session that is made between the look and the clearing up keeps its document and its pages."""
+    storage, other = DatabaseSessionStorage(postgres_url), DatabaseSessionStorage(postgres_url)
+    look = storage._head
+
+    async def look_late(*args: Any) -> Any:
+        found = await look(*args)
+        await other.save_page("sess_1", a_page())
+        await other.save(a_document())
+        return found
+
+    monkeypatch.setattr(storage, "_head", look_late)
+    assert await storage.delete("sess_1") is False
+
+    assert await other.load("sess_1") == {**a_document(), "tail": []}
+    assert [name for name, _ in await other.list_pages("sess_1")] == ["page_1"]
+    await storage.close()
+    await other.close()
 
 
 async def test_races_leave_whole_records(url: str) -> None:

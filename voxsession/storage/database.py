@@ -183,10 +183,13 @@ class DatabaseSessionStorage(SessionStorage):
                     await connection.execute(statement, {"key": session_id, "seq": expected_seq})
                 ).rowcount
                 head = None if found else await self._head(connection, session_id)
-                # Pages may lie there without a record: a save was given up before its document came.
-                if found or (head is None and expected_seq is None):
+                if found:
                     await connection.execute(self._sql.delete_lines, {"key": session_id, "before": 2**63 - 1})
                     await connection.execute(self._sql.delete_all_pages, {"key": session_id})
+                elif head is None and expected_seq is None:
+                    # Pages may lie there without a record: a save was given up before its document came.
+                    await connection.execute(self._sql.delete_stray_lines, {"key": session_id})
+                    await connection.execute(self._sql.delete_stray_pages, {"key": session_id})
             # Where the connection was lost on the way, it may have been this very call that left nothing to be found.
             if found or (again and head is None):
                 return True

@@ -79,6 +79,15 @@ class Statements:
     delete_lines = text(
         "DELETE FROM voxsession_records WHERE record_key = :key AND slot > 0 AND slot < :before"
     )
+    # For where no head was found: what somebody makes anew at this moment has one, and must not be touched.
+    delete_stray_lines = text(
+        "DELETE FROM voxsession_records WHERE record_key = :key AND slot > 0 AND NOT EXISTS ("
+        "SELECT 1 FROM (SELECT slot FROM voxsession_records WHERE record_key = :key AND slot = 0) AS head)"
+    )
+    delete_stray_pages = text(
+        "DELETE FROM voxsession_pages WHERE record_key = :key AND NOT EXISTS ("
+        "SELECT 1 FROM voxsession_records WHERE record_key = :key AND slot = 0)"
+    )
     load_page = text("SELECT line FROM voxsession_pages WHERE record_key = :key AND page_id = :page_id")
     list_pages = text(
         "SELECT page_id, written_at FROM voxsession_pages WHERE record_key = :key ORDER BY page_id"
