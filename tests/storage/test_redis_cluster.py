@@ -213,3 +213,4 @@ def test_one_event_loop_after_another(redis_nodes: RedisNodes) -> None:
     storage = RedisSessionStorage(redis_nodes.url, session_prefix=new_prefix())
     for seq in (1, 2, 3):
         asyncio.run(storage.save(a_document(seq=seq)))
+    assert asyncio.run(storage.load("sess_1")) == {**a_document(seq=3), "tail": []}

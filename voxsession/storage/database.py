@@ -25,7 +25,7 @@ from voxsession.storage.database_link import (
     engine_url,
     transaction,
 )
-from voxsession.storage.database_listing import Query, expired, past, select, unreadable
+from voxsession.storage.database_listing import expired, past, select, unreadable
 from voxsession.storage.database_rows import (
     batch_values,
     document_values,
@@ -35,6 +35,7 @@ from voxsession.storage.database_rows import (
 from voxsession.storage.database_schema import SCHEMA_VERSION, schema_ddl
 from voxsession.storage.database_statements import STATEMENTS
 from voxsession.storage.frames import conflict, page_line
+from voxsession.storage.listing import Query
 
 __all__ = ["DatabaseSessionStorage", "schema_ddl"]
 

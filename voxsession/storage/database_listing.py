@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-import attrs
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from voxsession.core.envelope import Record, split_key, storage_key
 from voxsession.errors import ConfigurationError
 from voxsession.storage.database_rows import claimed_key, header_of, owner_mark
+from voxsession.storage.listing import Query
 
-__all__ = ["Query", "expired", "past", "select", "unreadable"]
+__all__ = ["expired", "past", "select", "unreadable"]
 
 PAST_BATCH = 200
 LOOKED_AT = 2000  # the database may sort all heads for each of these batches
@@ -35,18 +34,6 @@ _HEAD = text("SELECT 1 FROM voxsession_records WHERE slot = 0 AND record_key = :
 _PAST = "SELECT record_key, seq FROM voxsession_records WHERE slot = 0 AND kind = 'session' AND record_key > :after"
 _HAS_EXPIRED = text(f"{_PAST} AND expires_at <= :now ORDER BY record_key LIMIT :limit")
 _IS_PAST = text(f"{_PAST} AND (expires_at <= :now OR updated_at < :oldest) ORDER BY record_key LIMIT :limit")
-
-
-@attrs.frozen(kw_only=True)
-class Query:
-    """What a list is asked for."""
-
-    owner: str | None
-    active_only: bool
-    after: Mapping[str, Any] | None
-    limit: int
-    kind: str
-    tenant: str
 
 
 async def select(connection: AsyncConnection, query: Query) -> list[Record]:

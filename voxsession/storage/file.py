@@ -14,10 +14,11 @@ from voxsession.errors import ConfigurationError, ConflictError, IntegrityError,
 from voxsession.storage.base import SessionStorage
 from voxsession.storage.file_burst import BurstThreads
 from voxsession.storage.file_folder import FileFolder
-from voxsession.storage.file_listing import FileListing, Query
+from voxsession.storage.file_listing import FileListing
 from voxsession.storage.file_pages import FilePages
 from voxsession.storage.file_records import FileRecords
 from voxsession.storage.frames import batch_line, document_line, page_line
+from voxsession.storage.listing import Query
 
 __all__ = ["FileSessionStorage"]
 

@@ -16,23 +16,11 @@ from voxsession.storage.file_frames import open_to_read, read_document_header, r
 from voxsession.storage.file_names import is_shortened, unescaped
 from voxsession.storage.file_owners import FileOwners
 from voxsession.storage.frames import check_listed, listed
-from voxsession.storage.listing import has_ended, newest_first
+from voxsession.storage.listing import Query, has_ended, newest_first
 
-__all__ = ["FileListing", "Query"]
+__all__ = ["FileListing"]
 
 _REMEMBERED = 50_000
-
-
-@attrs.define(frozen=True, slots=True, kw_only=True)
-class Query:
-    """What a listing was asked for."""
-
-    owner: str | None = None
-    active_only: bool = False
-    after: Record | None = None
-    limit: int = 100
-    kind: str = "session"
-    tenant: str = ""
 
 
 @attrs.define(frozen=True, slots=True, kw_only=True)

@@ -1,13 +1,29 @@
-"""The order of listings, the same in every adapter: the latest change first, ties by id."""
+"""What a listing is asked for, with the order it has in every adapter: the latest change first, ties by id."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
-__all__ = ["has_ended", "newest_first"]
+import attrs
+
+from voxsession.core.envelope import Record
+
+__all__ = ["Query", "has_ended", "newest_first"]
 
 T = TypeVar("T")
+
+
+@attrs.define(frozen=True, slots=True, kw_only=True)
+class Query:
+    """What a listing was asked for."""
+
+    owner: str | None = None
+    active_only: bool = False
+    after: Record | None = None
+    limit: int = 100
+    kind: str = "session"
+    tenant: str = ""
 
 
 def newest_first(
