@@ -39,7 +39,13 @@ async def run(folder: Path) -> list[Row]:
         return [
             *await _turns(ours, peer_url, redis.url, folder),
             *await _many(ours, peer_url, redis.url),
-            *await _growth(ours),
+            *await _growth(
+                {
+                    **ours,
+                    "files": {"session_storage": "file", "session_storage_path": f"{folder}/files"},
+                    "memory": {"session_storage": "memory"},
+                }
+            ),
         ]
     finally:
         postgres.remove()
