@@ -27,6 +27,7 @@ __all__ = ["QUIET", "Talker", "check", "named", "storage_at"]
 
 QUIET = SessionConfig(memory_mode="persistent", enable_learning=False, enable_analytics=False)
 WHOLE_EVERY = 7
+_TRIES = 5
 _NAMES = {"postgresql": "database", "sqlite": "database", "redis": "redis"}
 
 
@@ -62,8 +63,11 @@ class Talker:
     async def open(cls, voxon: Voxon, session_id: str) -> Talker:
         """A new session with its conversation, stored."""
         talker = cls(voxon.create_session(session_id=session_id, config=QUIET))
-        assert await talker.begin()
-        return talker
+        # On a cold machine the first call may spend its whole time on reading the drivers from the disk.
+        for _ in range(_TRIES):
+            if await talker.begin():
+                return talker
+        raise AssertionError(f"the session {session_id} could not be stored in {_TRIES} tries")
 
     async def begin(self) -> bool:
         """Stores the session and begins its conversation, where that was not done; whether it is done."""

@@ -103,6 +103,20 @@ def run(command: Sequence[str | Path], folder: Path, env: Mapping[str, str] | No
     return str(done.stdout)
 
 
+def _wait_until_still(pid: int) -> None:
+    """Waits until a process has stopped or ended: a signal takes effect some time after it was sent."""
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:  # it has ended
+            return
+        if state in "TtZX":
+            return
+        assert time.monotonic() < deadline, f"process {pid} does not stop; its state is {state}"
+        time.sleep(0.001)
+
+
 class ServerProcess:
     """A server that can be started, paused, killed and started again on the same port and folder.
 
@@ -184,6 +198,8 @@ class ServerProcess:
     def pause(self) -> None:
         """Stops it in the middle of whatever it does: connections stay, answers stop."""
         self._signal(signal.SIGSTOP)
+        for pid in self.pids():
+            _wait_until_still(pid)
 
     def resume(self) -> None:
         """Lets a paused server go on."""
@@ -218,6 +234,9 @@ class ServerProcess:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _signal(self, number: signal.Signals) -> None:
+        # The parent stands still while its children are counted: one that it starts meanwhile would be missed.
+        os.kill(self.pid, signal.SIGSTOP)
+        _wait_until_still(self.pid)
         for pid in self.pids():
             try:
                 os.kill(pid, number)
