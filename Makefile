@@ -14,12 +14,12 @@ UV_PIN := uv==0.13.9
 export VOXSESSION_TIKTOKEN_DIR ?= $(CURDIR)/.cache/tiktoken
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint format types docs check bench lock ranks clean
+.PHONY: help setup demo test test-all lint format types docs check bench bench-retrieval lock ranks clean
 .DELETE_ON_ERROR:
 
 help: ## list the verbs
 	@echo "make VERB, where VERB is one of"
-	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{printf "%-12s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
 	@echo "Another Python than python3: make setup PYTHON=python3.12"
 
 # --- environments --------------------------------------------------------------------------------------------------
@@ -101,6 +101,9 @@ check: lint types test ## what has to pass before a change goes in
 
 bench: ranks $(BSTAMP) ## measure beside the peers, write docs/performance.md; nothing fails on a number
 	@$(BENCH)/bin/python -m tests.benchmarks --write
+
+bench-retrieval: ranks ## measure what recall finds, write docs/retrieval.md; ARGS=--embeddings also by meaning
+	@$(PY) -m tests.benchmarks.retrieval --write $(ARGS)
 
 lock: ## make the requirements*.lock files anew; UPGRADE=1 takes newer versions
 	$(call make-venv,$(VENV))

@@ -51,6 +51,7 @@ from voxsession.voxon_config import VoxonConfig
 if _TYPE_CHECKING:
     from voxsession.learning.profiles import SessionProfile
     from voxsession.memory.embedding import Embedder
+    from voxsession.models.extractor import ModelExtractor
     from voxsession.models.local_embedder import LocalEmbedder
     from voxsession.models.offline import OfflineModel
     from voxsession.models.openai import OpenAIModel
@@ -89,6 +90,7 @@ __all__ = [
     "Model",
     "ModelCallError",
     "ModelError",
+    "ModelExtractor",
     "ModelRequest",
     "OfflineModel",
     "OpenAIEmbedder",
@@ -131,6 +133,7 @@ _LATE = {
     "FileSessionStorage": "voxsession.storage.file",
     "LocalEmbedder": "voxsession.models.local_embedder",
     "MemorySessionStorage": "voxsession.storage.inmemory",
+    "ModelExtractor": "voxsession.models.extractor",
     "OfflineModel": "voxsession.models.offline",
     "OpenAIEmbedder": "voxsession.models.openai_embedder",
     "OpenAIModel": "voxsession.models.openai",

@@ -137,6 +137,7 @@ class Installation:
         self.cores[core.data.session_id] = core
         if loaded.opened.torn:
             core.signal("tail.repaired", torn=True)
+        core.repair_history()
         self._recount(core)
         return core
 

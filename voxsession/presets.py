@@ -6,14 +6,16 @@ import functools
 import os
 import re
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from voxsession.core.config import SessionConfig, check_setting, config_values
 from voxsession.core.types import check_text
 from voxsession.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["SessionPresets", "resolve_preset"]
 
@@ -100,6 +102,8 @@ class SessionPresets(metaclass=_ByAttribute):
             ConfigurationError: the file cannot be read, is no TOML (with the line), names an unknown setting,
                 gives a value out of range, sets an id, or extends itself.
         """
+        from pathlib import Path  # here and below: a program without presets has no use for it
+
         return _config_of(_read(Path(path)))
 
     @staticmethod
@@ -206,6 +210,8 @@ def _unknown(name: str, where: str = "") -> ConfigurationError:
 @functools.cache
 def _folder() -> Path:
     """Where the presets of the package lie: inside it in a wheel, beside it in a checkout."""
+    from pathlib import Path
+
     package = Path(__file__).parent
     inside = package / "_presets"
     return inside if inside.is_dir() else package.parent / "presets"

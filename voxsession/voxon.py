@@ -52,7 +52,8 @@ class Voxon(Upkeep, Backups):
         model: what answers: an `async def model(request)` or an object with `respond`; None = `OfflineModel`.
         embedder: makes vectors of texts, so that recall goes by meaning as well: an object with `embed(texts)`, or a
             callable like it, plain or async; None = by words only.
-        extractor: finds facts in a user message; None = the pattern-based default.
+        extractor: finds facts in what users say: a `ModelExtractor`, or a callable of the form of `extract_facts`,
+            plain or async; None = the pattern-based default.
         summarizer: an `async def summarize(texts) -> str` for `summarize_memory`.
         token_counter: an object with `count(text)`, `exact`, `name`; None = tiktoken, estimates until it is loaded.
         clock: where times and ids come from.
@@ -95,7 +96,7 @@ class Voxon(Upkeep, Backups):
             counter=counter,
             model=model if model is not None else _offline_model,
             model_writes=model is not None and getattr(model, "can_write", True),
-            extractor=extractor if extractor is not None else _pattern_extractor,
+            extractor=_checked_extractor(extractor),
             summarizer=summarizer,
             embedder=BoundedEmbedder(embedder) if embedder is not None else None,
             autosave=self.config.autosave,
@@ -112,7 +113,12 @@ class Voxon(Upkeep, Backups):
         await self.close()
 
     async def close(self) -> None:
-        """Closes the storage if this object opened it; sessions still open keep what is pending. Harmless twice."""
+        """Closes the storage if this object opened it; sessions still open keep what is pending. Harmless twice.
+
+        What an extractor is still finding is waited for, for a bounded time.
+        """
+        for core in list(self._home.cores.values()):
+            await self._host.finish_learning(core, cancels=True)
         await self._home.close()
 
     # --- sessions
@@ -309,6 +315,19 @@ def _pattern_extractor(text: str, **about: Any) -> list[Fact]:
     from voxsession.memory.extract import extract_facts
 
     return extract_facts(text, **about)
+
+
+def _checked_extractor(extractor: Any) -> Any:
+    if extractor is None:
+        return _pattern_extractor
+    extract = getattr(extractor, "extract_turn", getattr(extractor, "extract", extractor))
+    if not callable(extract) or isinstance(extractor, type):
+        raise ConfigurationError.out_of_range(
+            "extractor",
+            extractor,
+            "a ModelExtractor, an object with extract(text, ...), or a callable is needed",
+        )
+    return extractor
 
 
 def _checked_config(config: object) -> VoxonConfig:

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 from hypothesis import strategies as st
 
-from voxsession.core.changes import KINDS, Change
+from voxsession.core.changes import KINDS, Change, MessageRepair
 from voxsession.core.conversation import ConversationEntry
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import ROLES, Message, Usage
@@ -119,6 +119,17 @@ conversations = st.builds(
 )
 usages = st.builds(Usage, input_tokens=counts, output_tokens=counts, estimated=st.booleans())
 
+repairs = st.builds(
+    MessageRepair,
+    index=st.integers(0, 5),
+    message_id=message_ids,
+    conversation_id=conversation_ids,
+    what=st.lists(st.sampled_from(["doubled", "moved", "no result"]), max_size=2),
+    new_id=optional(message_ids),
+    repair=optional(json_objects),
+    tool_calls=optional(st.lists(json_objects, max_size=2)),
+)
+
 FIELDS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "config.changed": {"values": json_objects},
     "conversation.ended": {"conversation_id": conversation_ids, "duration_seconds": amounts},
@@ -129,6 +140,11 @@ FIELDS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "parent_id": optional(conversation_ids),
         "branch_index": optional(counts),
         "call": optional(json_objects),
+    },
+    "history.repaired": {
+        "repairs": st.lists(repairs, max_size=3, unique_by=lambda repair: repair.index),
+        "positions": st.lists(st.integers(0, 5), max_size=3, unique=True).map(sorted),
+        "order": st.lists(message_ids, max_size=3, unique=True),
     },
     "learning.forgotten": {
         "message_ids": st.lists(message_ids, max_size=3),

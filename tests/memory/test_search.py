@@ -213,6 +213,52 @@ def test_irregular_forms_are_found() -> None:
     assert ids(index.search("What did she buy?")) == ["a"]
 
 
+def test_whoever_goes_by_two_words_is_found_by_either() -> None:
+    """ "My sister" finds what is told of Dana, and Dana what is told of "my sister", with the reason why."""
+    index = index_of(
+        memory("said", "I called my sister Dana on Sunday"),
+        memory("name", "Dana moved to Lisbon"),
+        memory("role", "My sister collects stamps"),
+        memory("other", "Robert moved to Oslo"),
+    )
+    by_role = {hit.id: hit.reasons for hit in index.search("What of my sister?")}
+    assert by_role["name"][0] == "sister: also dana"
+    assert "other" not in by_role
+    assert "dana: also sister" in {hit.id: hit for hit in index.search("Tell me about Dana")}["role"].reasons
+    index.remove(["said"])
+    assert "name" not in ids(index.search("sister"))
+
+
+def test_who_a_question_is_foremost_about_leads() -> None:
+    """ "What did Ann say of Bob?" prefers Ann; "Ann and Bob" prefers neither."""
+    index = index_of(
+        message(1, "That garden is lovely", speaker="Ann", group="c1"),
+        message(2, "That garden is lovely", speaker="Bob", group="c2"),
+    )
+    assert ids(index.search("What did Ann say about Bob's garden?")) == ["m1", "m2"]
+    assert ids(index.search("What did Bob say about Ann's garden?")) == ["m2", "m1"]
+    first, second = index.search("What did Ann and Bob say about the garden?")
+    assert first.score == second.score
+
+
+def test_an_asker_does_not_tell_of_themselves() -> None:
+    """Who only asks with "I" or "my" is behind who tells with it."""
+    index = index_of(
+        message(1, "Today I plant my tulips.", speaker="Ann", group="c1"),
+        message(2, "Shall I plant my tulips?", speaker="Ann", group="c2"),
+    )
+    assert ids(index.search("Where did Ann plant tulips?")) == ["m1", "m2"]
+
+
+def test_the_order_does_not_hang_on_earlier_questions() -> None:
+    """What was noted while other questions were answered changes no answer."""
+    passages = [memory(f"m{n}", f"My dog Rex{n % 3} saw sister Dana, number {n}") for n in range(200)]
+    asked, fresh = index_of(*passages), index_of(*passages)
+    for query in ("dog", "my sister", "dana rex1 number 7"):
+        asked.search(query)
+    assert asked.search("Which dog did Dana see?", 20) == fresh.search("Which dog did Dana see?", 20)
+
+
 def test_important_memories_lead_among_equals() -> None:
     """Of two memories that say the same the more important one comes first."""
     index = index_of(

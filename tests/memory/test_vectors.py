@@ -104,6 +104,17 @@ def test_the_room_is_never_exceeded_and_the_lowest_rank_makes_room(
         assert sum(map(len, shelf._places.values())) + len(shelf._free) == len(shelf._rows)
 
 
+def test_the_nearest_wanted_is_found_however_many_nearer_are_not() -> None:
+    """What may not be an answer does not push out what may, and equal ones come in the order they were put in."""
+    shelf = VectorShelf()
+    for number in range(300):
+        shelf.put(f"n{number}", rows([1.0, number // 2 / 100]), (True, 0.0))
+    asked = rows([1.0, 0.0])
+    assert list(shelf.nearest(asked, 3, lambda item_id: True)) == ["n0", "n1", "n2"]
+    assert list(shelf.nearest(asked, 3, lambda item_id: int(item_id[1:]) >= 250)) == ["n250", "n251", "n252"]
+    assert list(shelf.nearest(asked, 3, lambda item_id: item_id == "n299")) == ["n299"]
+
+
 def test_a_long_text_is_as_near_as_its_nearest_part() -> None:
     """Of several vectors of one item the best counts."""
     shelf = VectorShelf()

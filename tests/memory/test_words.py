@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from voxsession.memory.kinds import KINDS
+from voxsession.memory.near_words import NEAR_WORDS
 from voxsession.memory.question import Question, read_question
 from voxsession.memory.related import forms_of, related_to
-from voxsession.memory.words import informative_words, pieces, searchable, words_of
+from voxsession.memory.words import STOP_WORDS, informative_words, pieces, searchable, words_of
 
 AT = datetime(2024, 5, 15, tzinfo=UTC)
 SPEAKERS = {name: frozenset(words_of(name)) for name in ("Melanie", "Ann Lee", "Will")}
@@ -109,6 +111,30 @@ def test_related_words_go_from_every_regular_form() -> None:
     assert "dog" in related_to("pets")
     assert "pet" not in related_to("dogs")
     assert related_to("zeppelin") == ()
+
+
+def test_tables_hold_words_of_their_own_form() -> None:
+    """Lower case, letters only, no stop words among what is looked for, every kind with something of its kind."""
+    groups = [
+        line.split() for text in (NEAR_WORDS, KINDS) for line in text.strip().replace(";", "\n").split("\n")
+    ]
+    assert all(len(group) > 1 for group in groups)
+    assert all(word.isalpha() and word.islower() for group in groups for word in group)
+    assert not STOP_WORDS.intersection(*[[word for group in groups for word in group]])
+
+
+def test_how_something_is_asked_is_not_looked_for() -> None:
+    """Words such as "kind of" are left out, unless there are no others."""
+    assert read("What kinds of music would likely suit?").words == ("music", "suit")
+    assert read("which kind?").words == ("kind",)
+
+
+def test_who_is_named_first_is_asked_about_first() -> None:
+    """The others are named besides, but not where all are asked about together."""
+    assert read("What does Ann think of Melanie?").besides == {"Melanie"}
+    assert read("What did Mel tell Ann?").besides == {"Ann Lee"}
+    assert read("What do Ann and Melanie plan?").besides == frozenset()
+    assert read("What did Ann plan with Melanie together?").besides == frozenset()
 
 
 def test_irregular_forms_go_every_way() -> None:

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from voxsession import (
     BudgetError,
     ConfigurationError,
-    ConflictError,
     FileSessionStorage,
     MemorySessionStorage,
     SessionConfig,
@@ -167,22 +166,51 @@ async def test_originals_are_kept_for_as_long_as_the_settings_say(tmp_path: Path
 
 
 async def test_a_compression_is_not_applied_over_what_others_changed(tmp_path: Path) -> None:
-    """Another process edits an entry that was folded here: the save is refused, and nothing is lost there."""
+    """Another process edits an entry that was folded here: the folding is dropped and told, all else is saved."""
     clock = FakeClock()
     storage = [FileSessionStorage(tmp_path) for _ in range(2)]
     async with voxon_on(storage[0], clock=clock) as one, voxon_on(storage[1], clock=clock) as two:
         async with one.session("u", config=LEARNING_OFF) as mine:
             tea = mine.add_memory("Allergic to hazelnuts")
-            mine.add_memory("Allergic to shellfish")
+            fish = mine.add_memory("Allergic to shellfish")
             await mine.save()
             clock.advance(seconds=10 * DAY)
             async with two.session("u") as theirs:
                 theirs.update_memory(tea.id, content="Likes coffee now")
-            assert mine.compress_memory().counts["folded"] == 2
-            with pytest.raises(ConflictError):
-                await mine.save()
-            await mine.reload(keep_pending=False)
-            assert contents(mine) == ["Allergic to shellfish", "Likes coffee now"]
+            mine.add_memory("Collects stamps")
+            dropped: list[Any] = []
+            mine.events.on("memory.compression_dropped", dropped.append)
+            report = mine.compress_memory()
+            assert report.counts["folded"] == 2
+            await mine.save()
+
+            assert contents(mine) == ["Allergic to shellfish", "Collects stamps", "Likes coffee now"]
+            assert [sorted(event.entry_ids) for event in dropped] == [sorted((tea.id, fish.id))]
+            assert report.counts["folded"] == 0
+            assert {row["became"] for row in report.details} == {"kept"}
+        async with two.session("u") as again:
+            assert contents(again) == ["Allergic to shellfish", "Collects stamps", "Likes coffee now"]
+
+
+async def test_a_merge_that_is_dropped_counts_no_evidence(tmp_path: Path) -> None:
+    """Evidence moves with the merge or not at all; a second compression then folds what is there."""
+    clock = FakeClock()
+    storage = [FileSessionStorage(tmp_path) for _ in range(2)]
+    async with voxon_on(storage[0], clock=clock) as one, voxon_on(storage[1], clock=clock) as two:
+        async with one.session("u", config=LEARNING_OFF) as mine:
+            first = mine.add_memory("Likes green tea a lot")
+            mine.add_memory("Likes green tea a lot")
+            await mine.save()
+            clock.advance(seconds=10 * DAY)
+            async with two.session("u") as theirs:
+                theirs.update_memory(first.id, importance=0.9)
+            assert mine.compress_memory().counts["merged"] == 1
+            await mine.save()
+            assert [entry.evidence_count for entry in mine.get_memory().entries] == [1, 1]
+            assert mine.compress_memory().counts["merged"] == 1
+            await mine.save()
+            (left,) = mine.get_memory().entries
+            assert (left.evidence_count, left.importance) == (2, 0.9)
 
 
 async def test_summarize_leaves_alone_what_is_no_shorter_and_what_is_secret() -> None:
@@ -454,13 +482,15 @@ async def test_tables_are_escaped_and_hide_what_is_sensitive() -> None:
         assert html.count("<div") == html.count("</div>") and html.count("<td") == html.count("</td>")
     assert "&lt;script&gt;alert(1)&lt;/script&gt; likes tea" in shown[1] and "[sensitive]" in shown[1]
     assert all("width:240px" in html for html in shown[:4]), "a bar for the budget"
-    lines = str(report).splitlines()
-    assert lines[0] == f"{context.token_count} of 8000 tokens" and lines[1].split() == [
-        "kind",
-        "id",
-        "tokens",
-        "score",
-        "fate",
-        "why",
+    head, parts, rows = (part.splitlines() for part in str(report).split("\n\n"))
+    assert head == [f"{context.token_count} of 8000 tokens (1%): 5 in"]
+    assert [line.split() for line in parts] == [
+        ["part", "candidates", "in", "tokens"],
+        *(
+            [kind, str(len(items)), str(len(items)), str(sum(item.tokens for item in items))]
+            for kind in ("instructions", "message", "memory")
+            for items in [[item for item in context.items if item.kind == kind]]
+        ),
     ]
-    assert len(lines) == 2 + len(context.items)
+    assert rows[0].split() == ["kind", "id", "tokens", "score", "fate", "why"]
+    assert len(rows) == 1 + len(context.items)

@@ -11,7 +11,9 @@ import pytest
 
 from voxsession.errors import ConflictError
 from voxsession.storage import file_sync
-from voxsession.storage.file_burst import BURST_CALLS, THREADS, BurstThreads
+from voxsession.storage.file_burst import THREADS, BurstThreads
+from voxsession.storage.file_jobs import BURST_CALLS
+from voxsession.storage.file_parts import Parts, Pause
 from voxsession.storage.file_sync import SharedFolderSync
 
 
@@ -111,6 +113,115 @@ def test_a_forked_process_has_threads_of_its_own() -> None:
     asyncio.run(threads.close())
 
 
+# --- writes that pause
+
+
+def a_write(
+    name: str, steps: list[str], *, first: Pause | None = None, blocked: threading.Event | None = None
+) -> Parts:
+    """A write that notes its parts; with `first` it meets a lock of somebody else."""
+    if first is not None:
+        yield Pause.OCCUPIED
+    if first is Pause.WAITING:
+        yield Pause.WAITING
+        assert blocked is not None and blocked.wait(10)
+    steps.append(f"{name} written")
+    yield Pause.WRITTEN
+    steps.append(f"{name} synced")
+
+
+async def in_one_burst(threads: BurstThreads, *writes: Parts) -> None:
+    """Sends them while the only thread is held up, so that it draws them one after another."""
+    go = threading.Event()
+    tasks = [asyncio.ensure_future(threads.run(lambda: go.wait(10)))]
+    tasks += [asyncio.ensure_future(threads.write(write)) for write in writes]
+    await asyncio.sleep(0)
+    go.set()
+    await asyncio.gather(*tasks)
+
+
+async def test_writes_of_a_burst_are_synced_together() -> None:
+    """All of them are written before the first is synced."""
+    threads, steps = BurstThreads("test", size=1), list[str]()
+    await in_one_burst(threads, *(a_write(name, steps) for name in "abc"))
+    await threads.close()
+
+    assert steps == ["a written", "b written", "c written", "a synced", "b synced", "c synced"]
+
+
+async def test_nobody_waits_for_a_lock_while_holding_another() -> None:
+    """A write whose lock is somebody's goes on when those before it are done, for one of them may hold it."""
+    threads, steps = BurstThreads("test", size=1), list[str]()
+    await in_one_burst(threads, a_write("a", steps), a_write("b", steps, first=Pause.OCCUPIED))
+    await threads.close()
+
+    assert steps == ["a written", "a synced", "b written", "b synced"]
+
+
+async def test_a_write_that_blocks_holds_no_answer_back() -> None:
+    """Before a thread blocks in a lock it answers whom it has served."""
+    threads, steps = BurstThreads("test", size=1), list[str]()
+    go, blocked = threading.Event(), threading.Event()
+    blocking = a_write("b", steps, first=Pause.WAITING, blocked=blocked)
+    calls = (threads.run(lambda: go.wait(10)), threads.write(a_write("a", steps)), threads.write(blocking))
+    held_up, served, waiting = [asyncio.ensure_future(call) for call in calls]
+    await asyncio.sleep(0)
+    go.set()
+    await asyncio.wait_for(asyncio.gather(held_up, served), 5)
+    assert not waiting.done()
+
+    blocked.set()
+    await waiting
+    await threads.close()
+
+
+async def test_other_calls_wait_for_no_lock_of_a_write() -> None:
+    """A call that may need a lock is begun when its thread holds none."""
+    threads, steps, go = BurstThreads("test", size=1), list[str](), threading.Event()
+    tasks = [
+        asyncio.ensure_future(one)
+        for one in (
+            threads.run(lambda: go.wait(10)),
+            threads.write(a_write("a", steps)),
+            threads.run(lambda: steps.append("read")),
+        )
+    ]
+    await asyncio.sleep(0)
+    go.set()
+    await asyncio.gather(*tasks)
+    await threads.close()
+
+    assert steps == ["a written", "a synced", "read"]
+
+
+async def test_a_write_that_fails_fails_alone() -> None:
+    """Whichever part of a write fails, its caller is told, and the others of the burst are done."""
+    threads, steps = BurstThreads("test", size=1), list[str]()
+
+    def fails_late() -> Parts:
+        yield Pause.WRITTEN
+        raise ConflictError("sess_1", expected_seq=1, found_seq=2)
+
+    with pytest.raises(ConflictError):
+        await in_one_burst(threads, a_write("a", steps), fails_late(), a_write("b", steps))
+    await threads.close()
+
+    assert steps == ["a written", "b written", "a synced", "b synced"]
+
+
+async def test_a_call_never_waits_behind_a_slow_one() -> None:
+    """A single call that comes while the only thread is busy gets a thread of its own."""
+    threads, begun, go = BurstThreads("test"), threading.Event(), threading.Event()
+    slow = asyncio.ensure_future(threads.run(lambda: begun.set() or go.wait(10)))
+    await asyncio.to_thread(begun.wait, 10)
+    await asyncio.wait_for(threads.run(lambda: None), 5)
+    assert not slow.done()
+
+    go.set()
+    await slow
+    await threads.close()
+
+
 # --- the sync of a folder
 
 
@@ -184,3 +295,17 @@ def test_a_sync_that_fails_answers_nobody(monkeypatch: pytest.MonkeyPatch) -> No
         sync("folder")
     sync("folder")
     assert calls == 2
+
+
+def test_one_sync_answers_for_all_that_came_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Changes that were made before a sync began need no other; a change after it does."""
+    syncs: list[str] = []
+    monkeypatch.setattr(file_sync, "sync_folder", syncs.append)
+    sync = SharedFolderSync()
+    needed = [sync.next_turn("folder") for _ in range(3)]
+    for number in needed:
+        sync("folder", number)
+    assert syncs == ["folder"]
+
+    sync("folder", sync.next_turn("folder"))
+    assert syncs == ["folder"] * 2

@@ -15,6 +15,7 @@ from voxsession.errors import IntegrityError, UnsupportedFormatError
 
 __all__ = ["checked_body", "decode_changes", "encode_changes", "unstorable"]
 
+_PIECE = 1_024
 _decode_pairs = json_decoder(list[tuple[str, msgspec.Raw]])
 
 
@@ -25,7 +26,12 @@ def _decoder(kind: str) -> Callable[[bytes | msgspec.Raw], Any]:
 
 def encode_changes(changes: Sequence[Change]) -> bytes:
     """The changes in order, each as its kind and its fields."""
-    return encode_json([(change.kind, change) for change in changes])
+    pairs = [(change.kind, change) for change in changes]
+    if len(pairs) <= _PIECE:
+        return encode_json(pairs)
+    # Piece by piece, so that a thread that does it lets others go on.
+    pieces = (encode_json(pairs[start : start + _PIECE]) for start in range(0, len(pairs), _PIECE))
+    return b"[" + b",".join(piece[1:-1] for piece in pieces) + b"]"
 
 
 def decode_changes(body: bytes, record: str) -> list[Change]:

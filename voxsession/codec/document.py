@@ -12,16 +12,18 @@ from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import Message
 from voxsession.core.preference import Evidence, Metric
 from voxsession.core.session_data import PageRef, SessionData, Totals
-from voxsession.core.types import Count, JsonObject, UtcTime, encode_json, json_decoder
+from voxsession.core.types import Count, JsonObject, RawJson, UtcTime, encode_json, json_decoder
 from voxsession.errors import IntegrityError
 
 __all__ = ["SECTIONS", "data_from_core", "decode_memories", "decode_messages", "document_sections"]
 
 SECTIONS = ("core", "memories", "messages")
+_PIECE = 2_048
+_LARGE_BODY = 1 << 20
 PREFERENCE_FIELDS = ("formality", "verbosity", "technical_level")
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True)
+@attrs.define(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class _Preferences:
     """The readable values beside what they come from."""
 
@@ -33,14 +35,14 @@ class _Preferences:
     topics: dict[str, float] = attrs.field(factory=dict)
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True)
+@attrs.define(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class _MemoryHead:
     """The size of what is remembered, readable without opening it."""
 
     token_count: int = 0
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True)
+@attrs.define(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class _Core:
     """The section that is always opened: all but memories and recent messages."""
 
@@ -67,6 +69,8 @@ class _Core:
 
 _decode_core = json_decoder(_Core)
 _decode_memories = json_decoder(list[MemoryEntry])
+_decode_raws = json_decoder(list[RawJson])
+_decode_entry = json_decoder(MemoryEntry)
 _decode_messages = json_decoder(list[Message])
 
 
@@ -96,9 +100,17 @@ def document_sections(data: SessionData) -> dict[str, bytes]:
     )
     return {
         "core": encode_json(core),
-        "memories": encode_json(list(data.memories.values())),
+        "memories": _many(list(data.memories.values())),
         "messages": encode_json(data.messages),
     }
+
+
+def _many(entries: list[MemoryEntry]) -> bytes:
+    """Entries as JSON; very many piece by piece, so that a thread that does it lets others go on."""
+    if len(entries) <= _PIECE:
+        return encode_json(entries)
+    pieces = (encode_json(entries[start : start + _PIECE]) for start in range(0, len(entries), _PIECE))
+    return b"[" + b",".join(piece[1:-1] for piece in pieces) + b"]"
 
 
 def _rounded(evidence: Evidence | None) -> float | None:
@@ -151,7 +163,13 @@ def data_from_core(header: JsonObject, core: bytes, record: str) -> SessionData:
 
 def decode_memories(body: bytes, record: str) -> dict[str, MemoryEntry]:
     """The stored entries, by id."""
-    return {entry.id: entry for entry in _section(_decode_memories, body, record, "memories")}
+    if len(body) <= _LARGE_BODY:
+        return {entry.id: entry for entry in _section(_decode_memories, body, record, "memories")}
+    found: dict[str, MemoryEntry] = {}
+    for raw in _section(_decode_raws, body, record, "memories"):  # one by one, for the same reason
+        entry = _section(_decode_entry, raw, record, "memories")
+        found[entry.id] = entry
+    return found
 
 
 def decode_messages(body: bytes, record: str) -> list[Message]:

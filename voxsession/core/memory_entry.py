@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import attrs
@@ -9,7 +10,7 @@ import attrs
 from voxsession.core.display import bar, page_of, table
 from voxsession.core.types import Count, JsonObject, Share, UtcTime
 
-__all__ = ["Memory", "MemoryEntry", "is_original", "summary_slot"]
+__all__ = ["Memory", "MemoryEntry", "is_original", "is_summary", "summary_slot"]
 
 _SUMMARY = "summary."
 
@@ -33,6 +34,8 @@ class MemoryEntry:
         conversation_id: the conversation it was learned in.
         made_from: ids of the entries that it was made of when they were compressed or summed up.
         restored_at: when it was brought back; it is not compressed again.
+        valid_from: when what it says began to be true, where that is known to be another moment than `timestamp`.
+        valid_until: when it ceased to be true, where it gave way to a newer fact.
     """
 
     id: str
@@ -57,6 +60,13 @@ class MemoryEntry:
     conversation_id: str | None = None
     made_from: list[str] | None = None
     restored_at: UtcTime | None = None
+    valid_from: UtcTime | None = None
+    valid_until: UtcTime | None = None
+
+    @property
+    def begins_at(self) -> datetime:
+        """From when on what it says holds, as far as is known."""
+        return self.valid_from or self.timestamp
 
     def __repr__(self) -> str:
         kind = "sensitive " if self.sensitive else ""
@@ -69,18 +79,41 @@ class MemoryEntry:
         return self.superseded_by is None and (self.expires_at is None or self.expires_at > now)
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True, repr=False)
 class Memory:
     """The live entries of a session, in the order they were learned, with their size.
 
-    Attributes:
+    Args:
+        entries: the live ones.
+        in_order: whether they stand in their order already; else they are put in it when somebody looks at them.
         token_count: tokens of all entries together.
         max_tokens: the budget, `SessionConfig.max_memory_size`.
     """
 
-    entries: tuple[MemoryEntry, ...]
-    token_count: int
-    max_tokens: int
+    __slots__ = ("_entries", "_is_ordered", "max_tokens", "token_count")
+
+    def __init__(
+        self, *, entries: Iterable[MemoryEntry], token_count: int, max_tokens: int, in_order: bool = True
+    ) -> None:
+        self._entries = tuple(entries)
+        self._is_ordered = in_order
+        self.token_count = token_count
+        self.max_tokens = max_tokens
+
+    @property
+    def entries(self) -> tuple[MemoryEntry, ...]:
+        """The entries, the one that was known first first."""
+        if not self._is_ordered:
+            self._entries = tuple(sorted(self._entries, key=lambda entry: (entry.timestamp, entry.id)))
+            self._is_ordered = True
+        return self._entries
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Memory):
+            return NotImplemented
+        mine, theirs = ((one.entries, one.token_count, one.max_tokens) for one in (self, other))
+        return mine == theirs
+
+    __hash__ = None  # type: ignore[assignment]
 
     def by_category(self) -> dict[str, list[MemoryEntry]]:
         """The entries in groups, by category."""
@@ -90,7 +123,7 @@ class Memory:
         return groups
 
     def __repr__(self) -> str:
-        return f"Memory({len(self.entries)} entries, {self.token_count}/{self.max_tokens} tokens)"
+        return f"Memory({len(self._entries)} entries, {self.token_count}/{self.max_tokens} tokens)"
 
     def _repr_html_(self) -> str:
         rows = [
@@ -112,6 +145,11 @@ class Memory:
 def summary_slot(conversation_id: str) -> str:
     """The slot of the entry that sums a conversation up: the newest counts."""
     return _SUMMARY + conversation_id
+
+
+def is_summary(entry: MemoryEntry) -> bool:
+    """Whether an entry sums a conversation up."""
+    return entry.slot is not None and entry.slot.startswith(_SUMMARY)
 
 
 def is_original(entry: MemoryEntry) -> bool:

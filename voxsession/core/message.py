@@ -8,9 +8,10 @@ import attrs
 
 from voxsession.core.types import Count, JsonObject, UtcTime
 
-__all__ = ["ROLES", "Message", "Role", "Usage", "sound_usages"]
+__all__ = ["DOUBLED", "ROLES", "Message", "Role", "Usage", "sound_usages"]
 
 Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
+DOUBLED: Final = "doubled"  # in `Message.repair`: why it was set aside
 MAX_TOKENS: Final = 10**12  # far above any model, far below what JSON readers can hold
 ROLES: tuple[Role, ...] = ("system", "user", "assistant", "tool")
 
@@ -30,6 +31,8 @@ class Message:
         interrupted: the reply was cut off; `content` is what was delivered or heard.
         origin: where the text came from: `said`, `imported` or `shared`.
         redacted: the content was erased on request.
+        repair: what repairing a broken history noted of it: `set_aside` (why it is not sent to a model), or
+            `unanswered` (the ids of its calls whose result is unknown).
     """
 
     id: str
@@ -46,6 +49,12 @@ class Message:
     interrupted: bool = False
     origin: str = "said"
     redacted: bool = False
+    repair: JsonObject | None = None
+
+    @property
+    def is_double(self) -> bool:
+        """Whether it is another message recorded once more: no history and no search gives it."""
+        return self.repair is not None and self.repair.get("set_aside") == DOUBLED
 
     def __repr__(self) -> str:
         return f"Message(id={self.id!r}, role={self.role!r}, token_count={self.token_count})"

@@ -114,6 +114,8 @@ class SessionData:
     extra: JsonObject = attrs.field(factory=dict)
     local_memories: dict[str, MemoryEntry] = attrs.field(factory=dict)
     ledger: MemoryWatch | None = attrs.field(default=None, eq=False, repr=False)
+    fact_index: MemoryWatch | None = attrs.field(default=None, eq=False, repr=False)
+    roster: MemoryWatch | None = attrs.field(default=None, eq=False, repr=False)
     open_memories: Callable[[], dict[str, MemoryEntry]] | None = None
     open_messages: Callable[[], list[Message]] | None = None
     _memories: dict[str, MemoryEntry] = attrs.field(factory=dict, alias="memories")
@@ -154,6 +156,10 @@ class SessionData:
         """The index that the next message gets."""
         return self.totals.message_count
 
+    def watches(self) -> list[MemoryWatch]:
+        """Those that have to be told of every entry that comes, goes or changes."""
+        return [watch for watch in (self.ledger, self.fact_index, self.roster) if watch is not None]
+
     def all_memories(self) -> list[MemoryEntry]:
         """Stored and process-only entries, superseded ones included."""
         return [*self.memories.values(), *self.local_memories.values()]
@@ -184,5 +190,7 @@ class SessionData:
         other._memories = dict(self._memories)
         other._messages = list(self._messages)
         other.ledger = self.ledger.copy() if self.ledger is not None else None
+        other.fact_index = self.fact_index.copy() if self.fact_index is not None else None
+        other.roster = self.roster.copy() if self.roster is not None else None
         other.totals = attrs.evolve(self.totals, hours=list(self.totals.hours))
         return other

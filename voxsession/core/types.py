@@ -19,6 +19,7 @@ __all__ = [
     "Count",
     "Json",
     "JsonObject",
+    "RawJson",
     "Share",
     "UtcTime",
     "as_utc",
@@ -41,6 +42,7 @@ Share: TypeAlias = Annotated[float, Meta(ge=0.0, le=1.0)]
 Count: TypeAlias = Annotated[int, Meta(ge=0)]
 Json: TypeAlias = Any
 JsonObject: TypeAlias = dict[str, Any]
+RawJson: TypeAlias = msgspec.Raw  # a value that is still to be read
 
 MAX_JSON_DEPTH = 64
 MAX_INT_BITS = 8192  # Python refuses to read numbers of more than 4,300 digits

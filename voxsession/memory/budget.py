@@ -9,6 +9,7 @@ from voxsession.core.changes import Change, MemoryEvicted, MemoryExpired, Memory
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.session_data import SessionData
 from voxsession.memory.allowance import HALF_LIFE_DAYS, Allowance
+from voxsession.memory.fact_index import fact_index_of
 from voxsession.memory.ledger import Ledger, ledger_of
 
 __all__ = ["evictions", "expired", "live_tokens", "retention", "supersessions"]
@@ -96,12 +97,18 @@ def _reason(worth: float, category: str | None, taken: int, most: int) -> str:
 
 def supersessions(data: SessionData, slot: str, now: datetime) -> list[Change]:
     """The changes that leave one live entry in a slot: the one that became known last."""
-    holders = [entry for entry in data.all_memories() if entry.slot == slot and entry.superseded_by is None]
+    holders = fact_index_of(data).holders(data, slot)
     if len(holders) < 2:
         return []
     newest = max(holders, key=lambda entry: (entry.timestamp, entry.id))
     return [
-        MemorySuperseded(at=now, entry_id=entry.id, by=newest.id, local=entry.id in data.local_memories)
+        MemorySuperseded(
+            at=now,
+            entry_id=entry.id,
+            by=newest.id,
+            valid_until=newest.begins_at,
+            local=entry.id in data.local_memories,
+        )
         for entry in holders
         if entry is not newest
     ]

@@ -160,20 +160,20 @@ class _Builder:
         taken: list[MemoryEntry] = []
         left = {True: standing, False: self._share("memories")}
         misses = 0
+        heading = self.count(KNOWN_HEADING) if self.parts.entries else 0
         for entry in sorted(self.parts.entries, key=lambda entry: self._memory_rank(entry, scores)):
             match, is_standing = scores.get(entry.id), stands(entry)
+            why, is_hopeless = memory_reason(entry, match), misses >= MOST_MISSES
             item = ContextItem(
                 kind="memory",
                 id=entry.id,
-                tokens=0 if taken else self.count(KNOWN_HEADING),
+                tokens=entry.token_count if is_hopeless else 0 if taken else heading,
                 included=False,
-                reason=memory_reason(entry, match),
+                reason=f"no room: the ones before it found none either ({why})" if is_hopeless else why,
                 score=match.score if match else None,
             )
-            if misses >= MOST_MISSES:
-                self.items.append(
-                    attrs.evolve(item, tokens=entry.token_count, reason=f"no room ({item.reason})")
-                )
+            if is_hopeless:
+                self.items.append(item)
                 continue
             line = self._offer(
                 item,
@@ -187,6 +187,10 @@ class _Builder:
                 self.system += [line] if taken else [KNOWN_HEADING, line]
                 left[is_standing] -= self.items[-1].tokens
                 taken.append(entry)
+        count, tokens = self.parts.passed_over
+        if count:
+            why = f"{count} more that the message does not speak of and that are worth less"
+            self._note("memory", None, tokens, False, why)
         return taken
 
     def _memory_rank(self, entry: MemoryEntry, scores: dict[str, MemoryMatch]) -> tuple[Any, ...]:
@@ -227,7 +231,9 @@ class _Builder:
             for message in turn.messages:
                 # Their sizes as they were recorded: nothing is counted for what is not sent.
                 tokens = message.token_count + MESSAGE_OVERHEAD
-                self._note("message", message.id, tokens, False, "no room: it and all before it")
+                self._note(
+                    "message", message.id, tokens, False, "no room: the turns after it fill the budget"
+                )
             self._note_repairs(turn, included=False)
         return chosen, [message for turn in turns[:start] for message in turn.messages]
 
@@ -346,7 +352,11 @@ class _Builder:
                 tokens = self.count(line)
         if tokens > most:
             self.items.append(
-                attrs.evolve(item, tokens=item.tokens + tokens, reason=f"no room ({item.reason})")
+                attrs.evolve(
+                    item,
+                    tokens=item.tokens + tokens,
+                    reason=f"no room: {max(most, 0)} tokens were left for its kind ({item.reason})",
+                )
             )
             return None
         why = item.reason if full is None else f"shortened ({item.reason})"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import attrs
 
-from voxsession.core.display import bar, page_of, table, text_table
+from voxsession.core.display import bar, escape, page_of, table, text_table
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import Message
 from voxsession.core.types import JsonObject
@@ -56,15 +57,32 @@ class ContextReport(list[dict[str, Any]]):
 
     def __init__(self, context: Context) -> None:
         super().__init__(attrs.asdict(item) for item in context.items)
-        self._summary = f"{context.token_count} of {context.budget_tokens} tokens"
         self._context = context
+
+    def _headline(self) -> str:
+        context = self._context
+        fates = Counter(item.fate for item in context.items)
+        told = ", ".join(f"{fates[fate]} {fate}" for fate in ("in", "shortened", "out") if fates[fate])
+        loaded = "" if context.complete else "; some of the past was not loaded for it"
+        share = f" ({context.token_count / context.budget_tokens:.0%})" if context.budget_tokens else ""
+        return f"{context.token_count} of {context.budget_tokens} tokens{share}: {told or 'nothing'}{loaded}"
+
+    def _parts(self) -> list[list[str]]:
+        """A row for each part: how many candidates it had, how many are in, what they take."""
+        rows = []
+        for kind in dict.fromkeys(item.kind for item in self._context.items):
+            items = [item for item in self._context.items if item.kind == kind]
+            used = [item for item in items if item.included]
+            tokens = sum(item.tokens for item in used)
+            rows.append([kind, str(len(items)), str(len(used)), str(tokens)])
+        return rows
 
     def _cells(self) -> list[list[str]]:
         return [
             [
                 item.kind,
                 item.id or "",
-                str(item.tokens),
+                str(item.tokens) if item.full_tokens is None else f"{item.tokens} of {item.full_tokens}",
                 "" if item.score is None else f"{item.score:.2f}",
                 item.fate,
                 item.reason,
@@ -73,14 +91,20 @@ class ContextReport(list[dict[str, Any]]):
         ]
 
     def __str__(self) -> str:
-        return f"{self._summary}\n{text_table(_COLUMNS, self._cells())}"
+        parts = text_table(_PARTS, self._parts(), _NUMBERS)
+        rows = text_table(_COLUMNS, self._cells(), _NUMBERS)
+        return f"{self._headline()}\n\n{parts}\n\n{rows}"
 
     def _repr_html_(self) -> str:
         used = bar(self._context.token_count, self._context.budget_tokens, "tokens")
-        return page_of("Context", used + table(_COLUMNS, self._cells()))
+        told = f"<p>{escape(self._headline())}</p>"
+        parts = table(_PARTS, self._parts(), _NUMBERS)
+        return page_of("Context", used + told + parts + "<br>" + table(_COLUMNS, self._cells(), _NUMBERS))
 
 
 _COLUMNS = ("kind", "id", "tokens", "score", "fate", "why")
+_PARTS = ("part", "candidates", "in", "tokens")
+_NUMBERS = ("tokens", "score", "candidates", "in")
 
 
 @attrs.define(frozen=True, slots=True, kw_only=True, repr=False)
@@ -131,6 +155,7 @@ class ContextParts:
         conversation_id: whose context it is; messages of others are those it branched from.
         shares: part -> what it may take of what instructions and the newest turn leave; others have their own.
         half_lives: category -> days after which a memory of it is worth half.
+        passed_over: of a very long memory, how many entries are no candidates, and their tokens.
     """
 
     instructions: str
@@ -143,6 +168,7 @@ class ContextParts:
     conversation_id: str | None = None
     shares: Mapping[str, float] = attrs.field(factory=dict)
     half_lives: Mapping[str, float] = attrs.field(factory=dict)
+    passed_over: tuple[int, int] = (0, 0)
     complete: bool = True
     budget_tokens: int
     now: datetime

@@ -12,11 +12,48 @@ from voxsession.memory.matches import MemoryMatch
 from voxsession.memory.tokens import TokenCounter
 from voxsession.memory.turns import call_ids
 
-__all__ = ["Sizes", "as_dict", "memory_line", "memory_reason", "said_line", "stands"]
+__all__ = ["Counted", "Sizes", "as_dict", "memory_line", "memory_reason", "said_line", "stands"]
 
 STANDING = frozenset({"identity", "instruction", "preference"})
 
+_MOST_COUNTED = 4_096
+_SHORT_CHARACTERS = 1_000
 _MONTHS = "January February March April May June July August September October November December".split()
+
+
+class Counted:
+    """The sizes of short texts that are counted again and again, such as the lines of memories; bounded.
+
+    Args:
+        counter: what counts; should it turn exact, all is counted anew.
+    """
+
+    def __init__(self, counter: TokenCounter) -> None:
+        self._counter = counter
+        self._is_exact = counter.exact
+        self._known: dict[str, int] = {}
+
+    def count(self, text: str) -> int:
+        """The tokens of a text."""
+        tokens = self._known.get(text)
+        if tokens is None or self._counter.exact != self._is_exact:
+            if self._counter.exact != self._is_exact or len(self._known) >= _MOST_COUNTED:
+                self._known.clear()
+                self._is_exact = self._counter.exact
+            tokens = self._counter.count(text)
+            if len(text) <= _SHORT_CHARACTERS:
+                self._known[text] = tokens
+        return tokens
+
+    @property
+    def name(self) -> str:
+        """What counts."""
+        return self._counter.name
+
+    @property
+    def exact(self) -> bool:
+        """Whether these are a model's real tokens."""
+        return self._counter.exact
 
 
 class Sizes:

@@ -185,7 +185,8 @@ _LEFT = (
     ),
     (
         re.compile(
-            rf"with (?=(?:{NUMBER}|my|a) (?:\w+ )?(?:kids|children|sons|daughters|son|daughter|siblings)\b)",
+            rf"with (?=(?:{NUMBER}|my|a) (?:\w+ )?"
+            r"(?:kids|children|sons|daughters|son|daughter|siblings|teenagers|teens|toddlers|twins)\b)",
             re.I,
         ),
         "I have ",
@@ -264,8 +265,8 @@ _TOLD = (
     ),
 )
 _CORRECTS = re.compile(
-    r"(?:(?:no+|nope|actually|sorry|wait|oh|ah|well)[\s,.!]+)+(?:it's|that's|I meant?(?: to say)?|I "
-    r"said|make that)\s+(?P<v>.+)|"
+    r"(?:(?:no+|nope|actually|sorry|wait|oh|ah|well)[\s,.!]+)+"
+    r"(?:(?:it's|that's)(?: (?:spelled|spelt|written|actually))?|I meant?(?: to say)?|I said|make that)\s+(?P<v>.+)|"
     r"I meant?(?: to say)?\s+(?P<v2>.+)",
     re.I,
 )

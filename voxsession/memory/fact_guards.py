@@ -186,12 +186,14 @@ _COMMAND = (
     "(?:us|call|emoji|bullet|mark|answer|writ|giv)|(?:keep|be|use|answer|reply|respond|speak|talk|"
     "write|make|give|avoid) )"
 )
+_KEEPS = "keep(?= (?:kosher|halal|bees|hens|chickens|goats|horses))"  # no order to the assistant
 _VERBS = _any(
     *"live work study like love hate dislike enjoy prefer adore speak own play collect teach drive "
     "suffer moved joined".split(),
     *"adopted usually never always can't don't no longer used would could might need want was am just "
     "recently".split(),
     *"currently have take drink eat still run coach go really volunteer stopped quit".split(),
+    _KEEPS,
 )
 _COMPLEMENTS = (
     r"(?:an? [\w-]+|\d{1,3}\b|(?:allergic|vegetarian|vegan|pescatarian|married|single|divorced|"
@@ -202,6 +204,10 @@ _COMPLEMENTS = (
 )
 _CONNECTOR = r"(?:and|but|so|because|since|though|although|plus|also|then|whereas|yet|oh|hi|hey|hello|well)"
 _OTHERS = r"(?:it|he|she|they|you|that|this|there|everyone|everybody|people)(?:'s|'re|'ll|'d)? (?!one\b)"
+_NEW_THOUGHT = re.compile(
+    rf"(?:{_CONNECTOR},? )*{_OTHERS}|(?:so|because|since|but|though|although|whereas|yet|no|not|please|thanks)\b",
+    re.I,
+)
 _START = (
     f"(?:{_CONNECTOR},? ){{0,3}}(?:{_HEAD}|{_OTHERS}|{_COMMAND}|{_VERBS} |{_COMPLEMENTS}|"
     f"{_ASKS.pattern}|by the way|actually|thanks)"
@@ -338,12 +344,12 @@ class _Reader:
         adverb = re.match(r"(?:always|never) ", text, re.I)
         if adverb and self.clauses and not self._subject and not re.match(_COMMAND, self.clauses[-1], re.I):
             return  # "they make me happy and always …" is no order
-        if not re.match(rf"{_HEAD}|{_COMMAND}", text, re.I) or (adverb and self._subject):
+        if not re.match(rf"{_HEAD}|(?!{_KEEPS}){_COMMAND}", text, re.I) or (adverb and self._subject):
             if self._subject and self._may_go_on(text, before):
                 text = _canonical(f"I {text}")
             elif self._subject == "I'm" and re.match(_COMPLEMENTS, text, re.I):
                 text = _canonical(f"I'm {text}")
-            elif goes_on and self.clauses and before.strip() and not re.match(_OTHERS, text, re.I):
+            elif goes_on and self.clauses and before.strip() and not _NEW_THOUGHT.match(self._last):
                 # Not a new statement after all: "three cats | and a parrot".
                 self.clauses[-1] = f"{self.clauses[-1]}{before}{text}"[:_CLAUSE_LIMIT]
                 return

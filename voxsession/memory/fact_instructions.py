@@ -66,6 +66,10 @@ _MARKS = (
     "(?P<v>bullet points?|bullets|lists|tables|markdown|headings|headers|bold text|code blocks|"
     "exclamation marks|jargon|technical terms|abbreviations|slang|footnotes|hashtags)"
 )
+_MEASURED = (
+    "(?:all )?(?:temperatures?|distances?|weights?|measurements?|lengths?|heights?|sizes|units|times) "
+    "(?:in |as )?(?:the )?"
+)
 _UNITS = (
     "(?P<v>metric|imperial|celsius|fahrenheit|kilomet(?:er|re)s|miles|kilograms|pounds|24[- "
     "]hour (?:time|clock|format)|12[- ]hour (?:time|clock|format))"
@@ -113,7 +117,7 @@ _TOPICS = tuple(
             "units",
             "{u} wants {v} units",
             r"(?:use|give(?: me)?|show(?: me)?|convert(?: \w+)* to|answer in|write in) (?:everything "
-            rf"in |the |me )?{_UNITS}\b",
+            rf"in |the |me )?(?:{_MEASURED})?{_UNITS}\b",
         ),
         (
             "pace",

@@ -14,7 +14,7 @@ name | {p} name is {v}
     name        my (?:full |first |real |actual |given |preferred )?name is(?: actually| in fact| really|
                    spelled| spelt| now)*
     bare_name   (?:(?:the )?name is|my nickname is|I'm (?:called|named)|I go by(?: the name(?: of)?)?|
-                  please address me as)
+                  (?:(?:please|from now on|in (?:the )?future),? )*(?:address|refer to) me as)
     first_name  (?P<v>[\w'-]+(?: [\w'-]+)?) is my (?:full |first |real )?name$
     bare_name   I(?: prefer|(?:'d)? like|'d prefer|'d rather| want)(?: you)? to (?:be called|call me|go by|
                   be known as)
@@ -86,6 +86,7 @@ origin | {u} is from {v}
     place       my home ?town is
 - | {u} grew up in {v}
     place       I (?:grew up|was raised) in
+    place       I (?:grew up|was raised) (?:on|in|at|near) (?:an?|the) (?:[\w-]+ ){1,4}?(?:in|near|outside)
 birthplace | {u} was born in {v}
     place       I was (?:born and raised|born) in(?! (?:19|20))
 
@@ -146,8 +147,10 @@ medication:{key} | {u} takes {v}
 partner.name | {u} is {how} to {v}
     bare_name   I(?:'m|'ve been| got)(?: happily| recently| newly)? (?P<how>married|engaged) to
 marital | {u} is {v}
-    whole       I'm (?:happily |newly |a )*(?P<v>married|single|divorced|engaged|widowed|separated|widow|
-                  widower)(?=$|[,.!]| (?:and|but|with|now|so)\b)
+    whole       I(?:'m|'ve been| got) (?:happily |newly |recently |just |a )*(?P<v>married|single|divorced|
+                  engaged|widowed|separated)(?=$|[,.!]| (?:and|but|with|now|so|last|this|yesterday|in|on|two|a few)\b)
+marital | {u} is a {v}
+    whole       I'm (?:now |a )*(?P<v>widower|widow)(?=$|[,.!]| (?:and|but|with|now|so)\b)
 children | {u} has {v} children
     whole       I'm an? (?:single |proud |new |working |busy )*(?:mum|mom|mother|dad|father|parent) (?:of|to|
                   with) (?P<v><number>)\b
@@ -156,7 +159,8 @@ children | {u} has {v} children
                   grandmother|grandfather|grandma|grandpa)(?: of (?:<number>|twins))?)<end>
 children | {u} has {v}
     whole       I have (?P<v>(?:<number>|no|several) (?:\w+ )??(?:kids|children|sons|daughters|boys|girls|
-                  grandchildren)|twins|triplets)(?![\w'-])(?! (?:menu|meal|ticket)s?\b)
+                  teenagers|teens|toddlers|grandchildren)|twin (?:boys|girls|sons|daughters)|twins|
+                  triplets)(?![\w'-])(?! (?:menu|meal|ticket)s?\b)
 siblings | {u} has {v}
     whole       I have (?P<v>(?:<number>|no|several) siblings)\b
 - | {u} has {v}
@@ -237,6 +241,10 @@ study.place | {u} studies at {v}
                   NYU|Berkeley|Cornell|Columbia|UC \w+|\w+ State)\b)
     organisation I (?:go to|attend)(?= (?:the )?(?:(?-i:[A-Z])[\w.]* ){0,4}(?-i:University|College|School|
                   Academy|Institute|High)\b)
+- | {u} is in {v3}
+    whole       I'm in (?P<v>(?:my|the) (?:first|second|third|fourth|fifth|final|last|freshman|sophomore|junior|
+                  senior) (?:year|semester)(?: (?:of|at) (?:[\w'-]+ ){0,2}?(?:school|college|university|uni|
+                  studies|training|[\w'-]+ing|medicine|law|engineering|biology|physics|nursing))?)<end>
 study.subject | {u} studies {v}
     subject     I(?: study|'m studying|'m majoring in|'m doing (?:an?|my) (?:degree|phd|masters?|
                   master's) (?:in|on))(?! (?:at|for)\b) -> I study
@@ -299,6 +307,9 @@ budget | {p} budget is {v}
                   up to |between )*(?P<v><money>(?: (?:and|to) <money>)?)
     whole       I can't (?:afford|spend|pay) more than (?P<v><money>)
     whole       I have a (?:\w+ )?budget of (?:about |around |roughly |only |up to )*(?P<v><money>)
+- | {u} is not available on {v}
+    whole       I can't (?:do|make|manage|work) (?P<v>(?:<weekday>|weekends|mornings|afternoons|evenings)(?:(?:,|
+                   and| or) (?:<weekday>|weekends|mornings|afternoons|evenings))*)
 - | {u} can't {v}
     whole       I can't (?P<v><cannot>)(?=$|[,.!]| (?:and|but|so|at all|any more)\b)
 - | {u} doesn't {v}

@@ -78,6 +78,12 @@ _PLANNING = re.compile(
     r"I'm planning (?=(?:an?|my|our|the) (?:[\w-]+ ){0,2}(?:trip|wedding|holiday|vacation|party|move|visit)\b)",
     re.I,
 )
+_TOWARDS = re.compile(
+    r"I'm (?P<how>training|saving(?: up)?|preparing|rehearsing|studying|practi[cs]ing) for "
+    rf"(?=(?:an?|my|our|the) (?:[\w'-]+ ){{0,3}}?(?:{_EVENTS}|house|car|deposit|tour|olympics|championships?|triathlon|"
+    r"qualification|certificate|licen[cs]e|degree)\b)",
+    re.I,
+)
 _NOT_A_PLAN = re.compile(
     rf"\b(?:you|your|every|maybe|might|probably|{GAP}|hopefully|touch|that|it|kill|die|last|ago|again|"
     r"or|not|was|bed|late|there|here|this|them|him)\b",
@@ -153,15 +159,14 @@ def _plan(text: str, opening: str, *, at: datetime, user: str) -> Fact | None:
 
 
 def _undated(clause: str, *, user: str) -> Fact | None:
-    match = _PLANNING.match(clause)
+    match = _PLANNING.match(clause) or _TOWARDS.match(clause)
     if match is None or _NOT_A_PLAN.search(clause):
         return None
     words = tidy(cut(clause[match.end() :])[0])
-    return (
-        Fact(content=f"{user} is planning {third_person(words)}", category="plan", importance=0.5)
-        if words
-        else None
-    )
+    how = match.groupdict().get("how")
+    doing = f"{how.lower()} for" if how else "planning"
+    content = f"{user} is {doing} {third_person(words)}"
+    return Fact(content=content, category="plan", importance=0.5) if words else None
 
 
 # ---- birthdays

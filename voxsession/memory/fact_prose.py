@@ -43,6 +43,9 @@ _FICTION = _compiled(
     r"(?<!i )(?<!t )(?:pretend|imagine|suppose|supposing|assume|assuming)\b(?!d)",
     r"(?:let's|let us) (?:say|pretend|imagine|assume|play)\b|role-?\s?play|act(?:ing)? (?:as|like) (?:an?|the|if)\b",
     r"in (?:this|my|the|a|your) (?:\w+ )?(?:story|game|dream|scenario|movie|film|novel|play|song|script|roleplay)\b",
+    # A message that begins by giving the assistant a part has given the user one too.
+    r"(?:\A|(?<=[.!?\n] ))you(?:'re| are) (?:now )?an? (?!star\b|genius|legend|life ?saver|good|great|very|really|bit)"
+    r"(?:[\w'-]+ ){0,3}[\w'-]+(?=[.!\n])",
     r"thought experiment|hypothetically|theoretically|for (?:example|instance)|e\.g\.|for the sake of|my character",
     r"once upon a time|knock,? knock|say i(?:'m| am| have| were| live| earn| had)\b",
     r"(?:write|tell|make up|compose|create|invent)\b[^.!?\n]{0,50}\b"
@@ -67,6 +70,8 @@ _SPELLING_TABLE = r"""
 i am|im|i m|i'am > I'm
 (?:i have|i've|ive) got > I have
 ive|i've|i have(?= (?:been|lived|worked|always|never|just|recently|moved)\b) > I've
+i(?:'ve| have) been(?= [^.!?]{3,60} since i (?:was|were|got|moved|left|turned|started)\b) > I'm
+l+u+v+ > love
 i will > I'll
 i would|id(?= (?:like|love|prefer|rather)\b) > I'd
 i > I

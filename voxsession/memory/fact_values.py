@@ -66,7 +66,7 @@ _JOB = re.compile(rf"(?P<v>(?:[\w/'-]+ ){{0,4}}?{w.choice(w.JOBS)}){_AFTER_JOB}"
 _PET = re.compile(
     r"(?P<v>(?:an?|one|two|three|four|five|six|\d{1,2}|some|several|another)? ?(?:(?!few|lot|bunch|"
     rf"of|pair|like|memory|hot)[\w-]+ ){{0,3}}?{w.choice(w.PETS)})"
-    r"(?=$|[,.!]|\s(?:and|named|called|who|that|at|too|now|from|but|as|last|together|plus|whose|since|at home)\b)",
+    r"(?=$|[,.!:]|\s(?:and|named|called|who|that|at|too|now|from|but|as|last|together|plus|whose|since|at home)\b)",
     re.I,
 )
 
@@ -274,7 +274,7 @@ def _known_job(match: re.Match[str], rest: str) -> tuple[list[str], str]:
 
 def _any_job(match: re.Match[str], rest: str) -> tuple[list[str], str]:
     phrase, after = cut(rest)
-    job = tidy(_PREPOSITION.sub("", phrase, count=1).split(",")[0])
+    job = tidy(_PREPOSITION.sub("", phrase.split(",")[0], count=1))
     if not 0 < len(job.split()) < 6 or _NO_JOB.search(job):
         return [], ""
     return [job], f"{phrase[len(job) :].strip(' ,')} {after}".strip()

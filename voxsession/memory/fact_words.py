@@ -110,10 +110,17 @@ LANGUAGES = words(
     dutch english estonian farsi finnish flemish french german greek gujarati hebrew hindi hungarian icelandic
     indonesian irish italian japanese korean latin latvian lithuanian malay mandarin marathi nepali norwegian
     persian polish portuguese punjabi romanian russian serbian slovak slovenian somali spanish swahili swedish
-    tagalog tamil telugu thai turkish ukrainian urdu vietnamese welsh yoruba zulu asl sign_language"""
+    tagalog tamil telugu thai turkish ukrainian urdu vietnamese welsh yoruba zulu asl sign_language amharic
+    azerbaijani basque belarusian bosnian breton burmese esperanto frisian gaelic galician georgian hausa igbo kannada
+    kazakh khmer kurdish luxembourgish macedonian malayalam maltese maori mongolian pashto quechua scots sinhala
+    tigrinya uzbek xhosa yiddish bsl"""
 )
 NATIONALITIES = (
-    LANGUAGES - words("cantonese farsi flemish latin mandarin swahili asl sign_language tamil")
+    LANGUAGES
+    - words(
+        """cantonese farsi flemish latin mandarin swahili asl sign_language tamil bsl esperanto gaelic hausa igbo
+        kannada khmer malayalam quechua scots tigrinya xhosa yiddish"""
+    )
 ) | words(
     """american argentinian argentine australian austrian belgian bolivian brazilian british canadian chilean
     colombian cuban ecuadorian egyptian ethiopian ghanaian indian iranian iraqi israeli jamaican jordanian
@@ -251,7 +258,7 @@ PARTS = {
         "way|because|since|with|for|"
         r"these days|lol|already|in|working|again|anyway|here|myself|who|though|at all|either|any more|after|due)\b)"
     ),
-    "working": r"I(?:'m|'ve been)? (?:work|working|employed)(?: (?:part|full)[- ]time)?",
+    "working": r"I(?:'m|'ve been)? (?:work|working|employed|freelanc(?:e|ing))(?: (?:part|full)[- ]time)?",
     "weekday": r"(?:mon|tues|wednes|thurs|fri|satur|sun)days",
     "money": (
         r"(?:[$€£]\s?)?\d[\d.,]*k?(?:\s?(?:[$€£]|dollars?|euros?|pounds?|bucks|usd|eur|gbp|k|thousand|"

@@ -39,6 +39,8 @@ class Fact:
         slot: the single-valued attribute it fills ("name", "likes:coffee"); `None` when it only adds.
         value: the bare value ("Alice"), where there is one.
         expires_at: when a dated plan stops mattering, else `None`.
+        valid_from: when it began to be true (aware), where the message says so and it is not the message's own time.
+        message_id: the message that states it, where it was looked for in several at once.
 
     Returns:
         An immutable value, equal to any other with the same fields.
@@ -53,6 +55,8 @@ class Fact:
     slot: str | None = None
     value: str | None = None
     expires_at: datetime | None = None
+    valid_from: datetime | None = None
+    message_id: str | None = None
 
 
 # ---- words and numbers

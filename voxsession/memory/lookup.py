@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from heapq import nlargest, nsmallest
+from heapq import heappush, heappushpop, nlargest, nsmallest
 
 import attrs
 
+from voxsession.memory.aliases import MOST_TEXTS, may_have_names, names_of, roles_of
 from voxsession.memory.postings import Postings
 from voxsession.memory.question import Question, tells_of_self
 from voxsession.memory.rank import Concept, Weights, date_share, idf, spread_out, stretch_shares, word_scores
@@ -20,6 +21,8 @@ __all__ = ["Hit", "Lookup"]
 #: Rows read of one word, and of all words of a question; commoner words are left out where rarer ones are left.
 _MOST_ROWS_OF_A_WORD = 6_000
 _MOST_ROWS = 24_000
+#: So much of a text is read for who is who.
+_LONGEST_TEXT_CHARS = 2_000
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -72,14 +75,21 @@ class Lookup:
         scores = self._candidates(limit, sources, category)
         unit = max(scores.values(), default=0.0) or 1.0
         # What cannot reach the worst of the best even with every boost need not be looked at closely.
-        least = _worst_of_best(limit, scores) - self._most_boost() * unit
-        ranked = []
-        for slot, score in scores.items():
-            if score >= least and (passage := self._shelf.passages[slot]) is not None:
+        most, boost = unit * self._most_boost(), self._boost
+        least = _worst_of_best(limit, scores) - most
+        ranked: list[tuple[float, float, str, int, Passage]] = []
+        best: list[float] = []
+        for score, slot in sorted(
+            ((score, slot) for slot, score in scores.items() if score >= least), reverse=True
+        ):
+            if len(best) == limit and score + most < best[0]:
+                break
+            if (passage := self._shelf.passages[slot]) is not None:
                 # Rounded, for sums in another order differ in their last digits.
-                total = round(score + unit * self._boost(passage, slot), 9)
+                total = round(score + unit * boost(passage, slot), 9)
                 if total > 0:
                     ranked.append((-total, -passage.at.timestamp(), passage.id, slot, passage))
+                    (heappushpop if len(best) == limit else heappush)(best, total)
         best_possible = self._best_possible(unit)
         return [
             Hit(
@@ -108,12 +118,36 @@ class Lookup:
                     common.append((word, term))
                     continue
                 related = self._rows(self._terms(related_to(word)))
-                found.append(Concept(word=word, rows=rows, related=(related or frozenset()) - rows))
+                concept = Concept(word=word, rows=rows, related=(related or frozenset()) - rows)
+                # Who is who is noted: it must not hang on what else this question asks.
+                found.append(concept if related is None else self._with_names(concept))
         if not any(concept.rows or concept.related for concept in found):
             for word, term in common:
                 rows = frozenset(self._postings.newest_rows_with(term, _MOST_ROWS_OF_A_WORD))
                 found.append(Concept(word=word, rows=rows, related=frozenset()))
         return found
+
+    def _with_names(self, concept: Concept) -> Concept:
+        """A concept with the rows of whom it stands for under another name."""
+        noted, word = self._shelf.known_as, concept.word
+        if word not in noted:
+            noted[word] = self._find_names(word, concept.rows | concept.related)
+        named = (self._rows(self._terms(noted[word])) or frozenset()) - concept.rows - concept.related
+        if not named:
+            return concept
+        return attrs.evolve(concept, related=concept.related | named, known_as=noted[word], named=named)
+
+    def _find_names(self, word: str, rows: frozenset[int]) -> tuple[str, ...]:
+        if may_have_names(word):
+            speakers = frozenset(part for parts in self._shelf.name_words.values() for part in parts)
+            return names_of(word, self._newest_texts(rows), speakers)
+        return roles_of(word, self._newest_texts(rows)) if len(rows) <= MOST_TEXTS else ()
+
+    def _newest_texts(self, rows: frozenset[int]) -> list[str]:
+        passages = [passage for row in rows if (passage := self._shelf.passages[row]) is not None]
+        if len(passages) > MOST_TEXTS:
+            passages = nlargest(MOST_TEXTS, passages, key=lambda passage: (passage.at, passage.id))
+        return [passage.text[:_LONGEST_TEXT_CHARS] for passage in passages]
 
     def _terms(self, words: Iterable[str]) -> tuple[str, ...]:
         return self._postings.terms_of(" ".join(words))
@@ -136,11 +170,13 @@ class Lookup:
         shares = stretch_shares(raw, shelf, weights)
         shares[0] = 0.0  # of what is in no stretch
         stretches = shelf.stretches
-        scores = {slot: score + shares.get(stretches[slot], 0.0) for slot, score in raw.items()}
-        for slot in [slot for slot in raw if not stretches[slot]]:
-            passage = shelf.passages[slot]
-            importance = min(1.0, max(0.0, passage.weight)) if passage is not None else 0.0
-            scores[slot] *= weights.memory * (0.8 + 0.2 * importance)
+        worth, of_memory = shelf.worth, weights.memory
+        scores = {
+            slot: score + shares.get(stretch, 0.0)
+            if (stretch := stretches[slot])
+            else score * of_memory * worth[slot]
+            for slot, score in raw.items()
+        }
         for span in self._question.spans:
             for slot in shelf.within(span.start, span.end):
                 scores.setdefault(slot, shares.get(stretches[slot], 0.0))
@@ -158,9 +194,13 @@ class Lookup:
     def _allowed(
         self, scores: dict[int, float], sources: frozenset[str], category: str | None
     ) -> dict[int, float]:
-        passages = self._shelf.passages
-        if category is None and sources >= {"message", "memory"}:
-            return scores
+        passages, stretches = self._shelf.passages, self._shelf.stretches
+        if category is None:
+            # Messages are in a stretch of conversation, memories in none.
+            if sources >= {"message", "memory"}:
+                return scores
+            if sources == {"message"}:
+                return {slot: score for slot, score in scores.items() if stretches[slot]}
         return {
             slot: score
             for slot, score in scores.items()
@@ -187,7 +227,7 @@ class Lookup:
         """What who said it, when, and of what kind it is add, in shares of the best score."""
         question, weights, boost = self._question, self._weights, 0.0
         if self._is_of_the_asked(passage, slot):
-            boost += weights.speaker
+            boost += weights.speaker - (weights.second if passage.speaker in question.besides else 0.0)
             boost += weights.tells if self._tells(passage, slot) else 0.0
         if question.spans:
             boost += weights.date * date_share(passage.at, question.spans)
@@ -228,15 +268,19 @@ class Lookup:
 
     def _reasons(self, passage: Passage, slot: int) -> tuple[str, ...]:
         question = self._question
-        rows = range(slot, slot + self._shelf.rows_of(slot))
-        words = [c.word for c in self._concepts if any(row in c.rows for row in rows)]
+        rows = frozenset(range(slot, slot + self._shelf.rows_of(slot)))
+        said = [concept for concept in self._concepts if not rows.isdisjoint(concept.rows)]
         near = [
-            c.word for c in self._concepts if c.word not in words and any(row in c.related for row in rows)
+            concept
+            for concept in self._concepts
+            if concept not in said and not rows.isdisjoint(concept.related)
         ]
-        reasons = [f"words: {', '.join(words)}"] if words else []
-        if near:
-            reasons.append(f"related words: {', '.join(near)}")
-        if not words and not near and passage.source == "message" and self._concepts:
+        called = [concept for concept in near if rows & concept.related <= concept.named]
+        reasons = [f"words: {', '.join(c.word for c in said)}"] if said else []
+        if alike := [concept.word for concept in near if concept not in called]:
+            reasons.append(f"related words: {', '.join(alike)}")
+        reasons += [f"{concept.word}: also {', '.join(concept.known_as)}" for concept in called]
+        if not reasons and passage.source == "message" and self._concepts:
             reasons.append("next to a match")
         if passage.speaker in question.names:
             reasons.append(f"speaker {passage.speaker}")

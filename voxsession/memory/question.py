@@ -25,6 +25,14 @@ _YOU = re.compile(
     r"|recommendation|advice|answer|explanation|reply|response|list|proposal|estimate)",
     re.IGNORECASE,
 )
+#: Say how something is asked, not what about.
+_FRAMING = frozenset(
+    """
+    kind kinds type types sort sorts way ways thing things likely probably potentially possibly
+    """.split()
+)
+_TOGETHER = re.compile(r"\b(?:and|or|both|together)\b|[,&]", re.IGNORECASE)
+_ASKED = re.compile(r"[^.!?\n]*[?\uff1f]")
 # "I" in small letters is left out: too many lists are numbered i), ii).
 _OF_SELF = re.compile(r"\b(?:I|[Mm]y|[Mm]e|[Ww]e|[Oo]ur|us)\b")
 
@@ -37,6 +45,8 @@ class Question:
         words: What to look for, in lower case, at most 64 distinct words.
         names: The participants it names, as they are written in the index.
         name_words: The words of those names, in lower case.
+        besides: Those of the names that the question is not foremost about: all but the first, unless it asks
+            about all of them together.
         role: "user" for a question in the first person, "assistant" for one about what "you" said, else None.
         spans: The stretches of time it names.
         wants_time: Whether its answer is a time.
@@ -48,16 +58,17 @@ class Question:
     role: str | None
     spans: tuple[AskedSpan, ...]
     wants_time: bool
+    besides: frozenset[str] = frozenset()
 
 
 def tells_of_self(text: str) -> bool:
-    """Whether somebody speaks of themselves.
+    """Whether somebody speaks of themselves, other than in a question.
 
     Example:
-        >>> tells_of_self("I moved to Rome"), tells_of_self("Nice to hear that!")
+        >>> tells_of_self("I moved to Rome"), tells_of_self("Nice to hear! Shall I call?")
         (True, False)
     """
-    return _OF_SELF.search(text) is not None
+    return _OF_SELF.search(_ASKED.sub("", text) if "?" in text or "\uff1f" in text else text) is not None
 
 
 def _is_named(part: str, word: str, query: str) -> bool:
@@ -82,6 +93,21 @@ def _named(query: str, words: Collection[str], speakers: Mapping[str, frozenset[
             if naming:
                 found.setdefault(speaker, set()).update(naming)
     return found
+
+
+def _besides(query: str, named: Mapping[str, Collection[str]]) -> frozenset[str]:
+    """Of several named, those a question is not foremost about: "What did Ann say of Bob?" is about Ann."""
+    if len(named) < 2:
+        return frozenset()
+    lowered = query.casefold()
+    places = {
+        name: min((place for word in words if (place := lowered.find(word)) >= 0), default=len(lowered))
+        for name, words in named.items()
+    }
+    first, second = sorted(places, key=lambda name: (places[name], name))[:2]
+    if _TOGETHER.search(query[places[first] : places[second]]) or "both" in lowered or "together" in lowered:
+        return frozenset()
+    return frozenset(named) - {first}
 
 
 def read_question(query: str, speakers: Mapping[str, frozenset[str]], at: datetime) -> Question:
@@ -110,12 +136,14 @@ def read_question(query: str, speakers: Mapping[str, frozenset[str]], at: dateti
         role = "assistant" if _YOU.search(query) else "user" if _I.search(query) else None
     spans = asked_spans(query, at)
     counted = frozenset(word for span in spans if span.counted for word in words_of(span.words))
+    left_out = counted | _FRAMING
     name_words: frozenset[str] = frozenset().union(*named.values())
     return Question(
-        words=tuple(informative_words(words, counted, name_words, may_be_none=bool(spans))[:MOST_WORDS]),
+        words=tuple(informative_words(words, left_out, name_words, may_be_none=bool(spans))[:MOST_WORDS]),
         names=frozenset(named),
         name_words=frozenset().union(*(speakers[name] for name in named)),
         role=role,
         spans=spans,
         wants_time=asks_when(query),
+        besides=_besides(query, named),
     )

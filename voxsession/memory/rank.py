@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from datetime import datetime, timedelta
 from heapq import nlargest
 
@@ -32,13 +32,14 @@ class Weights:
         memory: What a memory's score is multiplied by, since it has no neighbours to help it.
         speaker: Boost, in shares of the best score, for who the question is about.
         tells: The same for what they tell of themselves.
+        second: How much of that boost is taken back from whom the question names only besides.
         date: The same for the dates that the question names.
         when: The same for texts that say when, where the question asks for it.
     """
 
     b: float = 0.75
-    k1: float = 1.2
-    related: float = 0.5
+    k1: float = 0.9
+    related: float = 0.6
     words_on: tuple[float, float, float] = (0.2, 0.3, 0.5)
     score_on: tuple[float, float, float] = (0.2, 0.3, 0.3)
     score_back: float = 0.2
@@ -46,7 +47,8 @@ class Weights:
     memory: float = 1.8
     speaker: float = 0.3
     tells: float = 0.1
-    date: float = 0.3
+    second: float = 0.15
+    date: float = 0.4
     when: float = 0.2
 
 
@@ -57,18 +59,24 @@ class Concept:
     Attributes:
         word: The word as it was asked.
         rows: The rows that hold it in one of its forms.
-        related: Other rows, which hold only a word near to it.
+        related: Other rows, which hold only a word near to it, or who is meant by it.
+        known_as: What else whom the word stands for is called, see `aliases`.
+        named: Those of the related rows that are there only because they hold such a name.
     """
 
     word: str
     rows: frozenset[int]
     related: frozenset[int]
+    known_as: tuple[str, ...] = ()
+    named: frozenset[int] = frozenset()
 
 
 #: With so many rows found by the rarer words, commoner ones only sort these and bring in no more.
 _ENOUGH_ROWS = 1_000
 #: Scores below this share of the best are not worth sharing with neighbours.
 _FAINT = 0.3
+#: No more scores than these, the best, are shared.
+_MOST_SHARED = 400
 #: How long after a date it is still talked about.
 _TALKED_ABOUT_FOR = timedelta(days=7)
 
@@ -98,11 +106,7 @@ def word_scores(concepts: Sequence[Concept], shelf: Shelf, weights: Weights) -> 
     Returns:
         Row to score, all above 0; a text of average length with all the words scores about the sum of their `idf`.
     """
-    average = shelf.words_total / max(1, shelf.rows_total)
-    share_of = [
-        1 / (weights.k1 * (1 - weights.b + weights.b * length / average))
-        for length in range(LONGEST_PIECE_WORDS + 1)
-    ]
+    gains = _Gains.of(shelf.words_total / max(1, shelf.rows_total), weights)
     totals: dict[int, float] = {}
     for concept in sorted(concepts, key=lambda concept: len(concept.rows) + len(concept.related)):
         rows, related = concept.rows, concept.related
@@ -112,26 +116,62 @@ def word_scores(concepts: Sequence[Concept], shelf: Shelf, weights: Weights) -> 
             rows &= totals.keys()
         if len(totals) + len(rows) >= _ENOUGH_ROWS:
             related &= totals.keys()
-        scores = _said(rows, gain, share_of, shelf, weights)
+        scores = _said(rows, gain, gains, shelf)
         if related:
-            for row, score in _said(related, faint, share_of, shelf, weights).items():
+            for row, score in _said(related, faint, gains, shelf).items():
                 if score > scores.get(row, 0.0):
                     scores[row] = score
+        if not totals:
+            totals = scores
+            continue
         for row, score in scores.items():
             totals[row] = totals.get(row, 0.0) + score
     return totals
 
 
-def _said(
-    rows: Iterable[int], gain: float, share_of: Sequence[float], shelf: Shelf, weights: Weights
-) -> dict[int, float]:
+@attrs.frozen(slots=True)
+class _Gains:
+    """What a word brings by the length of the text that holds it, before its `idf`.
+
+    Attributes:
+        share: In BM25's terms the part of a text that one mention is, by length.
+        own: The gain of a text that holds it, by length.
+        share_on: The share that the next message gets, by how the text leads there, then by its length.
+        own_on: The gain of the next message where that does not hold the word, likewise.
+    """
+
+    share: list[float]
+    own: list[float]
+    share_on: list[list[float]]
+    own_on: list[list[float]]
+
+    @classmethod
+    def of(cls, average: float, weights: Weights) -> _Gains:
+        share = [
+            1 / (weights.k1 * (1 - weights.b + weights.b * length / average))
+            for length in range(LONGEST_PIECE_WORDS + 1)
+        ]
+        share_on = [[on * one for one in share] for on in weights.words_on]
+        return cls(share, _gain(share), share_on, [_gain(on) for on in share_on])
+
+
+def _gain(shares: Iterable[float]) -> list[float]:
+    return [share / (1 + share) for share in shares]
+
+
+def _said(rows: Set[int], gain: float, gains: _Gains, shelf: Shelf) -> dict[int, float]:
     """Scores for one word, said in these rows."""
-    lengths, answers, leads, words_on = shelf.lengths, shelf.answers, shelf.leads, weights.words_on
-    shares = {row: share_of[lengths[row]] for row in rows}
+    lengths, answers, leads = shelf.lengths, shelf.answers, shelf.leads
+    own = [gain * one for one in gains.own]
+    scores = {row: own[lengths[row]] for row in rows}
     for row in rows:
         if answer := answers[row]:
-            shares[answer] = shares.get(answer, 0.0) + words_on[leads[row]] * share_of[lengths[row]]
-    return {row: gain * share / (1 + share) for row, share in shares.items()}
+            if answer in rows:
+                share = gains.share_on[leads[row]][lengths[row]] + gains.share[lengths[answer]]
+                scores[answer] = gain * share / (1 + share)
+            else:
+                scores[answer] = gain * gains.own_on[leads[row]][lengths[row]]
+    return scores
 
 
 def spread_out(by_row: dict[int, float], shelf: Shelf, weights: Weights) -> dict[int, float]:
@@ -158,14 +198,20 @@ def spread_out(by_row: dict[int, float], shelf: Shelf, weights: Weights) -> dict
         weights.score_on,
         weights.score_back,
     )
-    faint = _FAINT * max(scores.values(), default=0.0)
-    for slot, score in list(scores.items()):
-        if score >= faint:
-            if following := after[slot]:
-                scores[following] = scores.get(following, 0.0) + score_on[leads[slot]] * score
-            if preceding := before[slot]:
-                scores[preceding] = scores.get(preceding, 0.0) + back * score
+    faint = _faint(scores)
+    for slot, score in [item for item in scores.items() if item[1] >= faint]:
+        if following := after[slot]:
+            scores[following] = scores.get(following, 0.0) + score_on[leads[slot]] * score
+        if preceding := before[slot]:
+            scores[preceding] = scores.get(preceding, 0.0) + back * score
     return scores
+
+
+def _faint(scores: dict[int, float]) -> float:
+    """The score from which on it is worth sharing with others: of the best, and at most some hundreds."""
+    enough = _FAINT * max(scores.values(), default=0.0)
+    best = [score for score in scores.values() if score >= enough]
+    return enough if len(best) <= _MOST_SHARED else nlargest(_MOST_SHARED, best)[-1]
 
 
 def stretch_shares(scores: dict[int, float], shelf: Shelf, weights: Weights) -> dict[int, float]:
@@ -179,7 +225,7 @@ def stretch_shares(scores: dict[int, float], shelf: Shelf, weights: Weights) -> 
     Returns:
         Stretch to score.
     """
-    faint = _FAINT * max(scores.values(), default=0.0)
+    faint = _faint(scores)
     stretches = shelf.stretches
     found: defaultdict[int, list[float]] = defaultdict(list)
     for slot, score in scores.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from voxsession.core.message import Message
 from voxsession.core.session_data import SessionData
 from voxsession.memory.matches import MemoryMatch
 from voxsession.memory.passage import Passage
+from voxsession.memory.roster import Roster
 
 if TYPE_CHECKING:
     from voxsession.memory.embedding import BoundedEmbedder
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from voxsession.memory.question import Question
     from voxsession.memory.search import SearchIndex
 
-__all__ = ["SessionIndex"]
+__all__ = ["SessionIndex", "passage_of"]
 
 _KINDS = {"memories": "memory", "messages": "message"}
 #: So many of the best by words, and of the best by meaning, are ranked together.
@@ -43,7 +45,11 @@ class SessionIndex:
         self._entries: dict[str, MemoryEntry] = {}
         self._messages: dict[str, Message] = {}
         self._head: dict[str, int] = {}
+        self._places: dict[str, int] = {}
         self._revision = -1
+        self._log: list[str] | None = None  # of the roster that tells which entries changed, read so far:
+        self._log_read = 0
+        self._lock = threading.RLock()  # a long memory is taken in in a thread
         self.filed_upto = 0
 
     @property
@@ -62,25 +68,54 @@ class SessionIndex:
             for index, message in messages
             if message.redacted or message.id not in self._messages  # erased since it was taken in
         ]
-        self._add_messages(fresh)
+        with self._lock:
+            self._add_messages(fresh)
 
     def refresh(self, data: SessionData, revision: int) -> None:
         """Takes in what changed in the live data since the last call; a negative revision is never known already."""
         if revision == self._revision >= 0:
             return
-        head = list(enumerate(data.messages, data.message_offset))
-        self._forget_dropped({message.id: index for index, message in head}, data.message_offset)
-        self._add_messages([pair for pair in head if self._messages.get(pair[1].id) is not pair[1]])
-        self._refresh_entries(data.all_memories())
-        self._revision = revision  # not before: what could not be opened is not known now
+        with self._lock:
+            head = _each_once(enumerate(data.messages, data.message_offset))
+            self._forget_dropped({name: index for name, (index, _) in head.items()}, data.message_offset)
+            self._add_messages(
+                [pair for name, pair in head.items() if self._messages.get(name) is not pair[1]]
+            )
+            self._refresh_memories(data)
+            self._revision = revision  # not before: what could not be opened is not known now
+
+    def _refresh_memories(self, data: SessionData) -> None:
+        """Takes in the entries that changed, where somebody noted which; else all are looked at."""
+        roster = data.roster if isinstance(data.roster, Roster) else None
+        if roster is None:
+            self._log = None
+            self._refresh_entries(data.all_memories())
+            return
+        upto = len(roster.log)
+        if self._log is roster.log:
+            since = self._log_read if roster.forked_at is None else min(self._log_read, roster.forked_at)
+            ids = dict.fromkeys(roster.log[since:upto])
+            known = {entry_id: self._entries[entry_id] for entry_id in ids if entry_id in self._entries}
+            found = [entry for entry_id in ids if (entry := data.find_memory(entry_id)) is not None]
+            self._take_entries(found, known)
+        else:
+            self._refresh_entries(data.all_memories())
+        # A batch's copy may be given up: only what the live data has is read for good.
+        if roster.forked_at is None:
+            self._log, self._log_read = roster.log, upto
+        elif self._log is not roster.log:
+            self._log = None
 
     def forget(self, ids: Iterable[str]) -> None:
         """Takes entries and messages out for good."""
-        gone = list(ids)
-        self._remove(gone)
-        for item_id in gone:
-            self._entries.pop(item_id, None)
-            self._messages.pop(item_id, None)
+        with self._lock:
+            gone = [one for one in ids if one in self._entries or one in self._messages]
+            if gone:
+                self._remove(gone)
+            for item_id in gone:
+                self._entries.pop(item_id, None)
+                self._messages.pop(item_id, None)
+                self._places.pop(item_id, None)
 
     def search(
         self,
@@ -95,11 +130,12 @@ class SessionIndex:
         """The best matches, best first; expired and superseded entries are never among them."""
         kinds = tuple(_KINDS[source] for source in sources)
         moment = at or now.replace(second=0, microsecond=0)
-        if self._meaning is not None:
-            return self._by_words_and_meaning(query, limit, kinds, category, moment, now)
-        # More than asked for, since entries may have expired since they were taken in.
-        hits = self._hits(query, limit + 8, kinds, category, moment)
-        return self._matches(((hit.id, hit.score, hit.reasons) for hit in hits), limit, now)
+        with self._lock:
+            if self._meaning is not None:
+                return self._by_words_and_meaning(query, limit, kinds, category, moment, now)
+            # More than asked for, since entries may have expired since they were taken in.
+            hits = self._hits(query, limit + 8, kinds, category, moment)
+            return self._matches(((hit.id, hit.score, hit.reasons) for hit in hits), limit, now)
 
     # --- meaning
 
@@ -137,10 +173,11 @@ class SessionIndex:
         if self._meaning is None:
             from voxsession.memory.meaning import Meaning
 
-            self._meaning = Meaning(embedder)
-            self._meaning.want(_of_entry(entry) for entry in self._entries.values())
-            messages = [message for message in self._messages.values() if _is_searched(message)]
-            self._meaning.want(_of_message(message, 0) for message in messages)
+            with self._lock:
+                self._meaning = Meaning(embedder)
+                self._meaning.want(_of_entry(entry) for entry in self._entries.values())
+                messages = [message for message in self._messages.values() if _is_searched(message)]
+                self._meaning.want(_of_message(message, 0) for message in messages)
         return self._meaning
 
     def _asked(self, query: str, at: datetime) -> tuple[Question, str]:
@@ -239,8 +276,12 @@ class SessionIndex:
         passages = []
         for index, message in messages:
             known = self._messages.get(message.id)
+            is_other = known is not None and self._places.get(message.id) != index
+            if is_other and message.is_double:
+                continue  # a broken history has given two messages one id
             self._messages[message.id] = message
-            if known is not None and known.content == message.content:
+            self._places[message.id] = index
+            if known is not None and not is_other and _reads_alike(known, message):
                 continue
             if _is_searched(message):
                 passages.append(_of_message(message, index))
@@ -249,8 +290,12 @@ class SessionIndex:
         self._put(passages)
 
     def _refresh_entries(self, entries: Iterable[MemoryEntry]) -> None:
+        self._take_entries(entries, self._entries)
+
+    def _take_entries(self, entries: Iterable[MemoryEntry], known_before: dict[str, MemoryEntry]) -> None:
+        """Takes entries in; what was known of them before and is no longer there goes."""
         live = {entry.id: entry for entry in entries if entry.superseded_by is None}
-        gone = [entry_id for entry_id in self._entries if entry_id not in live]
+        gone = [entry_id for entry_id in known_before if entry_id not in live]
         if gone:
             self.forget(gone)
         passages = []
@@ -276,9 +321,28 @@ class SessionIndex:
             self._meaning.drop(ids)
 
 
+def passage_of(found: MemoryEntry | Message, index: int = 0) -> Passage:
+    """An entry, or a message with its index in the session, as it is searched."""
+    return _of_entry(found) if isinstance(found, MemoryEntry) else _of_message(found, index)
+
+
+def _each_once(messages: Iterable[tuple[int, Message]]) -> dict[str, tuple[int, Message]]:
+    """The messages by id; of a broken history's messages of one id the last that is no double counts."""
+    found: dict[str, tuple[int, Message]] = {}
+    for index, message in messages:
+        if not message.is_double or message.id not in found:
+            found[message.id] = index, message
+    return found
+
+
+def _reads_alike(one: Message, other: Message) -> bool:
+    return one.content == other.content and one.is_double == other.is_double
+
+
 def _is_searched(message: Message) -> bool:
     is_talk = message.role not in ("tool", "system")
-    return is_talk and not message.redacted and bool((message.content or "").strip())
+    is_there = not message.redacted and not message.is_double
+    return is_talk and is_there and bool((message.content or "").strip())
 
 
 def _of_message(message: Message, index: int) -> Passage:

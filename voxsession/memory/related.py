@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import lru_cache
 
+from voxsession.memory.kinds import KINDS
+from voxsession.memory.near_words import NEAR_WORDS
+
 __all__ = ["forms_of", "related_to"]
 
 # Forms that no stemmer brings together; each line's words count as one word.
@@ -27,222 +30,6 @@ write wrote written; child children; foot feet; tooth teeth; mouse mice; man men
 wife wives; life lives; knife knives; half halves; leaf leaves; shelf shelves
 """
 
-# Of each line every word is near to every other.
-_NEAR = """
-dog puppy pup doggy doggo pooch
-cat kitten kitty
-mother mom mum mama
-father dad daddy papa
-grandmother grandma granny nana
-grandfather grandpa granddad
-spouse husband wife
-girlfriend gf
-boyfriend bf
-fiance engaged engagement
-baby newborn infant
-friend buddy pal mate
-colleague coworker teammate
-boss manager supervisor
-job work career occupation profession position
-company business firm employer startup
-store shop boutique
-quit resign resignation
-fired layoff redundant
-hire recruit employ
-salary pay wage income
-promotion promoted
-university college
-course class workshop lesson training seminar
-degree diploma graduate
-exam test
-teacher professor instructor tutor coach mentor
-pupil student
-home house apartment flat condo
-rent lease landlord
-live reside
-move relocate
-neighbor neighbour
-city town
-country nation
-street road
-trip travel vacation holiday journey getaway
-flight plane airline airport
-hotel hostel airbnb
-car vehicle
-bike bicycle cycle
-train railway
-doctor physician gp
-hospital clinic
-therapist therapy counselor counseling psychologist
-illness disease sick ill
-medicine medication drug pill prescription
-injury injured hurt
-pain ache sore
-exercise workout gym fitness
-jog run
-hike trek trail
-meal dinner lunch breakfast
-restaurant cafe diner bistro
-cook bake
-vegetarian vegan
-cup mug
-movie film
-tv television
-song music track
-concert gig
-band group
-book novel
-author writer
-photo picture pic image snapshot
-painting artwork picture
-paint draw sketch
-art painting drawing sculpture
-hobby pastime
-game play
-fun enjoy
-love enjoy adore
-like enjoy prefer
-favorite favourite fav
-dislike hate
-happy glad joy delighted
-excited thrilled stoked pumped
-sad unhappy upset down
-angry mad furious
-worried anxious nervous
-afraid scared frightened
-proud pride
-stress stressed overwhelmed
-destress relax unwind
-tired exhausted
-difficult hard tough
-challenge struggle difficulty obstacle hurdle setback
-problem issue trouble
-error bug crash failure
-goal aim target
-dream wish hope
-plan intend
-decide decision choose choice
-buy purchase
-cost price
-expensive pricey
-cheap affordable inexpensive
-money cash funds
-bill invoice
-refund reimburse
-discount coupon voucher
-order purchase
-deliver delivery ship shipping parcel
-subscription membership
-begin start
-finish complete
-open launch
-fix repair
-prize award trophy medal
-win victory
-gift present
-help support assist
-volunteer charity donate
-advice tip suggestion recommend suggest
-talk speak chat discuss
-call phone
-mobile cellphone smartphone
-computer laptop pc
-email mail
-app application
-database db
-password login passcode
-meeting appointment
-book reserve reservation booking
-cancel cancellation
-reschedule postpone
-birthday bday
-wedding marry married marriage
-divorce separated
-die died death passed
-pregnant pregnancy
-adopt adoption
-garden plant
-flower bloom bouquet
-outdoors outdoor nature outside
-camp camping tent campfire
-beach coast shore seaside
-ocean sea
-mountain hill peak
-forest woods
-church faith religious religion
-accident crash
-theft stolen robbed burglary
-clothes clothing outfit apparel
-shoes sneakers boots
-necklace pendant
-symbol symbolize represent
-important matter
-reason because
-motivate inspire
-participate join attend
-create make build design
-big large huge
-small little tiny
-beautiful gorgeous pretty
-great awesome amazing
-allergy allergic
-alcohol wine beer
-child kid
-children kids
-nickname name
-native hometown
-language speak
-"""
-
-# Kinds of things: asked for by the first word, told in the others.
-_KINDS = """
-pet dog cat puppy kitten hamster rabbit bird parrot fish turtle
-animal dog cat horse bird turtle rabbit cow
-child son daughter baby toddler boy girl
-kid son daughter baby toddler boy girl
-parent mother father mom dad
-sibling brother sister
-partner husband wife boyfriend girlfriend spouse
-family relative parent husband wife kid child son daughter mom dad brother sister grandma grandpa
-relative aunt uncle cousin grandma grandpa niece nephew
-instrument guitar piano violin drum clarinet flute cello saxophone trumpet ukulele keyboard bass
-music song band album concert
-sport soccer football basketball tennis baseball hockey golf swim volleyball rugby cricket ski surf
-hobby paint draw read hike cook garden dance photography pottery knit write run interest
-activity hike swim paint camp run dance read yoga pottery bike climb cook museum concert hobby
-exercise run yoga gym swim weights cycling
-outdoors hike camp trail park fish climb
-color red blue green yellow purple pink black white orange brown gray
-colour red blue green yellow purple pink black white orange brown grey
-fruit apple banana orange strawberry blueberry mango grape peach
-vegetable carrot tomato potato broccoli spinach onion
-meat chicken beef pork steak turkey lamb bacon
-food eat cook meal dish recipe snack cuisine pizza pasta sushi chicken salad soup bread
-diet eat food vegetarian vegan
-meal dish food
-dessert cake pie cookie chocolate pastry
-drink coffee tea wine beer juice
-event conference parade festival party concert ceremony
-weather rain snow sun storm wind
-season spring summer autumn winter
-transport bus train car bike plane subway
-health doctor sick illness injury hospital diagnosis
-school class student teacher grade
-study learn course class degree university
-money budget save debt loan
-emotion happy sad angry proud nervous excited scared grateful relieved
-feel happy sad excited proud nervous grateful scared relieved
-read book novel
-exhibit museum gallery
-award win first
-jewelry necklace ring bracelet earring
-device phone laptop tablet computer
-address street avenue
-trip hotel flight visit
-country germany france spain italy england canada mexico brazil japan china india australia
-job teacher nurse engineer doctor lawyer manager designer developer analyst accountant
-"""
-
 
 def _groups(text: str) -> Iterator[list[str]]:
     for line in text.strip().replace(";", "\n").splitlines():
@@ -258,7 +45,10 @@ def _mutual(text: str) -> dict[str, tuple[str, ...]]:
 
 
 def _one_way(text: str) -> dict[str, tuple[str, ...]]:
-    return {word: tuple(kinds) for word, *kinds in _groups(text)}
+    table: dict[str, tuple[str, ...]] = {}
+    for word, *kinds in _groups(text):
+        table[word] = table.get(word, ()) + tuple(kinds)
+    return table
 
 
 def _base_forms(word: str) -> Iterator[str]:
@@ -277,7 +67,7 @@ def _base_forms(word: str) -> Iterator[str]:
 
 @lru_cache(maxsize=1)
 def _tables() -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
-    return _mutual(_IRREGULAR), _mutual(_NEAR), _one_way(_KINDS)
+    return _mutual(_IRREGULAR), _mutual(NEAR_WORDS), _one_way(KINDS)
 
 
 def forms_of(word: str) -> tuple[str, ...]:

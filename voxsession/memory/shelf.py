@@ -44,6 +44,8 @@ class Shelf:
         says_when: By slot, whether a text says when something was; filled as somebody asks, as are the next two.
         tells: By slot, whether somebody tells of themselves in a text.
         words: By slot, the words of a text.
+        worth: By row, what a memory's importance makes of its score; 1 for messages.
+        known_as: By word, what else whom it stands for is called; filled as somebody asks, empty after a change.
     """
 
     def __init__(self) -> None:
@@ -62,6 +64,8 @@ class Shelf:
         self.says_when: dict[int, bool] = {}
         self.tells: dict[int, bool] = {}
         self.words: dict[int, frozenset[str]] = {}
+        self.worth: list[float] = [1.0]
+        self.known_as: dict[str, tuple[str, ...]] = {}
         # What is indexed of a passage, where it is not its text as it stands.
         self._pieces: dict[int, tuple[str, ...]] = {}
         self._groups: dict[str, list[int]] = {}
@@ -97,7 +101,9 @@ class Shelf:
                 self.lengths.append(min(piece.count(" ") + 1, LONGEST_PIECE_WORDS))
                 self.passages.append(passage)
                 self.slots.append(slot)
+                self.worth.append(_worth(passage))
                 row += 1
+        self.known_as.clear()
         self.words_total += sum(self.lengths[first:])
         self.rows_total += row - first
         for links in (self.after, self.before, self.answers, self.leads, self.stretches):
@@ -122,6 +128,7 @@ class Shelf:
         passage = self.passages[slot]
         if passage is None:
             return []
+        self.known_as.clear()
         texts = self._pieces.pop(slot, (passage.text,))
         for row in range(slot, slot + max(1, len(texts))):
             self.passages[row] = None
@@ -210,6 +217,11 @@ class Shelf:
         if speaker not in self.name_words:
             self.name_words[speaker] = frozenset(words_of(speaker))
         self._speakers[speaker] += 1
+
+
+def _worth(passage: Passage) -> float:
+    """An unimportant memory counts four fifths of an important one."""
+    return 1.0 if passage.source == "message" else 0.8 + 0.2 * min(1.0, max(0.0, passage.weight))
 
 
 def _order(passage: Passage) -> tuple[int, str]:

@@ -12,7 +12,15 @@ from voxsession.core.message import Message
 from voxsession.core.types import JsonObject
 from voxsession.memory.time_order import Ordered, in_time_order
 
-__all__ = ["LOST_RESULT", "Turn", "call_ids", "complete_turns"]
+__all__ = [
+    "LOST_RESULT",
+    "Turn",
+    "call_ids",
+    "complete_turns",
+    "results_by_call",
+    "sound_calls",
+    "turn_around",
+]
 
 LOST_RESULT = "[no result of this call was recorded]"
 
@@ -47,7 +55,7 @@ def complete_turns(messages: Sequence[Message]) -> list[Turn]:
     """
     ordered = in_time_order(_each_once(messages))
     kept = _sound(ordered)
-    results = _results_by_call(kept)
+    results = results_by_call(kept)
     used = {result.id for result in results.values()}
     called = {call_id for message in kept for call_id in call_ids(message)}
     turns: list[Turn] = []
@@ -76,7 +84,7 @@ def _each_once(messages: Sequence[Message]) -> list[Message]:
     first: dict[str, Message] = {}
     for message in messages:
         # An erased result still has to stand behind its call; whatever else was erased is gone.
-        if not message.redacted or message.role == "tool":
+        if (not message.redacted or message.role == "tool") and not message.is_double:
             first.setdefault(message.id, message)
     return list(first.values())
 
@@ -84,24 +92,29 @@ def _each_once(messages: Sequence[Message]) -> list[Message]:
 def _sound(ordered: Ordered) -> list[Message]:
     """The messages with calls that have an id each; doubles call nothing."""
     return [
-        _with_sound_calls(message, ordered) if message.tool_calls else message for message in ordered.messages
+        _withsound_calls(message, ordered) if message.tool_calls else message for message in ordered.messages
     ]
 
 
-def _with_sound_calls(message: Message, ordered: Ordered) -> Message:
-    calls = [] if message.id in ordered.doubles else _sound_calls(message)
+def _withsound_calls(message: Message, ordered: Ordered) -> Message:
+    calls = [] if message.id in ordered.doubles else sound_calls(message)
     if calls == message.tool_calls:
         return message
     ordered.notes.setdefault(message.id, "repaired: calls without an id, or twice the same")
     return attrs.evolve(message, tool_calls=calls or None)
 
 
-def _sound_calls(message: Message) -> list[JsonObject]:
+def sound_calls(message: Message) -> list[JsonObject]:
+    """The calls of a message with an id of its own for each; one that was recorded twice is there once."""
     calls: dict[str, JsonObject] = {}
     for place, call in enumerate(message.tool_calls or ()):
         if isinstance(call, dict):
             call_id = str(call.get("id") or f"{message.id}_{place}")
-            calls.setdefault(call_id, call if call.get("id") == call_id else {**call, "id": call_id})
+            named = call if call.get("id") == call_id else {**call, "id": call_id}
+            while calls.get(call_id, named) != named:  # another call under the same id
+                call_id = f"{call_id}_{place}"
+                named = {**call, "id": call_id}
+            calls[call_id] = named
     return list(calls.values())
 
 
@@ -113,7 +126,7 @@ def _is_away(messages: list[Message], index: int, results: dict[_Call, Message],
     return results.get((before, str(messages[index].tool_call_id))) is not messages[index]
 
 
-def _results_by_call(messages: Sequence[Message]) -> dict[_Call, Message]:
+def results_by_call(messages: Sequence[Message]) -> dict[_Call, Message]:
     """Which result belongs to which call; models use one id again in later turns.
 
     A result belongs to the earliest open call of its id in its own turn, else to the
@@ -128,7 +141,7 @@ def _results_by_call(messages: Sequence[Message]) -> dict[_Call, Message]:
         for call_id in call_ids(message):
             waiting.setdefault(call_id, []).append(index)
         if message.role == "tool" and message.tool_call_id is not None:
-            start, end = _turn_around(starts, index, len(messages))
+            start, end = turn_around(starts, index, len(messages))
             callers = waiting.get(message.tool_call_id)
             if callers:
                 caller = next((place for place in callers if place >= start), callers[-1])
@@ -145,7 +158,8 @@ def _results_by_call(messages: Sequence[Message]) -> dict[_Call, Message]:
     return found
 
 
-def _turn_around(starts: list[int], index: int, total: int) -> tuple[int, int]:
+def turn_around(starts: list[int], index: int, total: int) -> tuple[int, int]:
+    """Where the turn of a message begins and ends, the end not included; `starts` are its users' messages."""
     place = bisect_right(starts, index)
     return (starts[place - 1] if place else 0), (starts[place] if place < len(starts) else total)
 

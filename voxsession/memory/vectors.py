@@ -23,6 +23,8 @@ _MOST_NUMBERS = 65_536
 _FIRST_ROWS = 64
 #: So many digits of a cosine count: in further ones the order of a sum shows.
 _DIGITS = 5
+#: So many times what is asked for is looked at first, since some may not be wanted and long texts have several.
+_FEW = 4
 
 
 def unit_rows(answer: object, count: int) -> Rows:
@@ -144,21 +146,26 @@ class VectorShelf:
         """
         found: dict[str, float] = {}
         cosines = self._cosines(question)
-        for place in np.argsort(-cosines, kind="stable").tolist():
-            owner = self._owners[place]
-            if owner is not None and owner not in found and allowed(owner):
-                found[owner] = float(cosines[place])
-                if len(found) == count:
-                    break
+        # Most often the answer is among the nearest few; all are put in order only where it is not.
+        for most in (_FEW * count, len(cosines)):
+            found.clear()
+            for place in _nearest_places(cosines, most):
+                owner = self._owners[place]
+                if owner is not None and owner not in found and allowed(owner):
+                    found[owner] = _rounded(cosines[place])
+                    if len(found) == count:
+                        break
+            if len(found) == count or most >= len(cosines):
+                break
         for item_id in also:
             if item_id in self._places:
-                found.setdefault(item_id, float(cosines[self._places[item_id]].max()))
+                found.setdefault(item_id, _rounded(cosines[self._places[item_id]].max()))
         return found
 
-    def _cosines(self, question: Rows) -> NDArray[np.float64]:
+    def _cosines(self, question: Rows) -> NDArray[np.float32]:
         if question.shape[1] != self._rows.shape[1]:
-            return np.zeros(len(self._rows))
-        cosines: NDArray[np.float64] = np.round((self._rows @ question[0]).astype(np.float64), _DIGITS)
+            return np.zeros(len(self._rows), np.float32)
+        cosines: NDArray[np.float32] = self._rows @ question[0]
         return cosines
 
     def _has_room(self, count: int, rank: Rank) -> bool:
@@ -190,6 +197,21 @@ class VectorShelf:
         self.horizon = reached if self.horizon is None else max(reached, self.horizon)
         self.drop(lowest)
         return bool(lowest)
+
+
+def _rounded(cosine: np.float32) -> float:
+    return round(float(cosine), _DIGITS)
+
+
+def _nearest_places(cosines: NDArray[np.float32], most: int) -> list[int]:
+    """The places of the greatest cosines, greatest first, equal ones by place; more than `most` where some tie."""
+    places = np.arange(len(cosines))
+    if most < len(cosines):
+        least = np.partition(cosines, -most)[-most]
+        places = np.flatnonzero(cosines >= least - 10.0**-_DIGITS)
+    rounded = np.round(cosines[places].astype(np.float64), _DIGITS)
+    nearest: list[int] = places[np.argsort(-rounded, kind="stable")].tolist()
+    return nearest
 
 
 def _bad(what: str) -> ModelCallError:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from voxsession.core.changes import MemoryCompressed, MemoryRemoved, MemoryRestored, MemoryUpdated
+from voxsession.core.changes import Change, MemoryCompressed, MemoryRemoved, MemoryRestored
 from voxsession.core.memory_entry import MemoryEntry, is_original
 from voxsession.core.types import JsonObject, check_number, check_text
 from voxsession.errors import ConfigurationError
 from voxsession.memory.budget import expired
 from voxsession.session.base import SessionBase
+from voxsession.session.history import whole_history
 from voxsession.session.reports import CompressionReport
 from voxsession.session.summarizing import check_writer, summary_of
 
@@ -52,6 +53,7 @@ class Archiving(SessionBase):
         days = float(check_number("keep_recent_days", keep_recent_days, 0, 100_000))
         now = core.now()
         fates: _Fates = {}
+        made: list[Change] = []
         with core.batch():
             gone = expired(core.view, now)
             core.record(*gone)
@@ -59,39 +61,46 @@ class Archiving(SessionBase):
                 fates |= {entry_id: ("expired", "") for entry_id in change.event_fields()["entry_ids"]}
             # Apart, because what lives with the process must not take the place of what is stored.
             for local in (False, True):
-                fates |= self._fold(days, local=local)
+                fates |= self._fold(days, made, local=local)
                 live = self._live(local=local)
-                fates |= self._rewrite("folded", plan_joining(live, now, days), local=local)
+                fates |= self._rewrite("folded", plan_joining(live, now, days), made, local=local)
                 long = plan_shortening(self._live(local=local), now, days, core.counter.count)
-                fates |= self._rewrite("shortened", long, local=local)
+                fates |= self._rewrite("shortened", long, made, local=local)
             self._let_archive_go(now)
         kept = [
             {"id": entry.id, "became": "kept", "why": is_compressible(entry, now, days) or "nothing to gain"}
             for entry in core.view.all_memories()
             if entry.is_live(now) and not entry.made_from
         ]
-        return _report(("merged", "folded", "shortened", "expired"), fates, kept)
+        return self._told(_report(("merged", "folded", "shortened", "expired"), fates, kept), made)
+
+    def _told(self, report: CompressionReport, made: Sequence[Change]) -> CompressionReport:
+        """The report, which is corrected should one of these changes be dropped before it is saved."""
+        for change in made:
+            self._core.compressions[change] = report
+        return report
 
     def _live(self, *, local: bool) -> list[MemoryEntry]:
         view, now = self._core.view, self._core.now()
         entries = view.local_memories if local else view.memories
         return [entry for entry in entries.values() if entry.is_live(now)]
 
-    def _fold(self, days: float, *, local: bool) -> _Fates:
+    def _fold(self, days: float, made: list[Change], *, local: bool) -> _Fates:
         from voxsession.memory.compress import plan_compression
 
         core, now = self._core, self._core.now()
         replaced: dict[str, str] = {}
+        added: list[MemoryEntry] = []
         for folding in plan_compression(self._live(local=local), now, days):
             total = folding.kept.evidence_count + sum(entry.evidence_count for entry in folding.folded)
-            kept = attrs.evolve(folding.kept, evidence_count=total)
-            core.record(MemoryUpdated(at=now, entry=kept, local=local))
-            replaced |= {entry.id: kept.id for entry in folding.folded}
+            added.append(attrs.evolve(folding.kept, evidence_count=total))
+            replaced |= {entry.id: folding.kept.id for entry in folding.folded}
         if replaced:
-            core.record(MemoryCompressed(at=now, replaced=replaced, local=local))
+            made.append(MemoryCompressed(at=now, replaced=replaced, added=added, local=local))
+            core.record(made[-1])
         return {old: ("merged", new) for old, new in replaced.items()}
 
-    def _rewrite(self, how: str, plan: Sequence[Rewriting], *, local: bool) -> _Fates:
+    def _rewrite(self, how: str, plan: Sequence[Rewriting], made: list[Change], *, local: bool) -> _Fates:
         """Puts new entries in the place of others, where they are smaller."""
         core = self._core
         added: list[MemoryEntry] = []
@@ -102,7 +111,8 @@ class Archiving(SessionBase):
                 added.append(entry)
                 replaced |= {original.id: entry.id for original in rewriting.originals}
         if added:
-            core.record(MemoryCompressed(at=core.now(), replaced=replaced, added=added, local=local))
+            made.append(MemoryCompressed(at=core.now(), replaced=replaced, added=added, local=local))
+            core.record(made[-1])
         return {old: (how, new) for old, new in replaced.items()}
 
     def _made_of(self, originals: Sequence[MemoryEntry], content: str) -> MemoryEntry:
@@ -157,6 +167,7 @@ class Archiving(SessionBase):
         check_writer(self._host)
         days = float(check_number("keep_recent_days", keep_recent_days, 0, 100_000))
         fates: _Fates = {}
+        made: list[Change] = []
         kept: list[JsonObject] = []
         for entries in self._summarizable(days):
             text = await summary_of(core, self._host, [entry.content for entry in entries])
@@ -172,10 +183,11 @@ class Archiving(SessionBase):
                 kept += [{"id": entry.id, "became": "kept", "why": why} for entry in entries]
                 continue
             replaced = {entry.id: summary.id for entry in entries}
-            core.record(MemoryCompressed(at=core.now(), replaced=replaced, added=[summary]))
+            made.append(MemoryCompressed(at=core.now(), replaced=replaced, added=[summary]))
+            core.record(made[-1])
             fates |= {old: ("summarized", new) for old, new in replaced.items()}
         core.settle_memory()
-        return _report(("summarized",), fates, kept)
+        return self._told(_report(("summarized",), fates, kept), made)
 
     def _summarizable(self, days: float) -> Iterator[list[MemoryEntry]]:
         """Entries that one summary can stand for, two at least and no more than fit one request."""
@@ -213,7 +225,7 @@ class Archiving(SessionBase):
         """
         core = self._writable()
         name = check_text("id", id)
-        history = await self._history()
+        history = await whole_history(core, self._host)
         now = core.now()
         made = self._made_with(name, history)
         wanted = made.made_from or [] if made is not None else [name]
@@ -243,16 +255,6 @@ class Archiving(SessionBase):
         into = (original.superseded_by if original is not None else None) or name
         made = view.find_memory(into)
         return made if made is not None and made.made_from and made.is_live(now) else None
-
-    async def _history(self) -> dict[str, MemoryEntry]:
-        """All entries that stepped back, by id; what lies in the head is newer than what was filed."""
-        core = self._core
-        filed: dict[str, MemoryEntry] = {}
-        recorder = await self._host.ready()
-        for ref in list(core.data.archive_pages):
-            filed |= {entry.id: entry for entry in await recorder.load_archive(core, ref)}
-        here = {entry.id: entry for entry in core.view.all_memories()}
-        return filed | here
 
 
 def _is_kept(entry: MemoryEntry) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Generator, Sequence
+from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -13,15 +13,21 @@ from voxsession.learning.adaptation import adaptation_lines
 from voxsession.memory.allowance import allowance_of
 from voxsession.memory.building import build_context
 from voxsession.memory.context import MESSAGE_OVERHEAD, Context, ContextParts
+from voxsession.memory.context_lines import Counted
 from voxsession.memory.matches import MemoryMatch
+from voxsession.memory.roster import LARGE, roster_of
 from voxsession.session.host import SessionHost
 from voxsession.session.live import LiveCore
+from voxsession.session.long_memory import prepare, prepare_now
 from voxsession.session.meaning import understand
 from voxsession.session.reading import lineage, load_everything, read_history, visible
 
 __all__ = ["ContextPreview", "assemble", "assemble_fully"]
 
 RECALL_LIMIT = 12
+SOURCES = ("memories", "messages")
+#: A memory takes at least so many tokens, so that the best of that many are all that could find room.
+FEWEST_LINE_TOKENS = 16
 
 
 @attrs.define(frozen=True, slots=True, kw_only=True, repr=False)
@@ -43,6 +49,7 @@ def assemble(
         newest: a message that is not recorded yet, to be answered.
         budget_tokens: instead of the session's `context_tokens`.
     """
+    prepare_now(core)
     data = core.view
     line = lineage(data, conversation_id)
     messages = visible(data.messages, data.message_offset, line)
@@ -59,6 +66,8 @@ async def assemble_fully(
 ) -> Context:
     """The context as it is sent: filed messages are loaded as far as they could matter."""
     await load_everything(core, host)
+    asked = newest or _asked(core.view.messages)
+    await prepare(core, (asked and asked.content) or "", RECALL_LIMIT + 1, SOURCES)
     if host.embedder is not None:
         said = visible(core.view.messages, core.view.message_offset, lineage(core.view, conversation_id))
         asked = newest or _asked(said)
@@ -93,26 +102,55 @@ def _build(
     config = data.config
     said = [*messages, newest] if newest is not None else list(messages)
     state = data.state.get("context")
-    live = [entry for entry in data.all_memories() if entry.is_live(now)]
+    budget = budget_tokens or int(config.get("context_tokens", 8000))
+    half_lives = allowance_of(config).half_lives
+    matches = _matches(core, said)
+    live, sums = _candidates(core, matches, half_lives, budget)
     line = [name for name, _ in lineage(data, conversation_id)]
-    summaries = _summaries(live, line)
+    summaries = _summaries(sums, line)
     own = {entry.id for entry in summaries}
     parts = ContextParts(
         instructions=_instructions(config),
         messages=said,
         entries=[entry for entry in live if entry.id not in own],
-        matches=_matches(core, said),
+        matches=matches,
         wishes=adaptation_lines(data) if config.get("enable_adaptation", True) else (),
         state=state if isinstance(state, dict) else None,
         summaries=summaries,
         conversation_id=conversation_id,
         shares=config.get("context_shares") or {},
-        half_lives=allowance_of(config).half_lives,
+        half_lives=half_lives,
+        passed_over=_passed_over(core, live, half_lives),
         complete=complete,
-        budget_tokens=budget_tokens or int(config.get("context_tokens", 8000)),
+        budget_tokens=budget,
         now=now,
     )
-    return build_context(parts, core.counter)
+    core.counted = core.counted or Counted(core.counter)
+    return build_context(parts, core.counted)
+
+
+def _candidates(
+    core: LiveCore, matches: Sequence[MemoryMatch], half_lives: Mapping[str, float], budget_tokens: int
+) -> tuple[list[MemoryEntry], list[MemoryEntry]]:
+    """The live entries that a context is chosen from, and those that are summaries: of very many only the first."""
+    data, now = core.view, core.now()
+    roster = roster_of(data, half_lives)
+    if roster is None or roster.count <= LARGE:
+        live = [entry for entry in data.all_memories() if entry.is_live(now)]
+        return live, live
+    best = roster.best(data, now, LARGE // 4 + budget_tokens // FEWEST_LINE_TOKENS)
+    found = [match.entry for match in matches if match.entry is not None]
+    entries = {entry.id: entry for entry in (*roster.standing(data, now), *found, *best)}
+    return list(entries.values()), roster.summaries(data, now)
+
+
+def _passed_over(
+    core: LiveCore, live: Sequence[MemoryEntry], half_lives: Mapping[str, float]
+) -> tuple[int, int]:
+    roster = roster_of(core.view, half_lives)
+    if roster is None or roster.count <= LARGE:
+        return 0, 0
+    return max(roster.count - len(live), 0), max(roster.tokens - sum(entry.token_count for entry in live), 0)
 
 
 def _summaries(entries: Sequence[MemoryEntry], line: Sequence[str]) -> list[MemoryEntry]:

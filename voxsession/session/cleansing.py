@@ -8,11 +8,14 @@ from typing import TypeAlias
 from voxsession.codec.message_columns import encode_columns
 from voxsession.core.changes import (
     Change,
+    HistoryRepaired,
     LearningForgotten,
     MemoryRemoved,
     MessageInterrupted,
+    MessageRepair,
     MessagesRedacted,
 )
+from voxsession.core.message import Message
 from voxsession.core.session_data import PageRef
 from voxsession.core.types import encode_json
 from voxsession.errors import ConflictError, IntegrityError
@@ -27,8 +30,9 @@ Amendment: TypeAlias = MessageInterrupted | MessagesRedacted
 
 def amends_pages(core: LiveCore) -> bool:
     """Whether a pending change is of a message that lies in a page by now, so that a batch cannot hold it."""
-    late = [pending.change for pending in core.pending if isinstance(pending.change, MessageInterrupted)]
-    return bool(late) and bool(_of_filed(core, late))
+    changes = [pending.change for pending in core.pending]
+    late = [change for change in changes if isinstance(change, MessageInterrupted)]
+    return bool(late and _of_filed(core, late)) or bool(_repairs(core, changes))
 
 
 async def cleanse_pages(loader: Loader, core: LiveCore) -> set[str]:
@@ -46,12 +50,14 @@ async def cleanse_pages(loader: Loader, core: LiveCore) -> set[str]:
         done += len(fresh)
         changes = [pending.change for pending in fresh]
         amendments = _of_filed(core, changes)
+        repairs = _repairs(core, changes)
         erases = any(change.erases for change in changes)
-        if not (erases or amendments):
+        if not (erases or amendments or repairs):
             continue
         try:
             before = await loader.page_names(core.data, core.codec)
             await _cleanse_archives(loader, core, changes)
+            await _repair_messages(loader, core, repairs)
             await _amend_messages(loader, core, amendments)
             named = await loader.page_names(core.data, core.codec)
         except IntegrityError as error:
@@ -77,6 +83,15 @@ def _of_filed(core: LiveCore, changes: Sequence[Change]) -> dict[str, list[Amend
             if isinstance(change, (MessageInterrupted, MessagesRedacted)):
                 for message_id in set(change.amended_ids) - head:
                     found.setdefault(message_id, []).append(change)
+    return found
+
+
+def _repairs(core: LiveCore, changes: Sequence[Change]) -> dict[int, MessageRepair]:
+    """What is to be repaired in pages, by the index of the message."""
+    found: dict[int, MessageRepair] = {}
+    for change in changes:
+        if isinstance(change, HistoryRepaired):
+            found |= change.of_filed(core.data)
     return found
 
 
@@ -114,6 +129,41 @@ async def _amend_messages(loader: Loader, core: LiveCore, amendments: dict[str, 
             _replace(core.data.index_pages, index_ref, [fresh])
 
 
+async def _repair_messages(loader: Loader, core: LiveCore, repairs: dict[int, MessageRepair]) -> None:
+    if not repairs:
+        return
+    for ref in list(core.data.pages):
+        _replace(core.data.pages, ref, [await _repaired(loader, core, ref, repairs)])
+    for index_ref in list(core.data.index_pages):
+        index = await loader.load_index_page(core, index_ref)
+        refs = [await _repaired(loader, core, ref, repairs) for ref in index.pages]
+        if refs != index.pages:
+            body = encode_json(IndexPage(conversations=index.conversations, pages=refs))
+            fresh = await loader.put_page(core, "index", body, count=index_ref.count)
+            _replace(core.data.index_pages, index_ref, [fresh])
+
+
+async def _repaired(
+    loader: Loader, core: LiveCore, ref: PageRef, repairs: dict[int, MessageRepair]
+) -> PageRef:
+    """The page with its messages repaired; the same page where there is nothing to do, or it was done before."""
+    wanted = [index for index in range(ref.first_index, ref.first_index + ref.count) if index in repairs]
+    messages = await loader.load_messages(core, ref) if wanted else []
+    before = list(messages)
+    for index in wanted:
+        place = index - ref.first_index
+        if messages[place].id == repairs[index].message_id:
+            messages[place] = repairs[index].amend(messages[place])
+    if messages == before:
+        return ref
+    return await _page_like(loader, core, ref, messages)
+
+
+async def _page_like(loader: Loader, core: LiveCore, ref: PageRef, messages: Sequence[Message]) -> PageRef:
+    known = {"first_index": ref.first_index, "first_at": ref.first_at, "last_at": ref.last_at}
+    return await loader.put_page(core, "messages", encode_columns(messages), count=ref.count, **known)
+
+
 async def _amended(
     loader: Loader, core: LiveCore, ref: PageRef, amendments: dict[str, list[Amendment]], waiting: set[str]
 ) -> PageRef:
@@ -126,8 +176,7 @@ async def _amended(
             messages[place] = change.amend(messages[place])
     if not met:
         return ref
-    known = {"first_index": ref.first_index, "first_at": ref.first_at, "last_at": ref.last_at}
-    return await loader.put_page(core, "messages", encode_columns(messages), count=ref.count, **known)
+    return await _page_like(loader, core, ref, messages)
 
 
 def _replace(refs: list[PageRef], old: PageRef, new: Collection[PageRef]) -> None:

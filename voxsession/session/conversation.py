@@ -208,9 +208,10 @@ class Conversation:
                 for message in made
             )
         )
-        learn_from(core, self._host, made)
+        doubles = core.repair_history(latest=16 + len(made))
+        learn_from(core, self._host, [message for message in made if message.id not in doubles])
         if made:
-            await self._host.autosave_now(core)
+            await self._host.save_and_learn(core)
         return made
 
     async def interrupt(self, heard: str | None = None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -14,7 +14,12 @@ from voxsession.memory.tokens import TokenCounter
 from voxsession.session.live import LiveCore
 from voxsession.session.recorder import Recorder
 
+if TYPE_CHECKING:
+    from voxsession.session.background import BackgroundLearning
+
 __all__ = ["SessionHost"]
+
+LEARNING_WAIT_SECONDS = 10.0
 
 
 @attrs.define(slots=True, kw_only=True, eq=False)
@@ -54,8 +59,44 @@ class SessionHost:
         if self.autosave:
             await self.save(core)
 
+    async def save_and_learn(self, core: LiveCore) -> None:
+        """Saves a turn where the app left that to the library, then begins with what its words may teach."""
+        try:
+            await self.autosave_now(core)
+        finally:
+            self.start_learning(core)
+
+    def learning_of(self, core: LiveCore) -> BackgroundLearning:
+        """What is learned of a session in the background."""
+        if core.learning is None:
+            from voxsession.session.background import BackgroundLearning  # most sessions never need it
+
+            core.learning = BackgroundLearning(core, self)
+        learning: BackgroundLearning = core.learning
+        return learning
+
+    def start_learning(self, core: LiveCore) -> None:
+        """Begins with what an extractor is to be asked about, now that the turn is saved."""
+        if core.learning is not None and not core.in_batch:
+            core.learning.start()
+
+    async def finish_learning(self, core: LiveCore, *, cancels: bool) -> None:
+        """Waits for what is learned in the background, for a bounded time.
+
+        Args:
+            core: the live session.
+            cancels: what is not done by then is given up and told; else it goes on.
+        """
+        if core.learning is not None and not core.in_batch:
+            seconds = getattr(self.extractor, "wait_seconds", LEARNING_WAIT_SECONDS)
+            await core.learning.finish(wait_seconds=float(seconds), cancels=cancels)
+
     async def settle(self, core: LiveCore) -> None:
-        """Waits for the background work of a session; its failures were told as events."""
+        """Waits for the background work of a session; its failures were told as events.
+
+        What is still being learned after the extractor's `wait_seconds` is given up, and told.
+        """
+        await self.finish_learning(core, cancels=core.handles <= 1)
         loop = asyncio.get_running_loop()
         # What an event loop left behind when it ended will never be done.
         while waiting := [task for task in core.tasks if task.get_loop() is loop]:

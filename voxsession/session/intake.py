@@ -25,7 +25,7 @@ __all__ = ["FATES", "MAX_DETAILS", "ON_CONFLICT", "Fates", "Intake", "check_on_c
 ON_CONFLICT = ("skip", "replace", "rename")
 FATES = ("added", "skipped", "replaced", "renamed", "expired", "left_out", "superseded", "evicted")
 MAX_DETAILS = 1000
-_CHANGES_AT_ONCE = 20_000  # some 100 ms; fewer come in one piece
+_CHANGES_AT_ONCE = 2_000  # some 10 ms; fewer come in one piece
 _SAME_TEXT = "the same text is remembered already"
 _NEWER = "a newer entry says the same thing of the same person"
 

@@ -7,14 +7,16 @@ import contextlib
 import logging
 import os
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from voxsession.clock import Clock
 from voxsession.codec.keys import KEY_BYTES, KeyRing, key_id_of, parse_key
 from voxsession.core.types import decode_json, encode_json
 from voxsession.errors import ConfigurationError
 from voxsession.storage.file_lock import FileLock
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = [
     "Place",
@@ -39,6 +41,8 @@ def key_file_path() -> Path:
     Raises:
         ConfigurationError: this user has no home folder, and neither variable is set.
     """
+    from pathlib import Path  # not needed where a key is given
+
     home, data = os.environ.get("VOXSESSION_HOME"), os.environ.get("XDG_DATA_HOME")
     try:
         if home:
@@ -238,6 +242,8 @@ def _uses(content: dict[str, Any]) -> _Uses:
 @contextlib.contextmanager
 def _changing(path: Path, clock: Clock) -> Iterator[dict[str, Any]]:
     """What the file says, to be changed; it is written whole, for its owner only, while no other process changes it."""
+    from pathlib import Path
+
     path = Path(os.path.realpath(path))  # a link stays, what it leads to is replaced
     try:
         with FileLock(str(path.with_name(f".{path.name}.lock")), lambda: None):

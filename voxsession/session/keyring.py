@@ -8,8 +8,7 @@ import binascii
 import contextlib
 import functools
 from collections.abc import Iterable
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from voxsession.clock import Clock
 from voxsession.codec.cipher import cipher_for
@@ -27,6 +26,9 @@ from voxsession.session.key_file import (
     remove_from_key_file,
 )
 from voxsession.storage.base import SessionStorage
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["PLAIN_REMEDY", "Keyring"]
 
@@ -295,7 +297,7 @@ class Keyring:
     async def _key_file_ring(self) -> KeyRing:
         path = key_file_path()
         place = getattr(self._storage, "path", None)
-        if place is not None and _lies_in(path, Path(place)):
+        if place is not None and _lies_in(path, place):
             raise ConfigurationError(
                 f"The key ring would lie inside the storage ({path}), beside what it seals. "
                 "Set VOXSESSION_HOME to a folder elsewhere, or give session_encryption_key.",
@@ -362,5 +364,5 @@ def _plain_index_key(index_keys: dict[str, Any]) -> bytes:
     return index_key
 
 
-def _lies_in(path: Path, folder: Path) -> bool:
-    return folder.resolve() in path.resolve().parents
+def _lies_in(path: Path, folder: str) -> bool:
+    return type(path)(folder).resolve() in path.resolve().parents

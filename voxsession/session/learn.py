@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
-from collections.abc import Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
+
+import attrs
 
 from voxsession.core.changes import MemoryReinforced
 from voxsession.core.memory_entry import MemoryEntry
@@ -13,13 +15,17 @@ from voxsession.core.message import Message
 from voxsession.core.types import as_utc, check_number, check_text
 from voxsession.errors import ConfigurationError
 from voxsession.learning.estimates import learned_moves
+from voxsession.memory.context import Context
+from voxsession.memory.fact_index import fact_index_of
 from voxsession.memory.facts import Fact
 from voxsession.session.host import SessionHost
 from voxsession.session.live import LiveCore
 
-__all__ = ["keeps_local", "learn_from"]
+__all__ = ["Before", "is_learning", "keeps_local", "learn_from", "remember_all", "tell_failure"]
 
 HYBRID_IMPORTANCE = 0.5
+LOOK_BACK = 64  # messages; what was said further back is no question that this message answers
+MOST_OTHERS = 6
 
 
 def keeps_local(mode: str, importance: float, *, learned: bool) -> bool:
@@ -29,67 +35,136 @@ def keeps_local(mode: str, importance: float, *, learned: bool) -> bool:
     return mode == "hybrid" and learned and importance < HYBRID_IMPORTANCE
 
 
-def learn_from(core: LiveCore, host: SessionHost, messages: Sequence[Message]) -> None:
+def is_learning(core: LiveCore) -> bool:
+    """Whether the session may learn now."""
+    return bool(core.view.config.get("enable_learning", True))
+
+
+def learn_from(
+    core: LiveCore, host: SessionHost, messages: Sequence[Message], context: Context | None = None
+) -> None:
     """Takes facts and evidence from what the user said; nothing is learned from anybody else's words.
 
-    The messages are recorded already.
+    The messages are recorded already. What an extractor does in the background waits in `core.learning` until
+    `host.start_learning`.
+
+    Args:
+        core: the live session.
+        host: what gives the extractor.
+        messages: those that are new, oldest first.
+        context: what the model was shown before it answered.
     """
-    if not core.view.config.get("enable_learning", True):
+    if not is_learning(core):
         return
     from voxsession.learning.preferences import learn  # its word lists take 10 ms, which an import need not
 
     evidence_before = dict(core.view.evidence)
-    for message in messages:
+    for message, before in _with_before(core.view.messages, messages):
         if message.role == "user" and message.content and message.origin == "said":
-            reply = _earlier(core, message, "assistant")
-            _extract(core, host, message, reply)
-            core.record(*learn(core.view, message, previous=_earlier(core, message, "user"), reply=reply))
+            _extract(core, host, message, before, context)
+            core.record(*learn(core.view, message, previous=before.user, reply=before.assistant))
     for name, old, new in learned_moves(evidence_before, core.view):
         core.signal("preference.learned", name=name, old=old, value=new)
 
 
-def _earlier(core: LiveCore, message: Message, role: str) -> Message | None:
-    """The latest message of a role before this one, in the same conversation."""
-    is_before = False
-    for candidate in reversed(core.view.messages):
-        if candidate.id == message.id:
-            is_before = True
-        elif is_before and candidate.role == role and candidate.conversation_id == message.conversation_id:
-            return candidate
-    return None
+@attrs.define(slots=True)
+class Before:
+    """What was said in a conversation before a message.
+
+    Attributes:
+        user: the user's latest message.
+        assistant: the assistant's latest message.
+        unanswered: the same, as long as the user has said nothing since.
+        others: the latest texts of everybody but the user.
+    """
+
+    user: Message | None = None
+    assistant: Message | None = None
+    unanswered: Message | None = None
+    others: deque[str] = attrs.field(factory=lambda: deque(maxlen=MOST_OTHERS))
+
+    def take(self, message: Message) -> None:
+        """Goes on by one message."""
+        if message.role == "user":
+            self.user, self.unanswered = message, None
+            return
+        if message.role == "assistant":
+            self.assistant = self.unanswered = message
+        if message.content:
+            self.others.append(message.content)
 
 
-def _extract(core: LiveCore, host: SessionHost, message: Message, previous: Message | None) -> None:
-    said_before = previous.content if previous is not None else None
+def _with_before(known: Sequence[Message], messages: Sequence[Message]) -> Iterator[tuple[Message, Before]]:
+    """The messages, each with what was said before it; one walk for all of them, from the first one on."""
+    wanted = {message.id for message in messages}
+    if not wanted:
+        return
+    first = next((place for place in range(len(known) - 1, -1, -1) if known[place].id == messages[0].id), 0)
+    befores: dict[str, Before] = {}
+    for message in list(known[max(first - LOOK_BACK, 0) :]):
+        before = befores.setdefault(message.conversation_id, Before())
+        if message.id in wanted:
+            yield message, before
+        before.take(message)
+
+
+def _extract(
+    core: LiveCore, host: SessionHost, message: Message, before: Before, context: Context | None
+) -> None:
+    from voxsession.memory.own_words import OwnWords
+
+    view, now = core.view, core.now()
+
+    def is_remembered(text: str) -> bool:
+        return any(entry.is_live(now) for entry in fact_index_of(view).saying(view, text))
+
+    text = OwnWords(before.others, is_remembered).of(message.content or "")
+    if not text.strip():
+        return
+    said_before = before.unanswered.content if before.unanswered is not None else None
+    if hasattr(host.extractor, "extract_turn"):
+        shown = context.memories if context is not None else ()
+        host.learning_of(core).ask_later(message, text, said_before, shown)
+        return
     extract = getattr(host.extractor, "extract", host.extractor)
     try:
-        facts = extract(message.content, at=message.at, speaker=message.name, previous=said_before)
-        if not inspect.isawaitable(facts):
-            _remember_all(core, host, message, facts)
-            return
+        facts = extract(text, at=message.at, speaker=message.name, previous=said_before)
+        if inspect.isawaitable(facts):
+            host.learning_of(core).wait_for(message, facts)
+        else:
+            remember_all(core, host, {message.id: message}, facts)
     except Exception as error:
-        _failed(core, error)
-        return
-
-    async def in_background() -> None:
-        try:
-            _remember_all(core, host, message, await facts)
-        except Exception as error:
-            _failed(core, error)
-
-    task = asyncio.get_running_loop().create_task(in_background())
-    core.tasks.add(task)
-    task.add_done_callback(core.tasks.discard)
+        tell_failure(core, error)
 
 
-def _remember_all(core: LiveCore, host: SessionHost, message: Message, facts: Iterable[Fact]) -> None:
+def remember_all(
+    core: LiveCore, host: SessionHost, messages: Mapping[str, Message], facts: Iterable[Fact]
+) -> None:
+    """Remembers what an extractor gave; a wrong fact is told and left out.
+
+    Args:
+        core: the live session.
+        host: what counts tokens.
+        messages: those that were looked through, by id; a fact that names none is of the last.
+        facts: what the extractor gave, of any type.
+
+    Raises:
+        ConfigurationError: it is no list.
+    """
     if isinstance(facts, (str, bytes, Mapping)) or not isinstance(facts, Iterable):
         raise ConfigurationError.out_of_range("extractor", type(facts).__name__, "a list of Fact is needed")
+    latest = list(messages)[-1]
     for given in facts:
         try:
-            _remember(core, host, message, _checked(given))
+            fact = _checked(given)
+            message = messages.get(fact.message_id or latest)
+            if message is None:
+                raise ConfigurationError.out_of_range(
+                    "fact.message_id", fact.message_id, "it names none of the messages that were given"
+                )
+            _remember(core, host, message, fact)
         except ConfigurationError as error:
-            _failed(core, error)  # the others are kept
+            tell_failure(core, error)  # the others are kept
 
 
 def _remember(core: LiveCore, host: SessionHost, message: Message, fact: Fact) -> None:
@@ -113,10 +188,13 @@ def _checked(fact: object) -> Fact:
         slot=None if fact.slot is None else check_text("fact.slot", fact.slot),
         value=None if fact.value is None else check_text("fact.value", fact.value),
         expires_at=None if fact.expires_at is None else as_utc("fact.expires_at", fact.expires_at),
+        valid_from=None if fact.valid_from is None else as_utc("fact.valid_from", fact.valid_from),
+        message_id=None if fact.message_id is None else check_text("fact.message_id", fact.message_id),
     )
 
 
-def _failed(core: LiveCore, error: Exception) -> None:
+def tell_failure(core: LiveCore, error: Exception) -> None:
+    """An extractor's failure is an event, never the turn's."""
     core.signal("handler.failed", handler="extractor", event="message.added", error=error)
 
 
@@ -126,10 +204,10 @@ def _slot(fact: Fact, message: Message) -> str | None:
 
 def _reinforce(core: LiveCore, fact: Fact, message: Message) -> bool:
     """The same fact again is more evidence, not another entry."""
-    slot, wanted = _slot(fact, message), fact.content.casefold()
-    for entry in core.view.all_memories():
-        if entry.superseded_by is None and entry.slot == slot and entry.content.casefold() == wanted:
-            local = entry.id in core.view.local_memories
+    slot, now, view = _slot(fact, message), core.now(), core.view
+    for entry in fact_index_of(view).saying(view, fact.content):
+        if entry.slot == slot and entry.is_live(now):
+            local = entry.id in view.local_memories
             core.record(MemoryReinforced(at=message.at, entry_id=entry.id, local=local))
             return True
     return False
@@ -147,6 +225,7 @@ def _entry_of(fact: Fact, message: Message, core: LiveCore, host: SessionHost) -
         importance=float(fact.importance),
         timestamp=message.at,
         expires_at=fact.expires_at,
+        valid_from=fact.valid_from if fact.valid_from != message.at else None,
         speaker=message.name,
         source="user",
         token_count=host.counter.count(fact.content),

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
 from typing import Any, cast
+from weakref import WeakKeyDictionary
 
 import attrs
 
 from voxsession.clock import Clock
 from voxsession.codec.session_codec import SessionCodec
-from voxsession.core.changes import Change, ConversationStarted, MemoryAdded, MessageAdded
+from voxsession.core.changes import (
+    Change,
+    ConversationStarted,
+    MemoryAdded,
+    MemoryCompressed,
+    MessageAdded,
+)
 from voxsession.core.envelope import Record
 from voxsession.core.events import Event
 from voxsession.core.memory_entry import MemoryEntry
@@ -22,15 +28,19 @@ from voxsession.core.session_data import SessionData
 from voxsession.learning.analytics import milestones
 from voxsession.memory.allowance import allowance_of, category_expiry
 from voxsession.memory.budget import evictions, supersessions
+from voxsession.memory.context_lines import Counted
+from voxsession.memory.fact_index import fact_index_of
 from voxsession.memory.recall import SessionIndex
+from voxsession.memory.repair import head_repair, looks_broken
 from voxsession.memory.tokens import TokenCounter
 from voxsession.session.handlers import EventHub
 from voxsession.session.loop_bound import LoopBound
+from voxsession.session.reports import CompressionReport
 
-__all__ = ["Attempt", "LiveCore", "Pending"]
+__all__ = ["Attempt", "BatchScope", "LiveCore", "Pending"]
 
 
-@attrs.define(slots=True)
+@attrs.define(slots=True, eq=False)
 class Pending:
     """A change that is not saved yet, with what it was based on (None where it commutes)."""
 
@@ -38,7 +48,7 @@ class Pending:
     observed: Any
 
 
-@attrs.define(slots=True)
+@attrs.define(slots=True, eq=False)
 class Attempt:
     """A write that was begun: it is sent again unaltered until its outcome is known.
 
@@ -86,6 +96,7 @@ class LiveCore:
             and no longer does: they are removed with the next save.
         has_conflict: what is pending cannot be put behind what others wrote, until `reload`: new handles get
             a core of their own.
+        compressions: the reports of compressions that are not saved yet: each is corrected should it be dropped.
         is_gone: its record was deleted, or its id was taken by another session: nobody finds it here any more.
     """
 
@@ -113,6 +124,10 @@ class LiveCore:
     tasks: set[asyncio.Task[Any]] = attrs.field(factory=set)
     gates: dict[str, Any] = attrs.field(factory=dict)
     debug: Any = None
+    learning: Any = None
+    compressions: WeakKeyDictionary[Change, CompressionReport] = attrs.field(factory=WeakKeyDictionary)
+    counted: Counted | None = None
+    preparing: LoopBound[asyncio.Lock] = attrs.field(factory=lambda: LoopBound(asyncio.Lock))
     save_lock: LoopBound[asyncio.Lock] = attrs.field(factory=lambda: LoopBound(asyncio.Lock))
 
     @property
@@ -131,6 +146,11 @@ class LiveCore:
         return self._scope() is not None
 
     @property
+    def outermost_batch(self) -> BatchScope | None:
+        """The block that decides whether what this task records now is kept; None where it is kept at once."""
+        return next((scope for scope in _batches.get() if scope.core is self and scope.is_open), None)
+
+    @property
     def is_dirty(self) -> bool:
         """Whether anything waits for the next save."""
         waits = self.pending or self.loose_pages or self.needs_whole or not self.exists
@@ -140,6 +160,12 @@ class LiveCore:
     def pending_changes(self) -> list[Change]:
         """What the next save has to store: all that is pending but what stays with the process."""
         return [pending.change for pending in self.pending if not pending.change.local]
+
+    @property
+    def changes_in_view(self) -> list[Change]:
+        """What this task sees and no page knows yet: all that is pending, and what its batch holds."""
+        scope = self._scope()
+        return [one.change for one in (*self.pending, *(scope.changes if scope is not None else ()))]
 
     @property
     def pending_messages(self) -> int:
@@ -179,15 +205,47 @@ class LiveCore:
         if changes := evictions(self.view, now, allowance_of(self.view.config)):
             self.record(*changes)
 
+    def repair_history(self, latest: int | None = None) -> set[str]:
+        """Puts the recent messages right where no model would take them as they stand; mostly they are right.
+
+        Args:
+            latest: look no further unless something is wrong with so many of them.
+
+        Returns:
+            The ids of those that are other messages once more.
+        """
+        data = self.view
+        if data.open_messages is not None or not looks_broken(data.messages[-(latest or 0) :]):
+            return set()
+        is_over = data.status != "active" or (data.expires_at is not None and data.expires_at <= self.now())
+        change = None if is_over else head_repair(data, self.now())
+        if change is not None:
+            self.record(change)
+            # Their places in the index, and whether they are found at all, are others now.
+            self.index.forget([repair.message_id for repair in change.repairs] + change.order)
+        return {message.id for message in self.view.messages if message.is_double}
+
     def settle_anew(self) -> None:
-        """Decides supersession and eviction once more after others' changes were taken in; no batch holds it."""
+        """Decides supersession, eviction, repairs once more after others' changes were taken in; no batch holds it."""
         token = _batches.set(())
         try:
-            for slot in _contested_slots(self.data):
+            for slot in fact_index_of(self.data).contested():
                 self.settle_memory(slot)
             self.settle_memory()
+            self.repair_history()
         finally:
             _batches.reset(token)
+
+    def tell_dropped(self, dropped: Sequence[Change]) -> None:
+        """Tells of compressions that were dropped because others had changed the same entries meanwhile."""
+        for change in dropped:
+            if isinstance(change, MemoryCompressed):
+                ids = list(change.replaced)
+                why = "others changed one of them before it was saved"
+                report = self.compressions.pop(change, None)
+                if report is not None:
+                    report.withdraw(ids, why)
+                self.signal("memory.compression_dropped", entry_ids=ids, reason=why)
 
     def announce(self, changes: Sequence[Change]) -> None:
         """Makes the events of applied changes."""
@@ -277,12 +335,6 @@ def _apply(change: Change, data: SessionData) -> Pending:
 
 def _is_branch(change: Change) -> bool:
     return change.kind == "conversation.started" and getattr(change, "parent_id", None) is not None
-
-
-def _contested_slots(data: SessionData) -> list[str]:
-    """The slots that more than one entry holds."""
-    holders = Counter(entry.slot for entry in data.all_memories() if entry.superseded_by is None)
-    return sorted(slot for slot, count in holders.items() if slot is not None and count > 1)
 
 
 def moved(change: Change, known: int, moved_by: int) -> Change:

@@ -28,6 +28,8 @@ __all__ = ["Loaded", "Loader", "StorageRules"]
 
 _T = TypeVar("_T")
 
+LARGE_BYTES = 512 * 1024
+LARGE_COUNT = 2_000
 _SAVES = ("save", "append", "save_page")
 
 
@@ -45,7 +47,7 @@ class StorageRules:
     ttl_seconds: float | None = None
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True)
+@attrs.define(frozen=True, slots=True, kw_only=True, eq=False)
 class Loaded:
     """A stored session, opened; `rewrapped` tells that its data key is now wrapped by a newer master key."""
 
@@ -81,7 +83,8 @@ class Loader:
             raise IntegrityError(session_id, "another session's record lies in its place")
         await self._vault.look_for_key(record)
         codec, rewrapped = self._vault.codec_for(record)
-        opened = codec.open(record)
+        is_large = not lazy and _is_large(record)
+        opened = await asyncio.to_thread(_open_all, codec, record) if is_large else codec.open(record)
         owner = self._vault.owner(opened.data.user_id)
         if record.get("owner") != owner:
             raise IntegrityError(session_id, "its owner does not match its content")
@@ -246,3 +249,17 @@ class Loader:
                 storage=self.storage.storage_type,
                 operation=name,
             ) from None
+
+
+def _open_all(codec: SessionCodec, record: Record) -> Opened:
+    opened = codec.open(record)
+    _ = opened.data.memories, opened.data.messages
+    return opened
+
+
+def _is_large(record: Record) -> bool:
+    """Whether opening it takes so long that it has to be done beside the event loop."""
+    sealed, memory = record.get("sealed"), record.get("memory")
+    if isinstance(sealed, dict):
+        return sum(len(part) for part in sealed.values() if isinstance(part, str)) > LARGE_BYTES
+    return isinstance(memory, dict) and len(memory.get("entries") or ()) > LARGE_COUNT

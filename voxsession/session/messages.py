@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING, Any
 
 from voxsession.core.message import ROLES, Message, Role
 from voxsession.core.types import JsonObject, as_utc, check_json, check_text
 from voxsession.errors import ConfigurationError
 from voxsession.memory.tokens import count_long
 from voxsession.session.live import LiveCore
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 __all__ = ["hour_of", "message_from_dict", "new_message", "new_message_id"]
 
@@ -114,6 +116,8 @@ def hour_of(core: LiveCore, moment: datetime) -> int | None:
 
 @lru_cache(64)
 def _zone(name: str) -> ZoneInfo:
+    from zoneinfo import ZoneInfo  # not needed for UTC
+
     return ZoneInfo(name)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -18,12 +18,16 @@ from voxsession.memory.readers.own import EXPORT_FORMAT, KIND, Checksum, row_of
 from voxsession.memory.readers.rows import RowReader
 from voxsession.memory.tokens import count_long
 from voxsession.session.base import SessionBase
-from voxsession.session.import_file import ImportFile, Progress
 from voxsession.session.intake import Intake, check_on_conflict
 from voxsession.session.live import LiveCore
-from voxsession.session.past_talks import PastTalks
 from voxsession.session.reports import ImportReport
 from voxsession.session.streams import LineFile, NewFile
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from voxsession.session.import_file import ImportFile, Progress
 
 __all__ = ["Portable"]
 
@@ -44,7 +48,8 @@ class Portable(SessionBase):
         Returns:
             `format`, `kind`, `exported_at`, `omitted`, `count` and `sha256` of the entries, `entries`.
         """
-        head, shown = self._export_head(include_sensitive)
+        core = self._core
+        head, shown = _export_head(core.view.all_memories(), core.now(), include_sensitive)
         return head | {"entries": [row_of(entry) for entry in shown]}
 
     async def export_memory_to(self, path: str | Path, include_sensitive: bool = False) -> Path:
@@ -61,30 +66,14 @@ class Portable(SessionBase):
             ConfigurationError: there is no such folder, or it cannot be written to.
             StorageFullError: the disk is full.
         """
-        head, shown = self._export_head(include_sensitive)
+        now, entries = self._core.now(), self._core.view.all_memories()
+        head, shown = await asyncio.to_thread(_export_head, entries, now, include_sensitive)
         async with NewFile(path, self._core.clock.new_id("part")) as file:
             await file.write(encode_json(head) + b"\n")
             for start in range(0, len(shown), _LINES_AT_ONCE):
-                lines = [
-                    encode_json(row_of(entry)) + b"\n" for entry in shown[start : start + _LINES_AT_ONCE]
-                ]
-                await file.write(b"".join(lines))
+                lines = await asyncio.to_thread(_lines, shown[start : start + _LINES_AT_ONCE])
+                await file.write(lines)
         return file.path
-
-    def _export_head(self, include_sensitive: bool) -> tuple[JsonObject, list[MemoryEntry]]:
-        now = self._core.now()
-        live = [entry for entry in self._core.view.all_memories() if entry.is_live(now)]
-        shown = [entry for entry in live if include_sensitive or not entry.sensitive]
-        checksum = Checksum()
-        for entry in shown:
-            checksum.add(row_of(entry))
-        head = {
-            "format": EXPORT_FORMAT,
-            "kind": KIND,
-            "exported_at": stamp(now),
-            "omitted": len(live) - len(shown),
-        }
-        return head | checksum.fields(), shown
 
     # --- in
 
@@ -165,6 +154,10 @@ class Portable(SessionBase):
             UnsupportedFormatError: a newer version made the export.
             StorageError: it was taken in and could not be saved; it is kept for the next save.
         """
+        # Loaded when it is needed: most programs import nothing.
+        from voxsession.session.import_file import ImportFile
+        from voxsession.session.past_talks import PastTalks
+
         core = self._writable()
         check_on_conflict(on_conflict)
         wanted = _user(user_id)
@@ -179,6 +172,28 @@ class Portable(SessionBase):
             await intake.land_slowly()
             await self._host.autosave_now(core)
         return report
+
+
+def _export_head(
+    entries: Sequence[MemoryEntry], now: datetime, include_sensitive: bool
+) -> tuple[JsonObject, list[MemoryEntry]]:
+    """What stands before the entries of an export, and those that are in it."""
+    live = [entry for entry in entries if entry.is_live(now)]
+    shown = [entry for entry in live if include_sensitive or not entry.sensitive]
+    checksum = Checksum()
+    for entry in shown:
+        checksum.add(row_of(entry))
+    head = {
+        "format": EXPORT_FORMAT,
+        "kind": KIND,
+        "exported_at": stamp(now),
+        "omitted": len(live) - len(shown),
+    }
+    return head | checksum.fields(), shown
+
+
+def _lines(entries: Sequence[MemoryEntry]) -> bytes:
+    return b"".join(encode_json(row_of(entry)) + b"\n" for entry in entries)
 
 
 async def _read_entries(core: LiveCore, file: ImportFile, on_conflict: str, user_id: str | None) -> Intake:

@@ -79,10 +79,18 @@ def lineage(data: SessionData, conversation_id: str) -> Line:
 def visible(messages: Sequence[Message], first_index: int, line: Line) -> list[Message]:
     """The messages among these that the last conversation of the line sees."""
     limits = dict(line)
+    if len(line) == 1 and line[0][1] is None:  # mostly
+        name = line[0][0]
+        return [
+            message
+            for message in messages
+            if message.conversation_id == name and (message.repair is None or not message.is_double)
+        ]
     return [
         message
         for index, message in enumerate(messages, first_index)
         if message.conversation_id in limits
+        and not message.is_double
         and ((limit := limits[message.conversation_id]) is None or index < limit)
     ]
 

@@ -13,11 +13,14 @@ from voxsession.session.live import LiveCore, Pending, moved
 __all__ = ["missing_conversations", "rebase", "replay"]
 
 
-def rebase(core: LiveCore, fresh: SessionData, filed: Mapping[str, ConversationEntry]) -> list[Pending]:
-    """Applies what is pending in `core` to freshly loaded data; the pending list as it is then.
+def rebase(
+    core: LiveCore, fresh: SessionData, filed: Mapping[str, ConversationEntry]
+) -> tuple[list[Pending], list[Change]]:
+    """Applies what is pending in `core` to freshly loaded data; the pending list as it is then, and what was dropped.
 
     A change that commutes is applied as it is. One that does not is applied only if
-    what it was based on still holds. Derived changes (supersession, eviction) are
+    what it was based on still holds; a compression is dropped then, and all else goes
+    on without it. Derived changes (supersession, eviction) are
     left out: they are decided anew by the caller; so is what was learned here from a
     message that was erased there. `core` itself is not touched.
 
@@ -29,6 +32,7 @@ def rebase(core: LiveCore, fresh: SessionData, filed: Mapping[str, ConversationE
     """
     fresh.local_memories = dict(core.data.local_memories)
     waiting: list[Pending] = []
+    dropped: list[Change] = []
     for entry in _restored(core, fresh, filed):
         restored = ConversationRestored(at=entry.last_at, entry=entry)
         restored.apply(fresh)
@@ -41,13 +45,16 @@ def rebase(core: LiveCore, fresh: SessionData, filed: Mapping[str, ConversationE
         if change.derived or change.local or _source(change) in erased:
             continue
         observed = change.observe(fresh)
+        if observed != pending.observed and change.gives_way:
+            dropped.append(change)
+            continue
         if observed != pending.observed:
             raise ConflictError(
                 fresh.session_id, expected_seq=core.data.seq, found_seq=fresh.seq, what=change.kind
             )
         change.apply(fresh)
         waiting.append(Pending(change, observed))
-    return waiting
+    return waiting, dropped
 
 
 def replay(core: LiveCore, fresh: SessionData) -> list[Pending]:

@@ -26,7 +26,7 @@ from voxsession.memory.budget import expired
 from voxsession.session.cleansing import amends_pages, cleanse_pages
 from voxsession.session.filing import plan_filing
 from voxsession.session.live import Attempt, LiveCore
-from voxsession.session.loader import Loaded, Loader, StorageRules
+from voxsession.session.loader import LARGE_COUNT, Loaded, Loader, StorageRules
 from voxsession.session.pointers import Pointers
 from voxsession.session.rebase import missing_conversations, rebase, replay
 from voxsession.session.tasks import shielded
@@ -86,9 +86,11 @@ class Recorder(Loader):
         wrote = False
         for lost in range(MAX_REBASES):
             # One whose outcome is not known goes first, unaltered; it does not hold what was recorded since.
-            is_old, body = core.attempt is not None, b""
+            is_old, body, count = core.attempt is not None, b"", 0
             if core.attempt is None:
-                checked = checked_body(core.pending_changes)
+                count, changes = len(core.pending), core.pending_changes
+                is_long = len(changes) > LARGE_COUNT
+                checked = await asyncio.to_thread(checked_body, changes) if is_long else checked_body(changes)
                 if checked is None:
                     undone += await self._undo_unstorable(core)
                     continue  # others may have come meanwhile
@@ -98,7 +100,7 @@ class Recorder(Loader):
                     return wrote
                 body = checked
             try:
-                attempt = core.attempt = core.attempt or await self._compose(core, body)
+                attempt = core.attempt = core.attempt or await self._compose(core, body, count)
                 await self._send(core, attempt)
             except ConflictError as error:
                 await self._meet_conflict(core, core.attempt, error)
@@ -164,15 +166,15 @@ class Recorder(Loader):
             await self.call(self.storage.delete_pages(core.key, core.loose_pages), "delete_pages")
             core.loose_pages.clear()
 
-    async def _compose(self, core: LiveCore, body: bytes) -> Attempt:
-        """The next write; it holds all that is pending at this moment, which is `body` where it is appended."""
+    async def _compose(self, core: LiveCore, body: bytes, count: int) -> Attempt:
+        """The next write: all that is pending where it is whole, else the first `count`, which are `body`."""
         if core.codec is None:
             core.codec = self._vault.new_codec(core.data.session_id)
             core.owner = self._vault.owner(core.data.user_id)
         if self._must_be_whole(core):
             return await self._compose_whole(core)
         record = core.codec.batch(self._header(core), body)
-        return Attempt(record=record, whole=False, count=len(core.pending), size=_sealed_size(record))
+        return Attempt(record=record, whole=False, count=count, size=_sealed_size(record))
 
     async def _compose_whole(self, core: LiveCore) -> Attempt:
         assert core.codec is not None
@@ -189,12 +191,16 @@ class Recorder(Loader):
                 core.revision += bool(plan.records)
                 break
         outdated = await cleanse_pages(self, core) if core.exists and self.storage.can_page else set()
-        data = core.data
-        record = core.codec.document(self._header(core), data)
+        data, count, header = core.data, len(core.pending), self._header(core)
+        if len(data.memories) > LARGE_COUNT:
+            data = data.copy()  # what is recorded meanwhile waits for the next save
+            record = await asyncio.to_thread(core.codec.document, header, data)
+        else:
+            record = core.codec.document(header, data)
         return Attempt(
             record=record,
             whole=True,
-            count=len(core.pending),
+            count=count,
             size=_sealed_size(record),
             named_pages={ref.id for ref in (*data.pages, *data.index_pages, *data.archive_pages)},
             drop_pages=outdated,
@@ -350,10 +356,11 @@ class Recorder(Loader):
             # The write was made although its answer was lost: it must not be made twice.
             del core.pending[: core.attempt.count]
         core.attempt = None
-        pending = rebase(core, loaded.data, filed)
+        pending, dropped = rebase(core, loaded.data, filed)
         self.adopt(core, loaded)
         core.pending = pending
         core.settle_anew()
+        core.tell_dropped(dropped)
 
 
 def _is_same(core: LiveCore, loaded: Loaded) -> bool:

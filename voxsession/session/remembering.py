@@ -16,7 +16,9 @@ from voxsession.memory.allowance import allowance_of, fitting_tokens
 from voxsession.memory.budget import live_tokens
 from voxsession.memory.matches import MemoryMatch
 from voxsession.session.base import SessionBase
+from voxsession.session.history import find_in_past, held_in_head, recall_past
 from voxsession.session.learn import keeps_local
+from voxsession.session.long_memory import prepare, prepare_now
 from voxsession.session.meaning import understand, understand_now
 from voxsession.session.reading import load_everything
 
@@ -36,13 +38,21 @@ class Remembering(SessionBase):
         limit = int(self._setting("max_memory_size"))
         return live_tokens(self._core.view) / limit if limit else 0.0
 
-    def get_memory(self) -> Memory:
-        """All live entries with their size; neither superseded nor expired ones are among them."""
+    def get_memory(self, *, as_of: datetime | None = None) -> Memory:
+        """All live entries with their size; neither superseded nor expired ones are among them.
+
+        Args:
+            as_of: what held at this moment (aware) instead, facts that have given way since included, as far as they
+                are loaded: `recall` reads those that were filed as well.
+        """
         now = self._core.now()
-        live = [entry for entry in self._core.view.all_memories() if entry.is_live(now)]
-        live.sort(key=lambda entry: (entry.timestamp, entry.id))
+        if as_of is not None:
+            live = held_in_head(self._core, as_utc("as_of", as_of))
+        else:
+            live = [entry for entry in self._core.view.all_memories() if entry.is_live(now)]
         return Memory(
-            entries=tuple(live),
+            entries=live,
+            in_order=as_of is not None,
             token_count=sum(entry.token_count for entry in live),
             max_tokens=int(self._setting("max_memory_size")),
         )
@@ -177,7 +187,9 @@ class Remembering(SessionBase):
             core.record(MemoryRemoved(at=now, entry_ids=local, local=True))
         return len(gone)
 
-    def search_memory(self, query: str, limit: int = 5, category: str | None = None) -> list[MemoryMatch]:
+    def search_memory(
+        self, query: str, limit: int = 5, category: str | None = None, *, as_of: datetime | None = None
+    ) -> list[MemoryMatch]:
         """Finds remembered entries by words, with a plain embedder by meaning as well; nothing is loaded or written.
 
         A plain embedder is called here and now, for the query and for the entries it has not seen yet.
@@ -186,15 +198,21 @@ class Remembering(SessionBase):
             query: any text.
             limit: at most this many.
             category: only entries of this category.
+            as_of: what held at this moment (aware), as `get_memory` tells it; by words only.
 
         Returns:
-            Matches, best first; expired and superseded entries are never among them.
+            Matches, best first; expired entries are never among them, superseded ones only with `as_of`.
         """
         core = self._core
         text = check_text("query", query)
         count = int(check_number("limit", limit, 0, 1_000_000, whole=True))
         if category is not None:
             check_text("category", category)
+        if as_of is not None:
+            moment = as_utc("as_of", as_of)
+            held = [one for one in held_in_head(core, moment) if category in (None, one.category)]
+            return find_in_past(text, count, entries=held, as_of=moment)
+        prepare_now(core)
         core.index.refresh(core.view, self._index_revision())
         understand_now(core, self._host, text)
         return core.index.search(text, count, now=core.now(), sources=("memories",), category=category)
@@ -205,6 +223,8 @@ class Remembering(SessionBase):
         limit: int = 5,
         sources: Sequence[str] = SOURCES,
         at: datetime | None = None,
+        *,
+        as_of: datetime | None = None,
     ) -> list[MemoryMatch]:
         """Finds remembered entries and past messages, filed ones included.
 
@@ -213,6 +233,8 @@ class Remembering(SessionBase):
             limit: at most this many.
             sources: ``memories``, ``messages`` or both.
             at: the moment that "last week" counts from (aware); None = now.
+            as_of: what held, or had been said, at this moment (aware): facts that have given way since are found,
+                filed ones too, later ones are not; by words only.
 
         Returns:
             One ranked list, best first, each match with its reasons. Where the embedder fails or takes too
@@ -224,12 +246,18 @@ class Remembering(SessionBase):
         known = isinstance(sources, Iterable) and all(source in SOURCES for source in sources)
         if not known or not sources:
             raise ConfigurationError.out_of_range("sources", sources, "choose of 'memories', 'messages'")
+        start = as_utc("at", at) if at is not None else None
+        if as_of is not None:
+            past = as_utc("as_of", as_of)
+            return await recall_past(
+                core, self._host, text, count, as_of=past, sources=tuple(sources), at=start
+            )
         if "messages" in sources:
             await load_everything(core, self._host)
+        await prepare(core, text, count, tuple(sources), start)
         await understand(core, self._host, text, sources)
         core.index.refresh(core.view, self._index_revision())
-        moment = as_utc("at", at) if at is not None else None
-        return core.index.search(text, count, now=core.now(), sources=tuple(sources), at=moment)
+        return core.index.search(text, count, now=core.now(), sources=tuple(sources), at=start)
 
     # --- checks
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import attrs
@@ -28,16 +29,27 @@ class Report:
         return page_of(type(self).__name__, counts + (table(columns, rows) if rows else ""))
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True)
 class CompressionReport(Report):
-    """What became of each entry: merged, expired, kept."""
+    """What became of each entry: merged, folded, shortened, summarized, expired, kept."""
+
+    __slots__ = ()
+
+    def withdraw(self, entry_ids: Iterable[str], why: str) -> None:
+        """Corrects it where a part of the compression was dropped after all: these entries were kept."""
+        gone = set(entry_ids)
+        for place, row in enumerate(self.details):
+            if row.get("id") in gone and "into" in row:
+                self.counts[row["became"]] -= 1
+                self.details[place] = {"id": row["id"], "became": "kept", "why": why}
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True)
 class ImportReport(Report):
     """What became of each row of an import, or would; `details` has the first 1,000 of each fate."""
 
+    __slots__ = ()
 
-@attrs.define(frozen=True, slots=True, kw_only=True)
+
 class Receipt(Report):
     """What was erased, moved, kept or brought back, where."""
+
+    __slots__ = ()

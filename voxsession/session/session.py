@@ -20,6 +20,7 @@ from voxsession.session.handlers import Events
 from voxsession.session.host import SessionHost
 from voxsession.session.insight import Insight
 from voxsession.session.live import LiveCore
+from voxsession.session.mending import Mending
 from voxsession.session.openings import Applied, Opening
 from voxsession.session.porting import Portable
 from voxsession.session.remembering import Remembering
@@ -33,7 +34,7 @@ __all__ = ["Session"]
 MAX_CLOSING_SAVES = 3
 
 
-class Session(Remembering, Forgetting, Archiving, Portable, Insight, Showing):
+class Session(Remembering, Forgetting, Archiving, Mending, Portable, Insight, Showing):
     """One handle on a session, made by `Voxon`; handles of one session in a process share its state.
 
     `await` writes its first record; `async with` closes it at the end, also when the block raises.
@@ -142,6 +143,9 @@ class Session(Remembering, Forgetting, Archiving, Portable, Insight, Showing):
     async def save(self) -> None:
         """Makes everything pending durable, in one atomic write.
 
+        What an extractor is still finding in the background is waited for, as long as its `wait_seconds` say, and
+        saved as well; what takes longer is saved when it is found.
+
         Raises:
             ConflictError: another process changed the same thing first; pending changes are kept.
             StorageError: the write failed; pending changes are kept.
@@ -150,6 +154,9 @@ class Session(Remembering, Forgetting, Archiving, Portable, Insight, Showing):
         if self._is_closed:
             raise SessionClosedError(self.session_id)
         await self._host.save(self._core)
+        if self._core.learning is not None:
+            await self._host.finish_learning(self._core, cancels=False)
+            await self._host.save(self._core)
 
     async def reload(self, keep_pending: bool = True) -> None:
         """Takes in what other processes wrote.

@@ -8,12 +8,14 @@ import errno
 import os
 import stat
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from voxsession.core.types import check_text
 from voxsession.errors import ConfigurationError, StorageFullError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["LineFile", "NewFile"]
 
@@ -162,4 +164,6 @@ def _path(path: str | os.PathLike[str]) -> Path:
     text = check_text("path", os.fspath(path) if isinstance(path, os.PathLike) else path, allow_empty=False)
     if "\0" in text:
         raise ConfigurationError("path has a NUL character in it. Give a path without one.", option="path")
+    from pathlib import Path  # not needed by those who export and import nothing
+
     return Path(text)

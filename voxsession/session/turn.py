@@ -151,6 +151,7 @@ class Turn:
         # Built before anything is recorded: a message that can never be sent is refused, not kept.
         context = await assemble_fully(core, self._host, self.conversation_id, message)
         core.record(MessageAdded(at=message.at, message=message, local_hour=hour_of(core, message.at)))
+        core.repair_history(latest=16)  # of an earlier turn, which this one closes
         self._user_message = message
         self._built(context)
 
@@ -315,8 +316,8 @@ class Turn:
     async def _finish(self, *, interrupted: bool) -> None:
         self._record_reply(interrupted=interrupted)
         assert self._user_message is not None
-        learn_from(self._core, self._host, [self._user_message])
-        await self._host.autosave_now(self._core)
+        learn_from(self._core, self._host, [self._user_message], self._context)
+        await self._host.save_and_learn(self._core)
 
     def _record_reply(self, *, interrupted: bool) -> None:
         """Puts what was delivered (or heard) into the conversation, once."""

@@ -16,6 +16,7 @@ from voxsession.storage.file_burst import BurstThreads
 from voxsession.storage.file_folder import FileFolder
 from voxsession.storage.file_listing import FileListing
 from voxsession.storage.file_pages import FilePages
+from voxsession.storage.file_parts import Parts
 from voxsession.storage.file_records import FileRecords
 from voxsession.storage.frames import batch_line, document_line, page_line
 from voxsession.storage.listing import Query
@@ -91,13 +92,23 @@ class FileSessionStorage(SessionStorage):
         except OSError as error:
             raise self._folder.translated(error, operation) from error
 
+    async def _write(self, operation: str, parts: Parts) -> None:
+        await self._threads.write(self._guarded_parts(operation, parts))
+
+    def _guarded_parts(self, operation: str, parts: Parts) -> Parts:
+        try:
+            self._folder.get_ready()
+            yield from parts
+        except OSError as error:
+            raise self._folder.translated(error, operation) from error
+
     # --- records
 
     async def save(self, session_data: Record) -> None:
         """Puts a whole record in place of what was stored, by a new file that takes the old one's name."""
         line = document_line(session_data)
         key, header = _head(session_data)
-        await self._run("save", self._records.save, key, line, header)
+        await self._write("save", self._records.save(key, line, header))
 
     async def load(self, session_id: str) -> Record | None:
         """The record with its tail; None where the folder holds none of this key."""
@@ -107,7 +118,7 @@ class FileSessionStorage(SessionStorage):
         """Adds one line to the file, in one write and one sync."""
         line = batch_line(batch)
         _, header = _head(batch)
-        await self._run("append", self._records.append, session_id, line, header)
+        await self._write("append", self._records.append(session_id, line, header))
 
     async def load_since(self, session_id: str, seq: int) -> list[Record] | None:
         """The batches after a version; None where they were merged into the document, or the file is torn."""
@@ -129,7 +140,7 @@ class FileSessionStorage(SessionStorage):
 
     async def save_page(self, session_id: str, page: Record) -> None:
         """Stores a page as a file of its own."""
-        await self._run("save_page", self._pages.save, session_id, str(page["page_id"]), page_line(page))
+        await self._write("save_page", self._pages.save(session_id, str(page["page_id"]), page_line(page)))
 
     async def load_page(self, session_id: str, page_id: str) -> Record | None:
         """A page, or None where there is none of this name."""

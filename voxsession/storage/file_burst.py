@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import queue
 import threading
-import time
 import weakref
 from collections.abc import Callable
 from typing import Any, TypeVar
+
+from voxsession.storage.file_jobs import Burst, Job, tell
+from voxsession.storage.file_parts import Parts
 
 __all__ = ["BurstThreads"]
 
@@ -19,42 +20,7 @@ T = TypeVar("T")
 # A disk merges the syncs that wait for it at the same time, so four threads save twice as much as one; with more
 # of them the interpreter's lock changes hands so often that nothing is won unless a sync takes milliseconds.
 THREADS = 4
-BURST_CALLS = 16
-BURST_SECONDS = 0.002
 CLOSING_SECONDS = 10.0  # a call may hang in a lock that a stopped process holds
-
-
-class _Job:
-    """One call on its way: to a thread, and its outcome back to the loop that waits for it."""
-
-    __slots__ = ("call", "error", "future", "loop", "result")
-
-    def __init__(self, call: Callable[[], Any], loop: asyncio.AbstractEventLoop) -> None:
-        self.call: Callable[[], Any] | None = call
-        self.loop = loop
-        self.future: asyncio.Future[Any] = loop.create_future()
-        self.result: Any = None
-        self.error: BaseException | None = None
-
-    def run(self) -> None:
-        """Does the work in the worker thread; its outcome stays here until it is handed over."""
-        call, self.call = self.call, None
-        # Whoever was cancelled before it began has asked for nothing to happen.
-        if call is None or self.future.cancelled():
-            return
-        try:
-            self.result = call()
-        except BaseException as error:
-            self.error = error
-
-    def settle(self) -> None:
-        error, self.error = self.error, None
-        if self.future.done():
-            return
-        if error is None:
-            self.future.set_result(self.result)
-        else:
-            self.future.set_exception(error)
 
 
 class _Crew:
@@ -62,12 +28,21 @@ class _Crew:
 
     def __init__(self, name: str, size: int) -> None:
         self.pid = os.getpid()
-        self.jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self.jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self.threads: list[threading.Thread] = []
+        self._idle: set[int] = set()
         self._name = name
         self._size = size
         self._lock = threading.Lock()
         self._dismissed = False
+        self._at_work = 0
+        self._when_ended: Callable[[], object] | None = None
+
+    def take(self, job: Job) -> None:
+        """Queues a call, and sees to it that it does not wait behind one that takes long."""
+        self.jobs.put(job)
+        if not self._idle and len(self.threads) < self._size:
+            self.call_one()
 
     def call_one(self) -> None:
         """One more thread, unless all are there."""
@@ -77,56 +52,55 @@ class _Crew:
                     target=self._work, name=f"{self._name}-{len(self.threads)}", daemon=True
                 )
                 self.threads.append(thread)
+                self._at_work += 1
                 thread.start()
 
-    def dismiss(self) -> None:
-        """Lets the threads end behind the last call."""
+    def dismiss(self, when_ended: Callable[[], object] | None = None) -> None:
+        """Lets the threads end behind the last call; the last of them tells that it does."""
         with self._lock:
             self._dismissed = True
+            self._when_ended = when_ended
             self.jobs.put(None)
 
+    def _leave(self) -> None:
+        self.jobs.put(None)  # for the next thread
+        with self._lock:
+            self._at_work -= 1
+            when_ended = None if self._at_work else self._when_ended
+        if when_ended is not None:
+            when_ended()
+
     def join(self) -> None:
-        until = time.monotonic() + CLOSING_SECONDS
+        """Returns when the threads are gone; for those that are about to go."""
         for thread in self.threads:
-            thread.join(max(0.0, until - time.monotonic()))
+            thread.join(CLOSING_SECONDS)
 
     def _work(self) -> None:
-        finished: list[_Job] = []
-        since = 0.0
+        burst, me = Burst(), threading.get_ident()
         while True:
             try:
-                job = self.jobs.get_nowait() if finished else self.jobs.get()
+                if not burst.jobs:
+                    self._idle.add(me)
+                job = self.jobs.get_nowait() if burst.jobs else self.jobs.get()
             except queue.Empty:
-                _deliver(finished)
+                burst.finish()
+                self._idle.add(me)  # whoever is woken now may send the next call before this thread is back
+                burst.end()
                 continue
+            self._idle.discard(me)
             if job is None:
-                self.jobs.put(None)  # for the next thread
-                _deliver(finished)
+                burst.end()
+                self._leave()
                 return
             if len(self.threads) < self._size and self.jobs.qsize():
                 self.call_one()
-            if not finished:
-                since = time.monotonic()
-            job.run()
-            finished.append(job)
+            burst.take(job)
             del job
-            if len(finished) >= BURST_CALLS or time.monotonic() - since > BURST_SECONDS:
-                _deliver(finished)
 
 
-def _deliver(finished: list[_Job]) -> None:
-    """Wakes each loop once for all that was done for it."""
-    while finished:
-        loop = finished[0].loop
-        mine = [job for job in finished if job.loop is loop]
-        finished[:] = [job for job in finished if job.loop is not loop]
-        with contextlib.suppress(RuntimeError):  # the loop was closed, nobody waits any more
-            loop.call_soon_threadsafe(_settle, mine)
-
-
-def _settle(jobs: list[_Job]) -> None:
-    for job in jobs:
-        job.settle()
+def _note_end(ended: asyncio.Future[None]) -> None:
+    if not ended.done():
+        ended.set_result(None)
 
 
 class BurstThreads:
@@ -148,24 +122,32 @@ class BurstThreads:
 
     async def run(self, call: Callable[[], T]) -> T:
         """The result of the call; a call that has begun is finished also when the waiting task is cancelled."""
-        crew = self._crew
-        if crew is None or crew.pid != os.getpid():
-            crew = self._hire()
-        job = _Job(call, asyncio.get_running_loop())
-        crew.jobs.put(job)
+        job = Job(asyncio.get_running_loop(), call)
+        self._send(job)
         result: T = await job.future
         return result
+
+    async def write(self, parts: Parts) -> None:
+        """Does a write, perhaps together with others; one that has begun is finished in any case, as in `run`."""
+        job = Job(asyncio.get_running_loop(), None, parts)
+        self._send(job)
+        await job.future
 
     @property
     def threads(self) -> list[threading.Thread]:
         """The threads that are there now."""
         return list(self._crew.threads) if self._crew is not None else []
 
+    def _send(self, job: Job) -> None:
+        crew = self._crew
+        if crew is None or crew.pid != os.getpid():
+            crew = self._hire()
+        crew.take(job)
+
     def _hire(self) -> _Crew:
         if self._release is not None:
             self._release.detach()
         crew = _Crew(self._name, self._size)
-        crew.call_one()
         # Whoever forgets to close leaves no threads behind once the storage is gone.
         self._release = weakref.finalize(self, crew.dismiss)
         self._release.atexit = False
@@ -176,5 +158,9 @@ class BurstThreads:
         """Waits for what has begun and lets the threads end."""
         crew, self._crew = self._crew, None
         if crew is not None and crew.pid == os.getpid():
-            crew.dismiss()
-            await asyncio.to_thread(crew.join)
+            loop = asyncio.get_running_loop()
+            ended = loop.create_future()
+            crew.dismiss(lambda: tell(loop, _note_end, ended))
+            await asyncio.wait((ended,), timeout=CLOSING_SECONDS)
+            if ended.done():
+                crew.join()  # they have nothing left to do

@@ -7,7 +7,8 @@ import os
 
 from voxsession.core.envelope import Record, decode_line
 from voxsession.errors import IntegrityError
-from voxsession.storage.file_sync import sync_file
+from voxsession.storage.file_parts import Parts, Pause, at_once
+from voxsession.storage.file_sync import begin_to_sync, sync_file
 from voxsession.storage.frames import DOCUMENT_END, Newest, clear_header
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "open_to_read",
     "read_all",
     "read_document_header",
+    "read_last_batch",
     "read_newest",
     "replace_file",
     "write_new",
@@ -45,15 +47,27 @@ def open_to_read(path: str) -> int:
     return os.open(path, _READ)
 
 
-def append_line(fd: int, line: bytes, size: int, *, durable: bool) -> None:
-    """Adds a line at the end of a file of this size; after an error the file has its old size again."""
+def append_line(fd: int, line: bytes, size: int, *, durable: bool) -> Parts:
+    """Adds a line at the end of a file of this size; after an error the file has its old size again.
+
+    It pauses between the write and the sync.
+    """
     try:
         _write(fd, line)
         if durable:
-            sync_file(fd)
+            yield from _synced(fd, size, len(line))
     except OSError:
         _cut_back(fd, size)
         raise
+
+
+def _synced(fd: int, start: int, length: int) -> Parts:
+    """Makes what was written there durable, after a pause in which others write too."""
+    has_company = yield Pause.WRITTEN
+    if has_company:
+        begin_to_sync(fd, start, length)
+        yield Pause.WRITTEN
+    sync_file(fd)
 
 
 def _write(fd: int, data: bytes) -> None:
@@ -72,23 +86,23 @@ def _cut_back(fd: int, size: int) -> None:
 
 def write_new(path: str, data: bytes) -> None:
     """A new durable file; `FileExistsError` if there is one."""
-    _fill(os.open(path, _NEW, 0o600), path, data)
+    at_once(_fill(os.open(path, _NEW, 0o600), path, data))
 
 
-def replace_file(path: str, temporary: str, data: bytes) -> None:
+def replace_file(path: str, temporary: str, data: bytes) -> Parts:
     """Puts the data in place of the file: whoever looks, also after a power cut, finds all of old or new.
 
-    The caller syncs the folder; until then the old file may come back.
+    It pauses between the write and the sync. The caller syncs the folder; until then the old file may come back.
     """
-    _fill(os.open(temporary, _AFRESH, 0o600), temporary, data)
+    yield from _fill(os.open(temporary, _AFRESH, 0o600), temporary, data)
     os.replace(temporary, path)
 
 
-def _fill(fd: int, path: str, data: bytes) -> None:
+def _fill(fd: int, path: str, data: bytes) -> Parts:
     try:
         try:
             _write(fd, data)
-            sync_file(fd)
+            yield from _synced(fd, 0, len(data))
         finally:
             os.close(fd)
     except OSError:
@@ -122,13 +136,19 @@ def read_newest(fd: int, size: int, name: str) -> Newest:
     """
     if not size:
         raise IntegrityError(name, "it is empty")
+    line = read_last_batch(fd, size)
+    return Newest(_header_in(line, name)) if line is not None else _read_newest_far(fd, size, name)
+
+
+def read_last_batch(fd: int, size: int) -> bytes | None:
+    """The last line, if it is a whole one, no document, and of usual length; None says nothing."""
     base = max(0, size - _END_BYTES)
     end = _read_at(fd, base, size - base)
     if end.endswith(b"\n") and not end.endswith(DOCUMENT_END):
         start = end.rfind(b"\n", 0, len(end) - 1)
         if start >= 0 or not base:
-            return Newest(_header_in(end[start + 1 : -1], name))
-    return _read_newest_far(fd, size, name)
+            return end[start + 1 : -1]
+    return None
 
 
 def _read_newest_far(fd: int, size: int, name: str) -> Newest:

@@ -37,17 +37,26 @@ class FileLock:
         self._fd = -1
 
     def __enter__(self) -> None:
+        if not self.taken():
+            self._take(_lock)
+
+    def taken(self) -> bool:
+        """Takes the lock where nobody is inside, without waiting; whether it did."""
+        return self._fd >= 0 or self._take(_lock_now)
+
+    def _take(self, lock: Callable[[int], bool]) -> bool:
         try:
             fd = os.open(self._path, _FLAGS, 0o600)
         except FileNotFoundError:
             self._make_folder()
             fd = os.open(self._path, _FLAGS, 0o600)
         try:
-            _lock(fd)
-        except BaseException:
-            os.close(fd)
-            raise
-        self._fd = fd
+            if lock(fd):
+                self._fd, fd = fd, -1
+        finally:
+            if fd >= 0:
+                os.close(fd)
+        return self._fd >= 0
 
     def __exit__(
         self,
@@ -64,16 +73,28 @@ class FileLock:
 
 if sys.platform == "win32":
 
-    def _lock(fd: int) -> None:
+    def _lock_now(fd: int) -> bool:
+        try:
+            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+    def _lock(fd: int) -> bool:
         # LK_LOCK gives up after ten seconds; waiting longer is for the caller's time-out to decide.
-        while True:
-            try:
-                msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
-                return
-            except OSError:
-                time.sleep(0.002)
+        while not _lock_now(fd):
+            time.sleep(0.002)
+        return True
 
 else:
 
-    def _lock(fd: int) -> None:
+    def _lock_now(fd: int) -> bool:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def _lock(fd: int) -> bool:
         fcntl.flock(fd, fcntl.LOCK_EX)
+        return True

@@ -11,6 +11,7 @@ from voxsession.errors import IntegrityError
 from voxsession.storage.file_folder import ENDING, FileFolder, Place
 from voxsession.storage.file_frames import read_all, replace_file
 from voxsession.storage.file_names import is_shortened, unescaped
+from voxsession.storage.file_parts import Parts, lock_taken
 from voxsession.storage.file_sync import sync_folder
 
 __all__ = ["FilePages"]
@@ -22,17 +23,19 @@ class FilePages:
     def __init__(self, folder: FileFolder) -> None:
         self._folder = folder
 
-    def save(self, key: str, page_id: str, line: bytes) -> None:
+    def save(self, key: str, page_id: str, line: bytes) -> Parts:
         """Stores a page, durably: the document that names it may follow at once."""
         place = self._folder.place(key)
         # The lock keeps the folder from being removed meanwhile, and gives the temporary file one user.
-        with self._folder.locked(place):
+        lock = self._folder.locked(place)
+        yield from lock_taken(lock)
+        with lock:
             path, temporary = self._path(place, page_id), place.temporary_page
             try:
-                replace_file(path, temporary, line)
+                yield from replace_file(path, temporary, line)
             except FileNotFoundError:
                 self._folder.make(place.pages)
-                replace_file(path, temporary, line)
+                yield from replace_file(path, temporary, line)
             sync_folder(place.pages)
 
     def load(self, key: str, page_id: str) -> Record | None:

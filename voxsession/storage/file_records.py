@@ -6,8 +6,9 @@ import contextlib
 import itertools
 import os
 import shutil
+from collections.abc import Callable
 
-from voxsession.core.envelope import Record, decode_line
+from voxsession.core.envelope import Record, decode_line, record_key
 from voxsession.errors import IntegrityError
 from voxsession.storage.file_folder import FileFolder, Place
 from voxsession.storage.file_frames import (
@@ -17,13 +18,23 @@ from voxsession.storage.file_frames import (
     open_to_read,
     read_all,
     read_document_header,
+    read_last_batch,
     read_newest,
     replace_file,
     write_new,
 )
 from voxsession.storage.file_owners import FileOwners
+from voxsession.storage.file_parts import Parts, Pause, lock_taken
 from voxsession.storage.file_sync import SharedFolderSync, sync_file
-from voxsession.storage.frames import Newest, check_base, check_owned, clear_header, conflict, record_of
+from voxsession.storage.frames import (
+    Newest,
+    check_base,
+    check_owned,
+    clear_header,
+    conflict,
+    follows,
+    record_of,
+)
 
 __all__ = ["FileRecords"]
 
@@ -40,24 +51,27 @@ class FileRecords:
     def __init__(self, folder: FileFolder, *, durable: bool) -> None:
         self._folder = folder
         self._durable = durable
-        self._sync_folder = SharedFolderSync()
-        self.owners = FileOwners(folder, self._sync_folder)
+        self._folders = SharedFolderSync()
+        self._sync_folder: Callable[..., None] = self._folders
+        self.owners = FileOwners(folder, self._folders)
 
     # --- writing
 
-    def save(self, key: str, line: bytes, header: Record) -> None:
+    def save(self, key: str, line: bytes, header: Record) -> Parts:
         """Puts a document in place of the file, if it was made from what is stored."""
         place = self._folder.place(key)
-        with self._folder.locked(place):
+        lock = self._folder.locked(place)
+        yield from lock_taken(lock)
+        with lock:
             newest = self._newest(place)
             if newest is not None and newest.is_repeat_of(header):
                 self._make_durable(place, header)
                 return
             check_base(key, header, newest)
             if newest is None:
-                self._create(place, line, header)
+                yield from self._create(place, line, header)
             else:
-                self._replace(place, line, header, newest)
+                yield from self._replace(place, line, header, newest)
 
     def _newest(self, place: Place) -> Newest | None:
         try:
@@ -69,23 +83,29 @@ class FileRecords:
         finally:
             os.close(fd)
 
-    def _create(self, place: Place, line: bytes, header: Record) -> None:
+    def _create(self, place: Place, line: bytes, header: Record) -> Parts:
         self._note_owner(place, header)
         try:
-            replace_file(place.path, place.temporary, line)
+            yield from replace_file(place.path, place.temporary, line)
         except FileNotFoundError:
             self._folder.make(place.folder)
-            replace_file(place.path, place.temporary, line)
-        self._sync_folder(place.folder)
+            yield from replace_file(place.path, place.temporary, line)
+        yield from self._name_kept(place)
 
-    def _replace(self, place: Place, line: bytes, header: Record, newest: Newest) -> None:
+    def _name_kept(self, place: Place) -> Parts:
+        """Makes the new name durable, with those that the other writes of the thread have taken meanwhile."""
+        needed = self._folders.next_turn(place.folder)
+        yield Pause.WRITTEN
+        self._sync_folder(place.folder, needed)
+
+    def _replace(self, place: Place, line: bytes, header: Record, newest: Newest) -> Parts:
         if newest.torn_bytes:
             self._set_aside(place, read_all(place.path)[-newest.torn_bytes :])
         old_owner = newest.header.get("owner")
         if header.get("owner") != old_owner:
             self._note_owner(place, header)
-        replace_file(place.path, place.temporary, line)
-        self._sync_folder(place.folder)
+        yield from replace_file(place.path, place.temporary, line)
+        yield from self._name_kept(place)
         if header.get("owner") != old_owner:
             self.owners.remove(place.folder, old_owner, place.stem)
 
@@ -99,33 +119,42 @@ class FileRecords:
             os.close(fd)
         self._sync_folder(place.folder)
 
-    def append(self, key: str, line: bytes, header: Record) -> None:
+    def append(self, key: str, line: bytes, header: Record) -> Parts:
         """Adds a batch to the file, if it was made from what is stored."""
         place = self._folder.place(key)
-        with self._folder.locked(place):
+        lock = self._folder.locked(place)
+        yield from lock_taken(lock)
+        with lock:
             try:
                 fd = open_to_append(place.path)
             except FileNotFoundError:
                 self._folder.must_exist()
                 raise conflict(key, header.get("base_seq") or 0, None) from None
             try:
-                self._append(place, fd, line, header)
+                yield from self._append(place, fd, line, header)
             finally:
                 os.close(fd)
 
-    def _append(self, place: Place, fd: int, line: bytes, header: Record) -> None:
+    def _append(self, place: Place, fd: int, line: bytes, header: Record) -> Parts:
         size = os.fstat(fd).st_size
+        is_next = record_key(header) == place.key and follows(line, read_last_batch(fd, size), header)
+        if not is_next and self._is_stored(place, fd, size, header):
+            return
+        yield from append_line(fd, line, size, durable=self._durable)
+
+    def _is_stored(self, place: Place, fd: int, size: int, header: Record) -> bool:
+        """Looks closely at what is stored: whether it ends with this batch already, else that the batch may follow."""
         newest = _newest_in(fd, size, place)
         if newest.torn_bytes:
             # Behind torn bytes a line would be lost; whoever reloads sees them and saves whole.
             raise conflict(place.key, header.get("base_seq") or 0, newest.seq)
         if newest.is_repeat_of(header):
             sync_file(fd)
-            return
+            return True
         check_base(place.key, header, newest, appending=True)
         if header.get("owner") != newest.header.get("owner"):
             self._note_owner(place, header)
-        append_line(fd, line, size, durable=self._durable)
+        return False
 
     def _set_aside(self, place: Place, torn: bytes) -> None:
         number = 1

@@ -30,6 +30,7 @@ __all__ = [
     "clear_header",
     "conflict",
     "document_line",
+    "follows",
     "listed",
     "page_line",
     "record_of",
@@ -40,6 +41,7 @@ __all__ = [
 DOCUMENT_END = b"\t\n"
 LISTED_FIELDS = (*HEADER_FIELDS, "key_id", "wrapped_key")
 _LAST_FIELD = b',"%s":"' % HEADER_FIELDS[-1].encode()
+_SEQ = b',"seq":'
 
 
 @attrs.define(frozen=True, slots=True)
@@ -136,6 +138,20 @@ def clear_header(start: bytes) -> Record | None:
 def listed(header: Mapping[str, Any]) -> Record:
     """What a listing tells of a record: no body, also where that is in clear."""
     return {name: header[name] for name in LISTED_FIELDS if name in header}
+
+
+def follows(line: bytes, last: bytes | None, record: Mapping[str, Any]) -> bool:
+    """Whether a batch's line certainly comes next after this one: the same record and owner, and the right version.
+
+    Most batches do, and their headers need not be taken apart to see it: both begin alike up to `seq`, a mark that
+    no text in front of it can hold, as a quotation mark in a text is escaped.
+    """
+    at = line.find(_SEQ)
+    return (
+        at >= 0
+        and last is not None
+        and last.startswith(b"%b%b%d," % (line[:at], _SEQ, record["base_seq"] or 0))
+    )
 
 
 def check_base(

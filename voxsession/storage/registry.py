@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
+import functools
 import importlib
 import inspect
 import os
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import unquote
 
 from voxsession.errors import ConfigurationError
 from voxsession.storage.base import SessionStorage
@@ -88,6 +87,8 @@ def open_storage(
     make = _class_of(name)
     args: list[Any] = []
     if name == "file":
+        from urllib.parse import unquote
+
         args = [unquote(rest) if is_url else path if path is not None else "./sessions"]
     elif is_url and name != "memory":
         args = [spec]
@@ -102,6 +103,8 @@ def check_storage(spec: str) -> None:
 def _target_of(name: str) -> str:
     target = _BUILT_IN.get(name) or _offered().get(name)
     if target is None:
+        import difflib  # only for the hint
+
         near = difflib.get_close_matches(name.lower(), known_storages(), 1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise ConfigurationError(
@@ -136,9 +139,12 @@ def _remedy(name: str, module: str, error: ImportError) -> str:
     return f"The storage {name!r} needs {error.name}, which is not installed. Install it with: {install}"
 
 
+_signature = functools.cache(inspect.signature)
+
+
 def _made(name: str, make: Callable[..., object], args: list[Any], options: dict[str, Any]) -> object:
     try:
-        inspect.signature(make).bind(*args, **options)
+        _signature(make).bind(*args, **options)
     except TypeError as error:
         raise ConfigurationError(
             f"The storage {name!r} cannot be made with these options: {error}.", option="session_storage"

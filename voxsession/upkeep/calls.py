@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from voxsession.clock import Clock
 from voxsession.core.envelope import SessionInfo, from_stamp
@@ -14,10 +14,10 @@ from voxsession.installation import Installation, within
 from voxsession.moving.progress import Progress
 from voxsession.session.reports import Receipt
 from voxsession.session.rewriting import headers
-from voxsession.upkeep.cleaning import Cleaner
-from voxsession.upkeep.erasing import erase_session, erase_user
-from voxsession.upkeep.rotation import Rotation
 from voxsession.voxon_config import VoxonConfig
+
+if TYPE_CHECKING:
+    from voxsession.upkeep.cleaning import Cleaner
 
 __all__ = ["Upkeep"]
 
@@ -54,6 +54,8 @@ class Upkeep:
         Raises:
             StorageUnavailableError: the storage is away; what was removed is gone, call it again.
         """
+        from voxsession.upkeep.erasing import erase_session  # what few programs do is loaded when it is done
+
         return await erase_session(self._home, check_id("session_id", session_id))
 
     async def delete_user(self, user_id: str) -> Receipt:
@@ -63,6 +65,8 @@ class Upkeep:
             ConfigurationError: the storage cannot list a person's sessions.
             StorageUnavailableError: the storage is away; what was removed is gone, call it again.
         """
+        from voxsession.upkeep.erasing import erase_user
+
         person = check_user_id(user_id)
         if person is None:  # it would mean everybody
             raise ConfigurationError.out_of_range("user_id", None, "name the person whose sessions go")
@@ -84,6 +88,8 @@ class Upkeep:
         if max_age_seconds is not None:
             check_number("max_age_seconds", max_age_seconds, 0, MAX_AGE_SECONDS)
         if self._cleaner is None:
+            from voxsession.upkeep.cleaning import Cleaner
+
             self._cleaner = Cleaner(self._home, self._clock, self.config.cleanup_batch_size)
         return await self._cleaner.run(
             timedelta(seconds=max_age_seconds) if max_age_seconds is not None else None
@@ -109,6 +115,8 @@ class Upkeep:
                 or `progress` is no function.
             StorageUnavailableError: the storage is away; call it again.
         """
+        from voxsession.upkeep.rotation import Rotation
+
         return await Rotation(self._home, self._clock).rotate(progress, new_key)
 
     async def forget_key(self, key_id: str, *, dry_run: bool = False) -> Receipt:
@@ -130,6 +138,8 @@ class Upkeep:
                 nothing here knows it (it may have been forgotten before; the known ids are named), nothing is
                 encrypted, or the storage cannot list. Nothing was forgotten.
         """
+        from voxsession.upkeep.rotation import Rotation
+
         return await Rotation(self._home, self._clock).forget(key_id, dry_run)
 
     async def health_check(self) -> dict[str, Any]:

@@ -39,7 +39,7 @@ _ALWAYS = (
 )
 _EXACT = 2.0**53
 # Given only where an entry has one, so that a plain entry stays a plain row.
-_SOMETIMES = {"sensitive": False, "evidence_count": 1, "slot": None, "value": None}
+_SOMETIMES = {"sensitive": False, "evidence_count": 1, "slot": None, "value": None, "valid_from": None}
 
 
 class Checksum:
@@ -99,9 +99,10 @@ def row_of(entry: MemoryEntry) -> JsonObject:
     row: JsonObject = {name: getattr(entry, name) for name in _ALWAYS}
     for name in ("timestamp", "expires_at"):
         row[name] = stamp(row[name]) if row[name] is not None else None
-    return row | {
-        name: getattr(entry, name) for name, plain in _SOMETIMES.items() if getattr(entry, name) != plain
-    }
+    row |= {name: getattr(entry, name) for name, plain in _SOMETIMES.items() if getattr(entry, name) != plain}
+    if "valid_from" in row:
+        row["valid_from"] = stamp(row["valid_from"])
+    return row
 
 
 def entry_of(row: JsonObject, new_id: str, now: datetime) -> MemoryEntry:
@@ -134,6 +135,7 @@ def entry_of(row: JsonObject, new_id: str, now: datetime) -> MemoryEntry:
         metadata=None if metadata is None else check_object("metadata", metadata),
         slot=None if slot is None else _name("slot", slot, MAX_ID),
         value=None if value is None else check_text("value", value),
+        valid_from=_moment("valid_from", row.get("valid_from")),
     )
 
 
