@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from voxsession.core.analytics_changes import FunctionCompleted, MilestoneReached
 from voxsession.core.change import KINDS, Change
 from voxsession.core.conversation_changes import (
     ConversationEnded,
@@ -30,6 +31,7 @@ from voxsession.core.session_changes import (
     LearningForgotten,
     MetricTracked,
     PreferenceSet,
+    ProfileApplied,
     SessionCreated,
     SessionEnded,
     StateUpdated,
@@ -45,6 +47,7 @@ __all__ = [
     "ConversationResumed",
     "ConversationStarted",
     "EvidenceAdded",
+    "FunctionCompleted",
     "LearningForgotten",
     "MemoryAdded",
     "MemoryCompressed",
@@ -59,7 +62,9 @@ __all__ = [
     "MessageInterrupted",
     "MessagesRedacted",
     "MetricTracked",
+    "MilestoneReached",
     "PreferenceSet",
+    "ProfileApplied",
     "SessionCreated",
     "SessionEnded",
     "StateUpdated",

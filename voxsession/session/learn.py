@@ -20,6 +20,8 @@ from voxsession.session.live import LiveCore
 __all__ = ["keeps_local", "learn_from"]
 
 HYBRID_IMPORTANCE = 0.5
+#: The message before and the reply before are looked for among so many.
+LOOK_BACK = 50
 
 
 def keeps_local(mode: str, importance: float, *, learned: bool) -> bool:
@@ -32,31 +34,38 @@ def keeps_local(mode: str, importance: float, *, learned: bool) -> bool:
 def learn_from(core: LiveCore, host: SessionHost, messages: Sequence[Message]) -> None:
     """Takes facts and evidence from what the user said; nothing is learned from anybody else's words.
 
-    The messages are recorded already.
+    The messages are recorded already, in this order.
     """
     if not core.view.config.get("enable_learning", True):
         return
+    from voxsession.learning.instructions import retired_instructions
     from voxsession.learning.preferences import learn  # its word lists take 10 ms, which an import need not
 
     evidence_before = dict(core.view.evidence)
+    before = _said_before(core, messages)
     for message in messages:
+        talk = message.conversation_id
+        previous, reply = before.get((talk, "user")), before.get((talk, "assistant"))
+        before[talk, message.role] = message
         if message.role == "user" and message.content and message.origin == "said":
-            reply = _earlier(core, message, "assistant")
             _extract(core, host, message, reply)
-            core.record(*learn(core.view, message, previous=_earlier(core, message, "user"), reply=reply))
+            changes = learn(core.view, message, previous=previous, reply=reply, now=core.now())
+            core.record(*changes, *retired_instructions(core.view, changes, message))
     for name, old, new in learned_moves(evidence_before, core.view):
         core.signal("preference.learned", name=name, old=old, value=new)
 
 
-def _earlier(core: LiveCore, message: Message, role: str) -> Message | None:
-    """The latest message of a role before this one, in the same conversation."""
-    is_before = False
-    for candidate in reversed(core.view.messages):
-        if candidate.id == message.id:
-            is_before = True
-        elif is_before and candidate.role == role and candidate.conversation_id == message.conversation_id:
-            return candidate
-    return None
+def _said_before(core: LiveCore, messages: Sequence[Message]) -> dict[tuple[str, str], Message]:
+    """By conversation and role the latest message before the first of these, if it is among the latest at all."""
+    known = core.view.messages
+    first = messages[0].id if messages else None
+    place = len(known) - 1
+    while place >= 0 and known[place].id != first:
+        place -= 1
+    found: dict[tuple[str, str], Message] = {}
+    for earlier in reversed(known[max(0, place - LOOK_BACK) : max(0, place)]):
+        found.setdefault((earlier.conversation_id, earlier.role), earlier)
+    return found
 
 
 def _extract(core: LiveCore, host: SessionHost, message: Message, previous: Message | None) -> None:
