@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,24 @@ if (ROOT / ".cache" / "tiktoken").is_dir():
 settings.register_profile("ci", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("thorough", settings.get_profile("ci"), max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.fixture(autouse=True)
+def log_levels() -> Iterator[None]:
+    """What a test, or a page of the documentation, tells loggers is gone after it."""
+    before = {name: logger.level for name, logger in _loggers()}
+    yield
+    for name, logger in _loggers():
+        logger.setLevel(before.get(name, logging.NOTSET))
+
+
+def _loggers() -> list[tuple[str, logging.Logger]]:
+    known = logging.Logger.manager.loggerDict.items()
+    return [
+        (name, one)
+        for name, one in known
+        if isinstance(one, logging.Logger) and name.startswith("voxsession")
+    ]
 
 
 @pytest.fixture(autouse=True)

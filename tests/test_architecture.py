@@ -30,6 +30,7 @@ FLOORS = {
         "installation",
         "upkeep",
         "presets",
+        "profile_presets",
         "portability",
         "__init__",
         "moving",

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from voxsession import SessionConfig, SessionPresets, SessionStorage, Voxon, VoxonConfig
+from voxsession import SessionConfig, SessionPresets, SessionProfile, SessionStorage, Voxon, VoxonConfig
 
 KEY = "pass:a long pass phrase for the tests"
 
@@ -195,6 +195,146 @@ async def test_analytics_and_adaptation(config: VoxonConfig) -> None:
         preferences
     )
     assert "messages:10" in milestones
+
+
+async def test_user_adaptation(config: VoxonConfig, capsys: pytest.CaptureFixture[str]) -> None:
+    """The section on adaptation, its code as it stands there."""
+    from voxsession import SessionProfile
+
+    async with Voxon(config) as voxon, voxon.session("user_123") as session:
+        async with session.conversation() as conversation:
+            for text in ("hey what's up with my order", "gonna need that soon lol", "Where is it now?"):
+                await conversation.send_message(text)
+        session.config.enable_adaptation = True
+        preferences = session.get_learned_preferences()
+        print(f"""
+Learned Preferences:
+- Preferred speaking pace: {preferences["speaking_pace"]}
+- Average message length: {preferences["avg_message_length"]}
+- Formal/Casual: {preferences["formality_score"]}
+- Technical level: {preferences["technical_level"]}
+""")
+        learned = preferences["formality_score"]
+        session.set_preference("formality", "always_formal")
+
+        profile = session.export_preference_profile()
+        new_session = voxon.create_session(user_id="user_789", preference_profile=profile)
+        combined_profile = SessionProfile.merge([profile, new_session.export_preference_profile()])
+
+        assert "- Average message length: 5.0" in capsys.readouterr().out
+        assert learned < 0.4 and preferences["interaction_style"]
+        assert new_session.get_learned_preferences()["formality_score"] == "always_formal"
+        assert combined_profile.preferences == {"formality": "always_formal"}
+
+
+async def test_session_analytics(config: VoxonConfig, capsys: pytest.CaptureFixture[str]) -> None:
+    """The block "Session Analytics" as it stands: what it prints, what it subscribes to, what it tracks."""
+    async with Voxon(config) as voxon, voxon.session("u") as session:
+        conversation = await session.start_conversation()
+        await conversation.send_message("Thank you, tell me about the weather in Berlin")
+
+        # Get session analytics
+        analytics = session.get_analytics()
+
+        print(f"""
+Session Analytics:
+- Total conversations: {analytics["conversation_count"]}
+- Total messages: {analytics["message_count"]}
+- Average conversation duration: {analytics["avg_duration_seconds"]}s
+- Topics discussed: {analytics["topics"]}
+- User satisfaction: {analytics["satisfaction_score"]}/5
+- Most active hours: {analytics["active_hours"]}
+""")
+
+        # Conversation-specific analytics
+        conv_analytics = conversation.get_analytics()
+        print(f"""
+Conversation Analytics:
+- Duration: {conv_analytics["duration_seconds"]}s
+- Turn count: {conv_analytics["turn_count"]}
+- Interruptions: {conv_analytics["interruption_count"]}
+- Context injections: {conv_analytics["injection_count"]}
+- Response time: {conv_analytics["avg_response_time_ms"]}ms
+""")
+
+        # Subscribe to analytics events
+        session.events.on("analytics.milestone", lambda e: print(f"Milestone reached: {e.milestone}"))
+
+        # Track custom metrics
+        session.track_metric("task_completed", 1)
+        session.track_metric("user_satisfaction", 4.5)
+
+        # Get custom metrics
+        custom_metrics = session.get_custom_metrics()
+        for _ in range(4):
+            await conversation.send_message("Go on")
+
+    printed = capsys.readouterr().out
+    assert "- Total messages: 2\n" in printed and "- Turn count: 1\n" in printed
+    assert "- Topics discussed: ['" in printed and "Milestone reached: messages:10\n" in printed
+    assert set(custom_metrics) == {"task_completed", "user_satisfaction"}
+
+
+async def test_preference_profiles(config: VoxonConfig) -> None:
+    """Export, apply to a new session, merge."""
+    async with Voxon(config) as voxon:
+        async with voxon.session("user_123") as session, session.conversation() as conv:
+            for _ in range(3):
+                await conv.send_message("Please be formal. Would you explain quantum physics?")
+            profile = session.export_preference_profile()
+
+            new_session = voxon.create_session(user_id="user_789", preference_profile=profile)
+
+            profile1, profile2 = profile, new_session.export_preference_profile()
+            combined_profile = SessionProfile.merge([profile1, profile2])
+        await new_session.close()
+
+    assert new_session.get_learned_preferences()["formality_score"] > 0.9
+    assert "quantum physics" in combined_profile.topics and not combined_profile.conflicts
+
+
+async def test_monitoring_and_debugging(
+    config: VoxonConfig, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The section as it stands: all events, single ones, debug mode, debug information, debug logs."""
+    logger = logging.getLogger("app")
+    heard: list[str] = []
+
+    def handle_memory_update(event: Any) -> None:
+        heard.append(event.entry.content)
+
+    def handle_conversation_start(event: Any) -> None:
+        heard.append(event.conversation_id)
+
+    def handle_preference_update(event: Any) -> None:
+        heard.append(event.name)
+
+    with caplog.at_level(logging.INFO, logger="app"):
+        async with Voxon(config) as voxon, voxon.session(user_id="u") as session:
+            session.events.on("*", lambda e: logger.info(f"Session event: {e.type}"))
+            session.events.on("memory.added", handle_memory_update)
+            session.events.on("conversation.started", handle_conversation_start)
+            session.events.on("preference.learned", handle_preference_update)
+            session.enable_debug()
+            async with session.conversation("talk") as conv:
+                await conv.send_message("My name is Alice")
+                for _ in range(4):
+                    await conv.send_message("Please be formal.")
+
+            debug_info = session.get_debug_info()
+            print(f"""
+Debug Information:
+- Memory snapshots: {len(debug_info["memory_snapshots"])}
+- Event history: {len(debug_info["events"])}
+- State transitions: {debug_info["state_transitions"]}
+- Error count: {debug_info["error_count"]}
+""")
+            debug_logs = session.export_debug_logs()
+
+    assert heard[0] == "talk" and "User's name is Alice" in heard and "formality" in heard
+    assert "Session event: session.saved" in caplog.text
+    assert "- Error count: 0" in capsys.readouterr().out
+    assert "Alice" not in debug_logs and '"memory.added"' in debug_logs
 
 
 async def test_debugging(config: VoxonConfig) -> None:

@@ -57,6 +57,7 @@ if _TYPE_CHECKING:
     from voxsession.models.openai import OpenAIModel
     from voxsession.models.openai_embedder import OpenAIEmbedder
     from voxsession.moving.migration import migrate
+    from voxsession.profile_presets import ProfilePresets
     from voxsession.storage.database import DatabaseSessionStorage as DatabaseSessionStorage
     from voxsession.storage.file import FileSessionStorage
     from voxsession.storage.inmemory import MemorySessionStorage
@@ -96,6 +97,7 @@ __all__ = [
     "OpenAIEmbedder",
     "OpenAIModel",
     "PermissionDeniedError",
+    "ProfilePresets",
     "ProtocolError",
     "Receipt",
     "Reply",
@@ -137,6 +139,7 @@ _LATE = {
     "OfflineModel": "voxsession.models.offline",
     "OpenAIEmbedder": "voxsession.models.openai_embedder",
     "OpenAIModel": "voxsession.models.openai",
+    "ProfilePresets": "voxsession.profile_presets",
     "RedisSessionStorage": "voxsession.storage.redis",
     "SessionProfile": "voxsession.learning.profiles",
     "migrate": "voxsession.moving.migration",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Awaitable
 from typing import Any, TypeVar
@@ -17,6 +18,7 @@ from voxsession.memory.tokens import LateCounter, TokenCounter
 from voxsession.session.handlers import EventHub
 from voxsession.session.live import LiveCore
 from voxsession.session.loader import Loaded, StorageRules
+from voxsession.session.person_profiles import PersonProfiles
 from voxsession.session.pointers import Pointers
 from voxsession.session.recorder import Recorder
 from voxsession.session.tasks import take_outcome
@@ -27,6 +29,7 @@ from voxsession.voxon_config import VoxonConfig
 
 __all__ = ["Installation", "ring_of", "storage_of", "within"]
 
+_log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 
@@ -41,6 +44,7 @@ class Installation:
     recorder: Recorder | None = None
     vault: Vault
     pointers: Pointers
+    profiles: PersonProfiles
 
     def __init__(self, config: VoxonConfig, clock: Clock, counter: TokenCounter, hub: EventHub) -> None:
         self.config = config
@@ -87,8 +91,13 @@ class Installation:
         )
         self.vault = vault
         self.pointers = Pointers(storage, vault, self._clock, self.tenant)
-        self.recorder = Recorder(storage, vault, self._clock, rules, self.pointers)
-        return self.recorder
+        recorder = Recorder(storage, vault, self._clock, rules, self.pointers)
+        self.profiles = PersonProfiles(recorder, vault, self._clock, self.tenant)
+        self.recorder = recorder
+        _log.info(
+            "%s storage is open, encryption %s", storage.storage_type, self.config.session_encryption_method
+        )
+        return recorder
 
     def _meet_loop(self) -> None:
         loop = asyncio.get_running_loop()
@@ -135,7 +144,9 @@ class Installation:
         core = self.new_core(loaded.data)
         recorder.adopt(core, loaded)
         self.cores[core.data.session_id] = core
+        _log.debug("session %s: opened at version %d", core.data.session_id, core.data.seq)
         if loaded.opened.torn:
+            _log.warning("session %s: its newest write was incomplete and is left out", core.data.session_id)
             core.signal("tail.repaired", torn=True)
         core.repair_history()
         self._recount(core)
@@ -169,6 +180,12 @@ class Installation:
             if not header.get("expires_at") or header["expires_at"] > now:
                 return str(header["session_id"])
         return None
+
+    async def fold(self, core: LiveCore, only_again: bool = False) -> bool:
+        """Puts what a stored session taught into its person's profile; see `PersonProfiles.fold`."""
+        await self.ready()
+        owner = self.vault.owner(core.data.user_id)
+        return await self.profiles.fold(owner, core.data, only_again=only_again)
 
     def new_core(self, data: SessionData) -> LiveCore:
         return LiveCore(

@@ -17,7 +17,7 @@ from voxsession.errors import ConfigurationError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["SessionPresets", "resolve_preset"]
+__all__ = ["SessionPresets", "preset_folder", "read_table", "resolve_preset"]
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,99}")
 _IDS = ("session_id", "user_id")
@@ -126,7 +126,7 @@ class SessionPresets(metaclass=_ByAttribute):
             raise ConfigurationError.out_of_range(
                 "name", name, "a preset's name has letters, digits and underscores, and begins with a letter"
             )
-        if _beside(_folder(), key):
+        if _beside(preset_folder(), key):
             raise ConfigurationError(
                 f"The preset {key!r} ships with voxsession and cannot be replaced. Choose another name.",
                 option="name",
@@ -182,14 +182,14 @@ def _key(name: object) -> str:
 
 
 def _names() -> list[str]:
-    return sorted({*_registered, *(_key(path.stem) for path in _files(_folder()))})
+    return sorted({*_registered, *(_key(path.stem) for path in _files(preset_folder()))})
 
 
 def _preset(name: str) -> _Preset:
     key = _key(name)
     if key in _registered:
         return _registered[key]
-    if (path := _beside(_folder(), key)) is not None:
+    if (path := _beside(preset_folder(), key)) is not None:
         return _shipped(path)
     raise _unknown(name)
 
@@ -208,7 +208,7 @@ def _unknown(name: str, where: str = "") -> ConfigurationError:
 
 
 @functools.cache
-def _folder() -> Path:
+def preset_folder() -> Path:
     """Where the presets of the package lie: inside it in a wheel, beside it in a checkout."""
     from pathlib import Path
 
@@ -236,7 +236,7 @@ def _shipped(path: Path) -> _Preset:
 
 def _read(path: Path, chain: tuple[Path, ...] = ()) -> _Preset:
     """The preset of a file; `chain` are the files that extend it, outermost first."""
-    table = _table(path)
+    table = read_table(path)
     where = str(path)
     base = _Preset({})
     parent = table.pop("extends", None)
@@ -263,7 +263,7 @@ def _extended(name: str, path: Path, chain: tuple[Path, ...]) -> _Preset:
     if found in (None, path):  # a file of your own may extend the known preset of the same name
         if key in _registered:
             return _registered[key]
-        shipped = _beside(_folder(), key)
+        shipped = _beside(preset_folder(), key)
         if shipped is not None and shipped.resolve() != path.resolve():
             return _read(shipped, chain)
     if found is None:
@@ -276,7 +276,7 @@ def _extended(name: str, path: Path, chain: tuple[Path, ...]) -> _Preset:
     )
 
 
-def _table(path: Path) -> dict[str, Any]:
+def read_table(path: Path) -> dict[str, Any]:
     """The keys and values of a file."""
     try:
         raw = path.read_bytes()

@@ -33,6 +33,8 @@ from voxsession.session.live import LiveCore
 from voxsession.session.openings import Opening
 from voxsession.session.session import Session
 from voxsession.upkeep.calls import Upkeep
+from voxsession.upkeep.fleet import FleetView
+from voxsession.upkeep.profiles import ProfileUpkeep
 from voxsession.voxon_config import VoxonConfig
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
 __all__ = ["Voxon"]
 
 
-class Voxon(Upkeep, Backups):
+class Voxon(Upkeep, FleetView, ProfileUpkeep, Backups):
     """Conversations that remember, in one storage.
 
     Making one does no I/O: storage and keys open on first use. `async with`, or
@@ -102,6 +104,8 @@ class Voxon(Upkeep, Backups):
             autosave=self.config.autosave,
             ready=self._home.ready,
             release=self._home.release,
+            fold=self._home.fold,
+            person_profiles=self.config.person_profiles,
         )
 
     async def __aenter__(self) -> Voxon:
@@ -130,7 +134,7 @@ class Voxon(Upkeep, Backups):
         session_id: str | None = None,
         config: SessionConfig | None = None,
         preset: Any = None,
-        preference_profile: SessionProfile | Mapping[str, Any] | None = None,
+        preference_profile: SessionProfile | Mapping[str, Any] | str | None = None,
     ) -> Session:
         """A new session, at once; awaiting it (or its first save) writes its first record.
 
@@ -139,7 +143,8 @@ class Voxon(Upkeep, Backups):
             session_id: chosen by the app; wins over `config.session_id`; None makes one.
             config: its settings; not together with `preset`.
             preset: a `SessionConfig`, or the name of a preset such as ``"educational"``.
-            preference_profile: what was learned elsewhere, to begin with.
+            preference_profile: what was learned elsewhere, to begin with: a `SessionProfile`, its dict, or the name
+                of a ready one such as ``"plain_language"``.
 
         Raises:
             ConfigurationError: `config` and `preset` together, or an id or a setting that is not allowed.
@@ -174,11 +179,12 @@ class Voxon(Upkeep, Backups):
         *,
         config: SessionConfig | None = None,
         preset: Any = None,
-        preference_profile: SessionProfile | Mapping[str, Any] | None = None,
+        preference_profile: SessionProfile | Mapping[str, Any] | str | None = None,
     ) -> Opening[Session]:
         """The person's most recently active session, or a new one; an unknown `session_id` is created.
 
-        The stored settings win over `config` and `preset`, which count for a new session only.
+        The stored settings win over `config` and `preset`, which count for a new session only. Where
+        `VoxonConfig(person_profiles=True)` says so, a new session begins with the person's profile.
         """
         settings = _settings(config, preset)
         person = check_user_id(user_id if user_id is not None else settings.user_id)
@@ -235,7 +241,8 @@ class Voxon(Upkeep, Backups):
         for _ in range(8):
             core = await self._home.live(session_id, lazy=False)
             if core is None:
-                session = self.create_session(user_id=user_id, session_id=session_id, **new)
+                profile = await self._profile_to_begin_with(user_id, new)
+                session = self.create_session(user_id=user_id, session_id=session_id, **new | profile)
             else:
                 self._check_owner(core, user_id)
                 session = Session(core, self._host)
@@ -251,6 +258,12 @@ class Voxon(Upkeep, Backups):
                 core.signal("session.loaded")
             return session
         raise ConflictError(session_id, expected_seq=0, found_seq=None, what="others create and delete it")
+
+    async def _profile_to_begin_with(self, user_id: str | None, new: dict[str, Any]) -> dict[str, Any]:
+        """The person's profile for a new session that was given none."""
+        if not self.config.person_profiles or user_id is None or new["preference_profile"] is not None:
+            return {}
+        return {"preference_profile": await self.load_profile(user_id)}
 
     async def _latest_or_new(self, user_id: str, new: dict[str, Any]) -> Session:
         await self._home.ready()
@@ -300,13 +313,20 @@ def _offline_model(request: ModelRequest) -> Reply:
     return OfflineModel().respond(request)
 
 
-def _seeds(profile: SessionProfile | Mapping[str, Any], at: datetime) -> list[Change]:
-    from voxsession.learning.profiles import SessionProfile, seed_changes
+def _seeds(profile: SessionProfile | Mapping[str, Any] | str, at: datetime) -> list[Change]:
+    from voxsession.learning.profiles import SessionProfile
+    from voxsession.learning.seeding import seed_changes
 
+    if isinstance(profile, str):
+        from voxsession.profile_presets import ProfilePresets
+
+        profile = ProfilePresets.get(profile)
     given = profile.to_dict() if isinstance(profile, SessionProfile) else profile
     if not isinstance(given, Mapping):
         raise ConfigurationError.out_of_range(
-            "preference_profile", type(given).__name__, "give a SessionProfile, or what its to_dict() gave"
+            "preference_profile",
+            type(given).__name__,
+            "give a SessionProfile, what its to_dict() gave, or the name of a ready one",
         )
     return seed_changes(SessionProfile.from_dict(given), at)
 

@@ -106,6 +106,7 @@ _SETTINGS: dict[str, tuple[Any, _Check]] = {
     "metrics_interval_seconds": (60, _number(0.001)),
     "autosave": (True, _flag),
     "durability": ("full", _durability),
+    "person_profiles": (False, _flag),
 }
 
 _ENVIRONMENT = {
@@ -153,6 +154,8 @@ class VoxonConfig:
         storage_timeout_seconds: a storage call that takes longer is an error.
         autosave: the end of a turn, `add_messages`, the end of a conversation and `close` save.
         durability: ``full`` waits for the disk, ``relaxed`` leaves that to the system.
+        person_profiles: a profile is kept for each person beside the sessions: closing or ending a session adds what
+            it taught, and new ones of `voxon.session()` begin with it.
 
     Raises:
         ConfigurationError: an unknown setting, a wrong type, a value out of range.
@@ -183,6 +186,7 @@ class VoxonConfig:
     metrics_interval_seconds: float
     autosave: bool
     durability: str
+    person_profiles: bool
 
     def __init__(self, **settings: Any) -> None:
         for name, value in settings.items():

@@ -117,7 +117,10 @@ conversations = st.builds(
     response_ms=amounts,
     call=optional(json_objects),
 )
-usages = st.builds(Usage, input_tokens=counts, output_tokens=counts, estimated=st.booleans())
+usages = st.builds(
+    Usage, input_tokens=counts, output_tokens=counts, estimated=st.booleans(), model=optional(texts)
+)
+days = st.dates().map(lambda day: day.isoformat())
 
 repairs = st.builds(
     MessageRepair,
@@ -132,7 +135,11 @@ repairs = st.builds(
 
 FIELDS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "config.changed": {"values": json_objects},
-    "conversation.ended": {"conversation_id": conversation_ids, "duration_seconds": amounts},
+    "conversation.ended": {
+        "conversation_id": conversation_ids,
+        "duration_seconds": amounts,
+        "local_day": optional(days),
+    },
     "conversation.restored": {"entry": conversations},
     "conversation.resumed": {"conversation_id": conversation_ids, "entry": optional(conversations)},
     "conversation.started": {
@@ -140,6 +147,14 @@ FIELDS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "parent_id": optional(conversation_ids),
         "branch_index": optional(counts),
         "call": optional(json_objects),
+        "local_day": optional(days),
+    },
+    "function.completed": {
+        "conversation_id": conversation_ids,
+        "function": names,
+        "worked": st.booleans(),
+        "duration_ms": st.floats(0, 1e6),
+        "local_day": optional(days),
     },
     "history.repaired": {
         "repairs": st.lists(repairs, max_size=3, unique_by=lambda repair: repair.index),
@@ -168,26 +183,41 @@ FIELDS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     },
     "memory.superseded": {"entry_id": memory_ids, "by": memory_ids},
     "memory.updated": {"entry": memories()},
-    "message.added": {"message": messages(), "local_hour": optional(st.integers(0, 23))},
+    "message.added": {
+        "message": messages(),
+        "local_hour": optional(st.integers(0, 23)),
+        "local_day": optional(days),
+        "counted_at": optional(moments),
+        "signals": optional(st.lists(st.sampled_from(["thanks", "complaint", "repeat"]), max_size=3)),
+    },
     "message.interrupted": {
         "message_id": message_ids,
         "conversation_id": conversation_ids,
         "content": texts,
         "token_count": counts,
         "estimated": st.booleans(),
+        "local_day": optional(days),
     },
     "message.redacted": {
         "message_ids": st.lists(message_ids, max_size=3),
         "unnamed": st.lists(message_ids, max_size=2),
     },
-    "metric.tracked": {"name": names, "value": amounts},
+    "metric.tracked": {
+        "name": names | st.just("user_satisfaction"),
+        "value": amounts,
+        "local_day": optional(days),
+    },
+    "milestone.reached": {"milestone": st.sampled_from(["messages:10", "conversations:1"])},
     "preference.evidence": {
         "message_id": optional(message_ids),
         "increments": st.dictionaries(names, st.tuples(shares, shares), max_size=3),
         "topics": st.dictionaries(texts, shares, max_size=3),
         "decay": shares,
     },
-    "preference.set": {"name": names, "value": json_values},
+    "preference.set": {"name": names, "value": json_values, "set_at": optional(moments)},
+    "profile.applied": {
+        "known": st.fixed_dictionaries({}, optional={"topics": st.dictionaries(texts, shares, max_size=3)})
+    },
     "session.created": {
         "session_id": st.just("s1"),
         "user_id": optional(texts),
@@ -206,6 +236,7 @@ FIELDS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "response_ms": amounts,
         "injected": st.booleans(),
         "usage": optional(usages),
+        "local_day": optional(days),
     },
 }
 

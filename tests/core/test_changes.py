@@ -29,6 +29,7 @@ from voxsession.core.changes import (
     ConversationResumed,
     ConversationStarted,
     EvidenceAdded,
+    FunctionCompleted,
     MemoryAdded,
     MemoryCompressed,
     MemoryEvicted,
@@ -57,6 +58,7 @@ from voxsession.core.session_data import SessionData
 # These count each time they are applied; `Change` says so, and `seq` sees to it that a batch is applied once.
 COUNTING = {
     "conversation.resumed",
+    "function.completed",
     "memory.reinforced",
     "message.added",
     "message.interrupted",
@@ -72,6 +74,7 @@ GUARDED = {
     "memory.restored",
     "memory.updated",
     "preference.set",
+    "profile.applied",
     "state.updated",
 }
 
@@ -120,6 +123,7 @@ def test_what_counts_counts_each_time() -> None:
         MessageInterrupted(at=START, message_id="m1", conversation_id="c1", content="He"),
         TurnCompleted(at=START, conversation_id="c1", response_ms=5.0),
         ConversationResumed(at=START, conversation_id="c1"),
+        FunctionCompleted(at=START, conversation_id="c1", function="now", worked=False, duration_ms=2.5),
         MemoryReinforced(at=START, entry_id="e1"),
         MetricTracked(at=START, name="tasks", value=2.0),
         EvidenceAdded(at=START, increments={"formality": (1.0, 1.0)}),
@@ -133,6 +137,7 @@ def test_what_counts_counts_each_time() -> None:
     assert (data.totals.interruption_count, talk.interruption_count) == (2, 2)
     assert (data.totals.response_count, data.totals.response_ms, talk.response_ms) == (2, 10.0, 10.0)
     assert talk.resumed_count == 2
+    assert (data.totals.function_runs, data.totals.function_failures, data.totals.function_ms) == (2, 2, 5.0)
     assert data.memories["e1"].evidence_count == 3
     assert (data.metrics["tasks"].count, data.metrics["tasks"].total) == (2, 4.0)
     assert data.evidence["formality"].count == 2
@@ -191,11 +196,18 @@ def _owned(change: Change, mark: str) -> Change:
     return attrs.evolve(change, **fields) if fields else change
 
 
+def _flat(values: dict[str, Any]) -> dict[str, Any]:
+    """Tables of rows as one value for each row, since rows of sums are compared as near enough."""
+    tables = {name: value for name, value in values.items() if isinstance(value, dict)}
+    rows = {f"{name} {key}": row for name, table in tables.items() for key, row in table.items()}
+    return {name: value for name, value in values.items() if name not in tables} | rows
+
+
 def _what_must_agree(data: SessionData, near: Callable[[Any], Any]) -> dict[str, Any]:
     return {
         "memories": data.memories,
         "memory_tokens": data.memory_tokens,
-        "totals": {name: near(value) for name, value in attrs.asdict(data.totals).items()},
+        "totals": {name: near(value) for name, value in _flat(attrs.asdict(data.totals)).items()},
         "metrics": {
             name: (metric.count, near(metric.total), metric.last, metric.min, metric.max)
             for name, metric in data.metrics.items()
@@ -454,18 +466,50 @@ def test_sums_never_leave_the_numbers_that_json_has() -> None:
 
 
 def test_evidence_is_a_decayed_weighted_mean() -> None:
-    """New evidence weighs in, older evidence fades by `decay`, and the latest eight messages are named."""
+    """New evidence weighs in, older evidence fades by `decay`, and eight messages are named, the newest among them."""
     moves = [
-        EvidenceAdded(at=START, message_id=f"m{n}", increments={"formality": (n % 2, 1.0)}, decay=0.5)
+        EvidenceAdded(at=START, message_id=f"m{n}", increments={"formality": (1 + n % 2, 1.0)}, decay=0.5)
         for n in range(10)
     ]
     data = data_with(list(moves))
 
     evidence = data.evidence["formality"]
     assert evidence.weight == pytest.approx(2.0, abs=0.01)
-    assert evidence.value == pytest.approx(2 / 3, abs=0.01)
+    assert evidence.value == pytest.approx(5 / 3, abs=0.01)
     assert (evidence.count, evidence.message_ids) == (10, [f"m{n}" for n in range(2, 10)])
+    assert sum(weight for _, weight in evidence.parts) == pytest.approx(evidence.weight, abs=0.01)
     assert Evidence().value is None
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 400), st.floats(0, 1), st.floats(0.1, 3)), min_size=1, max_size=12),
+    st.randoms(),
+)
+def test_evidence_that_fades_by_time_alone_takes_messages_in_any_order(
+    said: list[tuple[int, float, float]], chance: Any
+) -> None:
+    """A message that comes in late counts as it would have, had it come in time."""
+    shuffled = list(said)
+    chance.shuffle(shuffled)
+    both = []
+    for order in (said, shuffled):
+        evidence = Evidence()
+        for day, value, weight in order:
+            evidence = evidence.grown(
+                value, weight, START + timedelta(days=day), half_life_seconds=86_400 * 30
+            )
+        both.append(evidence)
+    assert both[0].value == pytest.approx(both[1].value)
+    assert both[0].weight == pytest.approx(both[1].weight)
+    assert both[0].last_at == both[1].last_at
+
+
+def test_evidence_written_by_an_early_version_goes_on() -> None:
+    """Messages that are named without what they gave weigh nothing, and make room first."""
+    old = Evidence(total=4.0, weight=8.0, count=8, last_at=START, message_ids=[f"o{n}" for n in range(8)])
+    new = old.grown(0.9, 1.0, START, message_id="new")
+    assert new.message_ids == [*(f"o{n}" for n in range(1, 8)), "new"]
+    assert len(new.parts) == 8 and new.without({"o3"}).message_ids[2] == "o4"
 
 
 @given(any_changes())
@@ -493,7 +537,7 @@ def test_a_message_leaves_the_other_fields_of_its_conversation_alone() -> None:
         id="c", started_at=at, last_at=at, parent_id="p", branch_index=3, status="ended", opened_at=at,
         ended_at=at, first_index=1, last_index=2, message_count=3, turn_count=4, interruption_count=5,
         injection_count=6, response_count=7, response_ms=8.0, duration_seconds=9.0, resumed_count=10,
-        call={"a": 1},
+        call={"a": 1}, active_until=at, running_seconds=11.0, skipped_seconds=12.0,
     )  # fmt: skip
     later = at + dt.timedelta(seconds=1)
     default = ConversationEntry(id="x", started_at=later, last_at=later)
@@ -502,3 +546,13 @@ def test_a_message_leaves_the_other_fields_of_its_conversation_alone() -> None:
     assert full.after_message(9, later, is_user=True, interrupted=True) == attrs.evolve(
         full, last_index=9, last_at=later, message_count=4, turn_count=5, interruption_count=6
     )
+    stepped = full.after_message(
+        9,
+        later,
+        is_user=False,
+        interrupted=False,
+        active_until=later,
+        running_seconds=1.0,
+        skipped_seconds=2.0,
+    )
+    assert (stepped.active_until, stepped.running_seconds, stepped.skipped_seconds) == (later, 12.0, 14.0)

@@ -30,6 +30,7 @@ DEFAULTS = {
     "max_memory_size": 10_000,
     "enable_learning": True,
     "enable_analytics": True,
+    "milestones": {},
     "enable_adaptation": True,
     "context_tokens": 8000,
     "timezone": "UTC",

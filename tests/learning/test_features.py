@@ -25,7 +25,7 @@ def test_any_text_has_features(text: str) -> None:
     assert features.kind in KINDS
     for score in (features.formality, features.technical_level):
         assert score is None or 0 <= score <= 1
-    assert (features.language is None) == (features.formality is None) == (features.technical_level is None)
+    assert (features.language != "en") == (features.formality is None) == (features.technical_level is None)
 
 
 @given(st.text())
@@ -56,7 +56,7 @@ def order(name: str, high: str, low: str, score: str, *, held_out: bool) -> tupl
 def test_pairs_are_in_the_right_order(name: str, high: str, low: str, score: str, held_out: bool) -> None:
     """Of two wordings of one content, at least 95 of 100 times the right one has the higher score."""
     right, count = order(name, high, low, score, held_out=held_out)
-    assert count >= (50 if held_out else 100)
+    assert count >= (140 if held_out else 100)
     assert right / count >= 0.95, f"{right} of {count}"
 
 
@@ -110,7 +110,7 @@ def test_kinds(text: str, kind: str) -> None:
 def test_other_languages_get_no_score(text: str) -> None:
     """Where the language is not English, or nothing tells it, there is no score instead of a wrong one."""
     features = features_of(text)
-    assert features.language is None
+    assert features.language != "en"
     assert features.formality is None
     assert features.technical_level is None
 

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.learning.talks import START, apply, new_data, talk
+from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.session_data import SessionData
 from voxsession.core.types import encode_json
 from voxsession.errors import ConfigurationError, UnsupportedFormatError
@@ -21,7 +22,8 @@ from voxsession.learning.preferences import (
     learned_moves,
     learned_preferences,
 )
-from voxsession.learning.profiles import ProfileEvidence, SessionProfile, profile_of, seed_changes
+from voxsession.learning.profiles import ProfileEvidence, SessionProfile
+from voxsession.learning.seeding import profile_of, seed_changes
 
 TIMES = st.datetimes(min_value=START.replace(tzinfo=None), timezones=st.just(START.tzinfo)) | st.none()
 SHARES = st.floats(0, 1)
@@ -72,7 +74,9 @@ def test_a_new_session_knows_what_the_old_one_did() -> None:
     new = apply(new_data(), seed_changes(profile_of(old), START + timedelta(days=1)))
     before, after = learned_preferences(old), learned_preferences(new)
     assert after.pop("verbosity") == pytest.approx(before.pop("verbosity"), abs=1e-3)
-    assert after == before
+    assert before["topics"] == [*after["topics"], "german"], "what was said once is in no profile"
+    about = dict.fromkeys(["topics", "topic_weights"])
+    assert {**after, **about} == {**before, **about}
     assert adaptation_lines(new) == adaptation_lines(old)
 
 
@@ -191,7 +195,13 @@ def test_a_newer_version_is_refused_as_such() -> None:
         ({"preferences": ["formality"]}, "preferences"),
         ({"evidence": {"formality": {"value": 2}}}, "formality"),
         ({"evidence": {"formality": {"weight": 1}}}, "value"),
-        ({"evidence": {"formality": {"value": 0.5, "colour": 1}}}, "colour"),
+        ({"preferences": {}, "formality": 0.5}, "formality"),
+        ({"evidence": {"kind.shout": {"value": 0.5}}}, "kind.shout"),
+        ({"evidence": {"language.klingon": {"value": 0.5}}}, "klingon"),
+        ({"evidence": {"formality": {"value": float("nan")}}}, "formality"),
+        ({"topics": {"x" * 201: 1}}, "200 characters"),
+        ({"topics": {str(number): 1 for number in range(1001)}}, "1000"),
+        ({"set_at": {"formality": "yesterday"}}, "set_at"),
         ({"evidence": {"formality": 0.5}}, "formality"),
         ({"evidence": {"shoe_size": {"value": 0.5}}}, "shoe_size"),
         ({"evidence": {"formality": {"value": 0.5, "weight": -1}}}, "weight"),
@@ -222,3 +232,108 @@ def test_nothing_private_in_the_repr() -> None:
     profile = SessionProfile(preferences={"tone": "secret"}, topics={"hidden topic": 1.0})
     assert "secret" not in repr(profile)
     assert "hidden" not in repr(profile)
+
+
+def test_a_file_that_is_no_profile_is_not_read_to_its_end(tmp_path: Path) -> None:
+    """A hundred megabytes are refused after the first of them, a truncated file is told as such."""
+    path = tmp_path / "big.json"
+    with path.open("wb") as file:
+        file.truncate(100 * 1024 * 1024)
+    with pytest.raises(ConfigurationError, match="1,048,576"):
+        SessionProfile.load(path)
+    with pytest.raises(ConfigurationError, match="1,048,576"):
+        SessionProfile.from_json('{"extra": "' + "x" * 2_000_000)
+    whole = profile_of(person()).to_json()
+    for length in range(0, len(whole), 7):
+        with pytest.raises(ConfigurationError):
+            SessionProfile.from_json(whole[:length])
+    for deep in ("[" * 100_000, '{"topics":' * 50_000):
+        with pytest.raises(ConfigurationError):
+            SessionProfile.from_json(deep)
+    with pytest.raises(OSError, match="nowhere"):
+        SessionProfile.load(tmp_path / "nowhere.json")
+
+
+def test_what_could_not_be_read_again_is_not_written(tmp_path: Path) -> None:
+    """A profile with megabytes of the app's own settings is refused before a file is made."""
+    huge = SessionProfile(preferences={f"own {number}": "x" * 4000 for number in range(300)})
+    with pytest.raises(ConfigurationError, match="1,048,576"):
+        huge.save(tmp_path / "huge.json")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_fields_of_a_later_version_are_kept() -> None:
+    """What this version does not know at the top comes out again; inside a number it is left out."""
+    data = {
+        "version": 1,
+        "preferences": {},
+        "humour": {"dry": 0.9},
+        "evidence": {"formality": {"value": 0.5, "hue": 3}},
+    }
+    profile = SessionProfile.from_dict(data)
+    assert profile.extra == {"humour": {"dry": 0.9}} and profile.to_dict()["humour"] == {"dry": 0.9}
+    assert SessionProfile.from_dict(profile.to_dict()) == profile
+    assert SessionProfile.merge([profile]).extra == {} and "hue" not in profile.to_json()
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ({"evidence": {"formality": {"value": 2}}}, ["profile.evidence['formality'].value", "2", "1"]),
+        ({"evidence": {"formality": {"value": 0.5, "weight": 1e9}}}, ["weight", "1000000"]),
+        ({"preferences": {"formality": 7}}, ["formality", "7", "0 to 1"]),
+        ({"topics": {"sailing": -1}}, ["profile.topics['sailing']", "-1", "0"]),
+    ],
+)
+def test_what_is_out_of_range_is_told_with_its_range(data: Any, said: list[str]) -> None:
+    """Field, value and what is allowed stand in the sentence."""
+    with pytest.raises(ConfigurationError) as caught:
+        SessionProfile.from_dict(data)
+    assert all(part in str(caught.value) for part in said), str(caught.value)
+
+
+def test_merging_is_told_what_it_takes() -> None:
+    """One profile instead of a list, or a dict in the list, is a wrong argument."""
+    for wrong in (SessionProfile(), [SessionProfile(), {}], [None]):
+        with pytest.raises(ConfigurationError, match="SessionProfile"):
+            SessionProfile.merge(wrong)  # type: ignore[arg-type]
+
+
+def test_wishes_that_differ_are_conflicts_too() -> None:
+    """Two languages, or formal here and casual there, were asked for differently; twice the same was not."""
+    one = profile_of(talk(["Please be formal.", "answer in German", "keep it short"]))
+    other = profile_of(talk(["Please be casual.", "answer in French", "keep it short"], new_data(), first=10))
+    merged = SessionProfile.merge([one, other])
+    assert sorted(merged.conflicts) == ["formality", "language"]
+    assert SessionProfile.merge([one, one]).conflicts == []
+    new = apply(new_data(), seed_changes(merged, START + timedelta(days=1)))
+    assert learned_preferences(new)["language"] == "fr" and learned_preferences(new)["formality_score"] < 0.2
+
+
+@given(st.lists(PROFILES, max_size=4), st.randoms(use_true_random=False))
+def test_the_order_does_not_matter_where_times_are_known(profiles: list[SessionProfile], chance: Any) -> None:
+    """The same profiles give the same one, however they come."""
+    timed = [one for one in profiles if one.updated_at is not None]
+    mixed = list(timed)
+    chance.shuffle(mixed)
+    first, second = SessionProfile.merge(timed), SessionProfile.merge(mixed)
+    assert (first.preferences, first.updated_at) == (second.preferences, second.updated_at)
+    assert sorted(first.conflicts) == sorted(second.conflicts)
+    for name, found in first.evidence.items():
+        assert second.evidence[name].value == pytest.approx(found.value, abs=1e-9)
+
+
+def test_names_and_what_is_sensitive_are_no_topics() -> None:
+    """What came up often stays out of a profile if it says who somebody is, or is marked as sensitive."""
+    data = talk(
+        ["Quillon and I met about melanoma research", "Quillon likes sailing boats, melanoma, sailing boats"]
+        * 3
+    )
+    assert {"quillon", "sailing boat"} <= profile_of(data).topics.keys()
+    about = {"importance": 0.5, "timestamp": START}
+    data.memories["a"] = MemoryEntry(id="a", content="x", category="identity", value="Zora Quillon", **about)
+    data.memories["b"] = MemoryEntry(
+        id="b", content="Has a Melanoma", category="general", sensitive=True, **about
+    )
+    assert all("quillon" not in t and "melanoma" not in t for t in profile_of(data).topics)
+    assert "sailing boat" in profile_of(data).topics and profile_of(data, topics=False).topics == {}

@@ -132,3 +132,58 @@ def test_no_text_raises(text: str) -> None:
 def test_unknown_languages_keep_their_name() -> None:
     """A code that is not known is shown as it is."""
     assert (language_name("DE"), language_name("tlh")) == ("German", "tlh")
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("You don't have to keep it short anymore", ["verbosity"]),
+        ("Never mind the short answers.", ["verbosity"]),
+        ("Forget what I said about being formal", ["formality"]),
+        ("You can write longer answers again", ["verbosity"]),
+        ("Answer normally again", ["verbosity", "formality", "technical_level", "response_length"]),
+        ("Back to normal, please", ["verbosity", "formality", "technical_level", "response_length"]),
+    ],
+)
+def test_wishes_are_taken_back(text: str, names: list[str]) -> None:
+    """What is taken back has no value, and stands from then on as nothing."""
+    assert [(wish.name, wish.value, wish.standing) for wish in wishes_of(text)] == [
+        (n, None, True) for n in names
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Forget my keys", "He is back to normal", "I forgot the short answer", "Write 300 words about Rome"],
+)
+def test_what_takes_nothing_back(text: str) -> None:
+    """Forgetting and normality in other talk are no wishes."""
+    assert wishes_of(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Answer in under 50 words", 50),
+        ("Please keep your answers to about 30 words.", 30),
+        ("Use at most 40 words please", 40),
+    ],
+)
+def test_a_number_of_words_is_a_wish(text: str, words: int) -> None:
+    """The number that is said is the value."""
+    assert [(wish.name, wish.value) for wish in wishes_of(text)] == [("response_length", words)]
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("Antworte bitte auf Deutsch", "de"),
+        ("Bitte sprechen Sie auf Englisch", "en"),
+        ("Habla en español, por favor", "es"),
+        ("Réponds en français", "fr"),
+        ("En français, s'il vous plaît", "fr"),
+    ],
+)
+def test_a_language_is_asked_for_in_that_language(text: str, code: str) -> None:
+    """Those who cannot say it in English can say it in their own words."""
+    assert [(wish.name, wish.value) for wish in wishes_of(text)] == [(f"language.{code}", 1.0)]

@@ -41,7 +41,9 @@ async def test_a_reply_comes_with_its_text_and_its_usage(stream: bool) -> None:
         sent = server.requests[0]
 
     assert reply == "Hello to you, Ann"
-    assert reply.usage == Usage(input_tokens=reply.usage.input_tokens, output_tokens=4, estimated=False)
+    assert reply.usage == Usage(
+        input_tokens=reply.usage.input_tokens, output_tokens=4, estimated=False, model="stand-in-1"
+    )
     assert contents(history) == [("user", "Hello"), ("assistant", "Hello to you, Ann")]
     assert (sent["model"], sent["temperature"], sent["max_tokens"], sent["stream"]) == (
         MODEL,

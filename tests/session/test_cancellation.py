@@ -33,7 +33,7 @@ from voxsession import (
 )
 from voxsession.testing import ScriptedModel
 
-QUIET = SessionConfig(enable_learning=False, enable_analytics=False)
+QUIET = SessionConfig(enable_learning=False)
 MANY_STEPS = 40
 
 

@@ -578,7 +578,7 @@ async def test_a_wrong_profile_leaves_no_session(shop: Shop) -> None:
     """A profile that is none, or that could not be read again, is refused before anything is made of it."""
     bad = SessionProfile(evidence={"formality": ProfileEvidence(value=float("nan"), weight=1.0)})
     async with shop.voxon() as voxon:
-        for profile in (5, "casual", bad):
+        for profile in (5, "no such profile", bad):
             with pytest.raises(ConfigurationError):
                 voxon.create_session(session_id="s", preference_profile=profile)  # type: ignore[arg-type]
             with pytest.raises(ConfigurationError):

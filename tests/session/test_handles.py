@@ -32,7 +32,7 @@ from voxsession import (
 )
 from voxsession.testing import ScriptedModel
 
-QUIET = SessionConfig(enable_learning=False, enable_analytics=False)
+QUIET = SessionConfig(enable_learning=False)
 
 
 def said(text: str) -> list[dict[str, Any]]:

@@ -33,7 +33,7 @@ from voxsession import (
 )
 from voxsession.testing import ScriptedModel
 
-QUIET = SessionConfig(enable_learning=False, enable_analytics=False)
+QUIET = SessionConfig(enable_learning=False)
 
 
 def replies(first: int, count: int, length: int = 0) -> list[dict[str, Any]]:

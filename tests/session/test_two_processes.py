@@ -25,7 +25,7 @@ from voxsession import (
     SessionStorage,
 )
 
-QUIET = SessionConfig(enable_learning=False, enable_analytics=False)
+QUIET = SessionConfig(enable_learning=False)
 
 
 @pytest.fixture(params=["file", "memory"])

@@ -33,6 +33,7 @@ class _Preferences:
     set: JsonObject = attrs.field(factory=dict)
     evidence: dict[str, Evidence] = attrs.field(factory=dict)
     topics: dict[str, float] = attrs.field(factory=dict)
+    set_at: dict[str, UtcTime] = attrs.field(factory=dict)
 
 
 @attrs.define(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -86,7 +87,13 @@ def document_sections(data: SessionData) -> dict[str, bytes]:
         template=data.template,
         memory=_MemoryHead(token_count=data.memory_tokens),
         analytics=data.totals,
-        preferences=_Preferences(set=data.preferences, evidence=data.evidence, topics=data.topics, **learned),
+        preferences=_Preferences(
+            set=data.preferences,
+            set_at=data.preference_times,
+            evidence=data.evidence,
+            topics=data.topics,
+            **learned,
+        ),
         conversations=list(data.conversations.values()),
         metrics=data.metrics,
         shares=data.shares,
@@ -146,6 +153,7 @@ def data_from_core(header: JsonObject, core: bytes, record: str) -> SessionData:
         memory_tokens=section.memory.token_count,
         totals=section.analytics,
         preferences=section.preferences.set,
+        preference_times=section.preferences.set_at,
         evidence=section.preferences.evidence,
         topics=section.preferences.topics,
         conversations={entry.id: entry for entry in section.conversations},

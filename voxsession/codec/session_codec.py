@@ -113,15 +113,11 @@ class SessionCodec:
             KeyNotFoundError: it is sealed, and this installation was told not to encrypt.
         """
         name = str(record.get("session_id"))
-        check_format(record, name)
-        self._check_sealing(record, name)
-        data = self._open_document(record, name)
+        data = self._open_core(record, name)
         data.batch_ids = [*data.batch_ids, str(record.get("batch_id"))][-KEEP_BATCH_IDS:]
         batch_ids = set(data.batch_ids)
         tail_changes: list[Change] = []
-        tail = record.get("tail") or []
-        if not isinstance(tail, list):
-            raise IntegrityError(name, "its tail is no list of batches")
+        tail = _tail_of(record, name)
         for batch in tail:
             changes = self._open_batch(batch, data, name)
             _replay(changes, data, batch, name)
@@ -136,6 +132,23 @@ class SessionCodec:
             batch_ids=frozenset(batch_ids),
         )
 
+    def open_head(self, record: Record) -> SessionData:
+        """The session as of its newest batch without its memories and messages: their sections stay sealed.
+
+        Raises:
+            UnsupportedFormatError, IntegrityError, KeyNotFoundError: as `open`.
+        """
+        name = str(record.get("session_id"))
+        data = self._open_core(record, name)
+        data.open_memories = data.open_messages = None
+        for batch in _tail_of(record, name):
+            changes = self._open_batch(batch, data, name)
+            _replay(
+                [change for change in changes if not change.kind.startswith("memory.")], data, batch, name
+            )
+            data.set_messages([], data.message_offset)
+        return data
+
     def open_page(self, tenant: str, session_id: str, ref: PageRef, record: Record | None) -> bytes:
         """The JSON body of a page, checked against what the head says of it."""
         name = f"{session_id}/{ref.id}"
@@ -148,6 +161,11 @@ class SessionCodec:
             return encode_canonical(record.get("items"))
         header = _page_header(tenant, session_id)
         return self._seal.open(header, f"page:{ref.kind}:{ref.id}", record.get("sealed"), name)
+
+    def _open_core(self, record: Record, name: str) -> SessionData:
+        check_format(record, name)
+        self._check_sealing(record, name)
+        return self._open_document(record, name)
 
     def _check_sealing(self, record: Record, name: str) -> None:
         if self._seal is None and ("sealed" in record or record.get("key_id")):
@@ -190,6 +208,13 @@ class SessionCodec:
             return decode_changes(encode_canonical(batch.get("changes")), name)
         body = self._seal.open(batch, "batch", batch.get("sealed"), name)
         return decode_changes(body, name)
+
+
+def _tail_of(record: Record, name: str) -> list[Any]:
+    tail = record.get("tail") or []
+    if not isinstance(tail, list):
+        raise IntegrityError(name, "its tail is no list of batches")
+    return tail
 
 
 def _open_plain(header: Record, record: Record, name: str) -> SessionData:

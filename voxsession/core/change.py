@@ -7,6 +7,7 @@ fields; a stored batch that names an unknown kind was written by a newer version
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, ClassVar, TypeVar, cast, dataclass_transform
 
 import attrs
@@ -14,10 +15,11 @@ import attrs
 from voxsession.core.session_data import SessionData
 from voxsession.core.types import UtcTime
 
-__all__ = ["KINDS", "Change", "change_kind"]
+__all__ = ["KINDS", "Change", "change_kind", "day_of"]
 
 KINDS: dict[str, type[Change]] = {}
 _C = TypeVar("_C", bound="type")
+_BOOKKEEPING = ("at", "local", "local_day", "counted_at")
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
@@ -66,7 +68,7 @@ class Change:
     def event_fields(self) -> dict[str, Any]:
         """What the event of this change carries."""
         names = [field.name for field in cast(Any, type(self)).__attrs_attrs__]
-        return {name: getattr(self, name) for name in names if name not in ("at", "local")}
+        return {name: getattr(self, name) for name in names if name not in _BOOKKEEPING}
 
     # Written once here: made for each kind, as attrs would, it is a third of what loading the kinds takes.
     def __eq__(self, other: object) -> bool:
@@ -80,3 +82,9 @@ class Change:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(at={self.at.isoformat()})"
+
+
+def day_of(change: Any, moment: datetime | None = None) -> str:
+    """The day that a change counts for: its `local_day`, else the date in UTC of `moment` or of the change."""
+    day: str = change.local_day or (moment or change.at).date().isoformat()
+    return day

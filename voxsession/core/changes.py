@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from voxsession.core.analytics_changes import FunctionCompleted, MilestoneReached
 from voxsession.core.change import KINDS, Change
 from voxsession.core.conversation_changes import (
     ConversationEnded,
@@ -31,6 +32,7 @@ from voxsession.core.session_changes import (
     LearningForgotten,
     MetricTracked,
     PreferenceSet,
+    ProfileApplied,
     SessionCreated,
     SessionEnded,
     StateUpdated,
@@ -46,6 +48,7 @@ __all__ = [
     "ConversationResumed",
     "ConversationStarted",
     "EvidenceAdded",
+    "FunctionCompleted",
     "HistoryRepaired",
     "LearningForgotten",
     "MemoryAdded",
@@ -62,7 +65,9 @@ __all__ = [
     "MessageRepair",
     "MessagesRedacted",
     "MetricTracked",
+    "MilestoneReached",
     "PreferenceSet",
+    "ProfileApplied",
     "SessionCreated",
     "SessionEnded",
     "StateUpdated",

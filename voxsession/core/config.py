@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from voxsession.core.rules import check_categories, check_shares
+from voxsession.core.rules import check_categories, check_milestones, check_shares
 from voxsession.core.types import check_id, check_number, check_text, check_user_id, copy_json
 from voxsession.errors import ConfigurationError
 
@@ -79,6 +79,7 @@ _SETTINGS: dict[str, tuple[Any, _Check]] = {
     "enable_learning": (True, _flag),
     "enable_analytics": (True, _flag),
     "enable_adaptation": (True, _flag),
+    "milestones": ({}, check_milestones),
     "context_tokens": (8000, _within(64, 100_000_000, whole=True)),
     "context_shares": ({}, check_shares),
     "timezone": ("UTC", _zone),
@@ -121,12 +122,14 @@ class SessionConfig:
             ``expires_after_days`` of its new entries, ``half_life_days`` of their worth; each may be left out.
         memory_archive_days: days for which the originals of compressed memories are kept; None = for ever.
         enable_learning: extract memories, learn preferences.
-        enable_analytics: count active hours.
+        enable_analytics: count what happens; off, nothing is counted from that moment on.
         enable_adaptation: let learned preferences reach the model.
+        milestones: figure (``messages``, ``turns``, ``conversations``, ``functions``, ``satisfaction``) -> the marks
+            whose first reaching is the event ``analytics.milestone``; those left out keep theirs.
         context_tokens: what is sent to the model at most, in tokens.
         context_shares: part of a context (``standing``, ``state``, ``memories``, ``summaries``, ``branch``,
             ``recalled``) -> what it takes at most of what instructions and the newest turn leave (0 to 1).
-        timezone: IANA name of the zone that hours of the day are counted in.
+        timezone: IANA name of the zone that days and hours of the day are counted in, from now on.
 
     Raises:
         ConfigurationError: an unknown setting, a wrong type, a value out of range.
@@ -151,6 +154,7 @@ class SessionConfig:
     enable_learning: bool
     enable_analytics: bool
     enable_adaptation: bool
+    milestones: dict[str, list[float]]
     context_tokens: int
     context_shares: dict[str, float]
     timezone: str

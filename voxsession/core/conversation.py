@@ -23,6 +23,9 @@ class ConversationEntry:
         last_index: index in the session of its latest message.
         response_ms: milliseconds spent waiting for replies, together, over `response_count` replies.
         duration_seconds: seconds from start (or resumption) to end, over the spans that ended.
+        active_until: the moment up to which the present span was looked at; None where nothing was said in it.
+        running_seconds: what of the present span was counted.
+        skipped_seconds: what of it passed while analytics was off.
         call: what a live call keeps here (the resume service's own record).
     """
 
@@ -45,11 +48,37 @@ class ConversationEntry:
     duration_seconds: float = 0.0
     resumed_count: Count = 0
     call: JsonObject | None = None
+    active_until: UtcTime | None = None
+    running_seconds: float = 0.0
+    skipped_seconds: float = 0.0
+
+    def seconds_to(self, moment: datetime) -> float:
+        """Seconds from where the present span was last looked at; none where clocks went backwards."""
+        since = self.active_until or self.ended_at or self.opened_at or self.started_at
+        return max(0.0, (moment - since).total_seconds())
 
     def after_message(
-        self, index: int, at: datetime, *, is_user: bool, interrupted: bool
+        self,
+        index: int,
+        at: datetime,
+        *,
+        is_user: bool,
+        interrupted: bool,
+        active_until: datetime | None = None,
+        running_seconds: float = 0.0,
+        skipped_seconds: float = 0.0,
     ) -> ConversationEntry:
-        """The entry with one more message; written out, since this runs for every message ever said."""
+        """The entry with one more message; written out, since this runs for every message ever said.
+
+        Args:
+            index: its index in the session.
+            at: its time, or the latest one of the conversation where that is later.
+            is_user: it counts as a turn.
+            interrupted: it counts as an interruption.
+            active_until: the moment up to which the span is looked at from now on; None leaves it.
+            running_seconds: what is added to the counted part of the span.
+            skipped_seconds: what is added to the part that is not counted.
+        """
         return ConversationEntry(
             id=self.id,
             started_at=self.started_at,
@@ -70,4 +99,7 @@ class ConversationEntry:
             duration_seconds=self.duration_seconds,
             resumed_count=self.resumed_count,
             call=self.call,
+            active_until=active_until or self.active_until,
+            running_seconds=self.running_seconds + running_seconds,
+            skipped_seconds=self.skipped_seconds + skipped_seconds,
         )

@@ -6,10 +6,11 @@ from typing import Any, ClassVar
 
 import attrs
 
-from voxsession.core.change import Change, change_kind
+from voxsession.core.change import Change, change_kind, day_of
 from voxsession.core.conversation import ConversationEntry
 from voxsession.core.message import Message, Usage
 from voxsession.core.session_data import SessionData
+from voxsession.core.totals import Totals
 from voxsession.core.types import JsonObject, UtcTime
 
 __all__ = [
@@ -40,11 +41,16 @@ class ConversationStarted(Change):
     parent_id: str | None = None
     branch_index: int | None = None
     call: JsonObject | None = None
+    local_day: str | None = None
 
     def apply(self, data: SessionData) -> None:
         if self.conversation_id in data.conversations:
             return
         data.totals.conversation_count += 1
+        if data.counts:
+            data.totals.count_day(day_of(self), conversation_count=1)
+        else:
+            data.totals.uncounted_conversations += 1
         data.conversations[self.conversation_id] = ConversationEntry(
             id=self.conversation_id,
             started_at=self.at,
@@ -69,13 +75,20 @@ class ConversationResumed(Change):
         if self.entry is not None and self.conversation_id not in data.conversations:
             data.conversations[self.conversation_id] = self.entry
         entry = _touch(data, self.conversation_id, self.at)
+        # The span before was never ended, in a crash perhaps: it lasted up to its latest message.
+        data.totals.running_seconds -= entry.running_seconds
+        data.totals.total_duration_seconds += entry.running_seconds
         data.conversations[entry.id] = attrs.evolve(
             entry,
             status="active",
             ended_at=None,
             opened_at=self.at,
             last_at=self.at,
+            duration_seconds=entry.duration_seconds + entry.running_seconds,
             resumed_count=entry.resumed_count + 1,
+            active_until=None,
+            running_seconds=0.0,
+            skipped_seconds=0.0,
         )
 
     def event_fields(self) -> dict[str, Any]:
@@ -101,47 +114,103 @@ class ConversationEnded(Change):
     event: ClassVar[str | None] = "conversation.ended"
     conversation_id: str
     duration_seconds: float = 0.0
+    local_day: str | None = None
 
     def apply(self, data: SessionData) -> None:
         entry = _touch(data, self.conversation_id, self.at)
         if entry.status == "ended":
             return
+        seconds = entry.running_seconds
+        if data.counts:
+            seconds = max(seconds, self.duration_seconds - entry.skipped_seconds)
         data.conversations[entry.id] = attrs.evolve(
             entry,
             status="ended",
             ended_at=self.at,
             last_at=self.at,
-            duration_seconds=entry.duration_seconds + self.duration_seconds,
+            duration_seconds=entry.duration_seconds + seconds,
+            active_until=None,
+            running_seconds=0.0,
+            skipped_seconds=0.0,
         )
-        data.totals.ended_count += 1
-        data.totals.total_duration_seconds += self.duration_seconds
+        totals = data.totals
+        totals.ended_count += 1
+        totals.running_seconds -= entry.running_seconds
+        totals.total_duration_seconds += seconds
+        if data.counts:
+            totals.count_day(day_of(self), duration_seconds=seconds - entry.running_seconds)
 
 
 @change_kind
 class MessageAdded(Change):
-    """A message was said; `local_hour` is the hour of day in the session's time zone."""
+    """A message was said.
+
+    Attributes:
+        local_hour: the hour of day in the session's time zone; None where it does not count.
+        local_day: the date there, where it is not that of UTC.
+        counted_at: the moment of recording, where the message claims to be from the future.
+        signals: what it says of the person's satisfaction: `thanks`, `complaint`, `repeat`.
+    """
 
     kind: ClassVar[str] = "message.added"
     event: ClassVar[str | None] = "message.added"
     message: Message
     local_hour: int | None = None
+    local_day: str | None = None
+    counted_at: UtcTime | None = None
+    signals: list[str] | None = None
 
     def apply(self, data: SessionData) -> None:
         message = self.message
         index = data.message_total
         data.messages.append(message)
+        data.totals.message_count += 1
         entry = _touch(data, message.conversation_id, self.at)
-        is_user = message.role == "user"
-        data.conversations[entry.id] = entry.after_message(
-            index, max(entry.last_at, self.at), is_user=is_user, interrupted=message.interrupted
-        )
-        totals = data.totals
-        totals.message_count += 1
+        moment, last_at = self.counted_at or self.at, max(entry.last_at, self.at)
+        # Imported talk has pauses of weeks; the end of its conversation says how long it took.
+        step = entry.seconds_to(moment) if message.origin == "said" else 0.0
+        until = moment if step else None
+        if data.counts:
+            is_user = message.role == "user"
+            data.conversations[entry.id] = entry.after_message(
+                index,
+                last_at,
+                is_user=is_user,
+                interrupted=message.interrupted,
+                active_until=until,
+                running_seconds=step,
+            )
+            self._count(data.totals, is_user, step)
+        else:
+            data.conversations[entry.id] = entry.after_message(
+                index, last_at, is_user=False, interrupted=False, active_until=until, skipped_seconds=step
+            )
+            data.totals.uncounted_messages += 1
+
+    def _count(self, totals: Totals, is_user: bool, step_seconds: float) -> None:
+        message, signals = self.message, self.signals or ()
+        calls = len(message.tool_calls or ())
+        thanks, complaint, repeat = (name in signals for name in ("thanks", "complaint", "repeat"))
         totals.turn_count += is_user
         totals.interruption_count += message.interrupted
-        totals.function_calls += len(message.tool_calls or ())
+        totals.function_calls += calls
+        totals.running_seconds += step_seconds
+        totals.thanks_count += thanks
+        totals.complaint_count += complaint
+        totals.repeat_count += repeat
         if self.local_hour is not None:
             totals.hours[self.local_hour] += 1
+        totals.count_day(
+            day_of(self, self.counted_at),
+            message_count=1,
+            turn_count=is_user,
+            duration_seconds=step_seconds,
+            interruption_count=message.interrupted,
+            function_calls=calls,
+            thanks_count=thanks,
+            complaint_count=complaint,
+            repeat_count=repeat,
+        )
 
 
 @change_kind
@@ -155,11 +224,16 @@ class MessageInterrupted(Change):
     content: str
     token_count: int = 0
     estimated: bool = False
+    local_day: str | None = None
 
     def apply(self, data: SessionData) -> None:
-        entry = _touch(data, self.conversation_id, self.at)
-        data.conversations[entry.id] = attrs.evolve(entry, interruption_count=entry.interruption_count + 1)
-        data.totals.interruption_count += 1
+        if data.counts:
+            entry = _touch(data, self.conversation_id, self.at)
+            data.conversations[entry.id] = attrs.evolve(
+                entry, interruption_count=entry.interruption_count + 1
+            )
+            data.totals.interruption_count += 1
+            data.totals.count_day(day_of(self), interruption_count=1)
         for index in range(len(data.messages) - 1, -1, -1):
             if data.messages[index].id == self.message_id:
                 data.messages[index] = self.amend(data.messages[index])
@@ -227,8 +301,11 @@ class TurnCompleted(Change):
     response_ms: float = 0.0
     injected: bool = False
     usage: Usage | None = None
+    local_day: str | None = None
 
     def apply(self, data: SessionData) -> None:
+        if not data.counts:
+            return
         entry = _touch(data, self.conversation_id, self.at)
         data.conversations[entry.id] = attrs.evolve(
             entry,
@@ -236,10 +313,22 @@ class TurnCompleted(Change):
             response_ms=entry.response_ms + self.response_ms,
             injection_count=entry.injection_count + self.injected,
         )
-        totals = data.totals
+        totals, usage = data.totals, self.usage or Usage()
         totals.response_count += 1
         totals.response_ms += self.response_ms
         totals.injection_count += self.injected
-        if self.usage is not None:
-            totals.input_tokens += self.usage.input_tokens
-            totals.output_tokens += self.usage.output_tokens
+        totals.input_tokens += usage.input_tokens
+        totals.output_tokens += usage.output_tokens
+        if usage.estimated:
+            totals.estimated_input_tokens += usage.input_tokens
+            totals.estimated_output_tokens += usage.output_tokens
+        else:
+            totals.count_model(usage.model or "", 1, usage.input_tokens, usage.output_tokens)
+        totals.count_day(
+            day_of(self),
+            response_count=1,
+            response_ms=self.response_ms,
+            injection_count=self.injected,
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+        )

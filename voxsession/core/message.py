@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, Literal, TypeAlias
 
 import attrs
 
 from voxsession.core.types import Count, JsonObject, UtcTime
 
-__all__ = ["DOUBLED", "ROLES", "Message", "Role", "Usage", "sound_usages"]
+__all__ = ["DOUBLED", "ROLES", "Message", "Role", "Usage", "sound_usages", "total_usage"]
 
 Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
 DOUBLED: Final = "doubled"  # in `Message.repair`: why it was set aside
+MAX_MODEL_NAME: Final = 400
 MAX_TOKENS: Final = 10**12  # far above any model, far below what JSON readers can hold
 ROLES: tuple[Role, ...] = ("system", "user", "assistant", "tool")
 
@@ -62,11 +64,16 @@ class Message:
 
 @attrs.define(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Tokens that one reply took, as the model reports them or as counted here where `estimated`."""
+    """Tokens that one reply took, as the model reports them or as counted here where `estimated`.
+
+    Attributes:
+        model: the model's name, which prices are found by; None where it is not known.
+    """
 
     input_tokens: Count = 0
     output_tokens: Count = 0
     estimated: bool = True
+    model: str | None = None
 
 
 def sound_usages(given: object) -> list[Usage]:
@@ -80,4 +87,24 @@ def sound_usages(given: object) -> list[Usage]:
         return []
     counts = (given.input_tokens, given.output_tokens)
     is_sound = all(type(count) is int and 0 <= count <= MAX_TOKENS for count in counts)
-    return [given] if is_sound and isinstance(given.estimated, bool) else []
+    is_sound = is_sound and isinstance(given.estimated, bool)
+    return [given] if is_sound and (given.model is None or _is_name(given.model)) else []
+
+
+def total_usage(usages: Sequence[Usage]) -> Usage | None:
+    """What the rounds of one turn took together; None without any."""
+    if not usages:
+        return None
+    return Usage(
+        input_tokens=sum(usage.input_tokens for usage in usages),
+        output_tokens=sum(usage.output_tokens for usage in usages),
+        estimated=any(usage.estimated for usage in usages),
+        model=usages[-1].model,
+    )
+
+
+def _is_name(model: object) -> bool:
+    try:
+        return isinstance(model, str) and len(model.encode()) <= MAX_MODEL_NAME
+    except UnicodeEncodeError:
+        return False

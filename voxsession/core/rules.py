@@ -1,4 +1,4 @@
-"""Settings that hold a table: what each category of memories may do, what each part of a context may take."""
+"""Settings that hold a table: rules of categories, shares of a context, marks that are worth an event."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Any
 from voxsession.core.types import check_number, check_text
 from voxsession.errors import ConfigurationError
 
-__all__ = ["CONTEXT_SHARES", "check_categories", "check_shares"]
+__all__ = ["CONTEXT_SHARES", "MILESTONES", "check_categories", "check_milestones", "check_shares"]
 
 MAX_CATEGORIES = 100
 MAX_CATEGORY = 100
 MAX_DAYS = 36_500
+MAX_MARKS = 50
 
 #: What each part of a context may take of what instructions and the newest turn leave.
 CONTEXT_SHARES: dict[str, float] = {
@@ -23,6 +24,16 @@ CONTEXT_SHARES: dict[str, float] = {
     "branch": 0.1,
     "recalled": 0.2,
 }
+
+#: Figure -> the marks whose first reaching is an event.
+MILESTONES: dict[str, tuple[float, ...]] = {
+    "messages": (10, 100, 1_000, 10_000),
+    "turns": (),
+    "conversations": (5, 10, 50, 100, 1_000),
+    "functions": (),
+    "satisfaction": (),
+}
+_HIGHEST_MARK = {"satisfaction": 5.0}
 
 # What a category may be told: the least (not reached) and the most.
 _CATEGORY_RULES: dict[str, tuple[float, float]] = {
@@ -58,6 +69,26 @@ def check_shares(option: str, value: object) -> dict[str, float]:
                 option, part, "known parts are " + ", ".join(CONTEXT_SHARES)
             )
     return {part: float(check_number(f"{option}.{part}", share, 0, 1)) for part, share in shares.items()}
+
+
+def check_milestones(option: str, value: object) -> dict[str, list[float]]:
+    """The marks as they are kept: ``{"messages": [10, 500], "satisfaction": [4.5]}``; others keep theirs."""
+    checked: dict[str, list[float]] = {}
+    for figure, marks in _table(option, value).items():
+        where = f"{option}.{figure}"
+        if figure not in MILESTONES:
+            raise ConfigurationError.out_of_range(
+                option, figure, "known figures are " + ", ".join(MILESTONES)
+            )
+        if not isinstance(marks, list | tuple) or len(marks) > MAX_MARKS:
+            raise ConfigurationError.out_of_range(
+                where, marks, f"a list of up to {MAX_MARKS} marks is needed"
+            )
+        high, whole = _HIGHEST_MARK.get(figure, 10**12), figure not in _HIGHEST_MARK
+        checked[figure] = sorted(
+            {check_number(where, mark, 1 if whole else 0, high, whole=whole) for mark in marks}
+        )
+    return checked
 
 
 def _table(option: str, value: object) -> Mapping[str, Any]:

@@ -7,27 +7,38 @@ from typing import Any, ClassVar
 
 import attrs
 
-from voxsession.core.change import Change, change_kind
+from voxsession.core.change import Change, change_kind, day_of
 from voxsession.core.memory_changes import put_memory
 from voxsession.core.preference import Evidence, Metric
 from voxsession.core.session_data import SessionData
-from voxsession.core.types import JsonObject
+from voxsession.core.types import JsonObject, UtcTime
 
 __all__ = [
+    "SATISFACTION",
+    "SEED",
+    "TOPIC_EVIDENCE",
     "ConfigChanged",
     "EvidenceAdded",
     "LearningForgotten",
     "MetricTracked",
     "PreferenceSet",
+    "ProfileApplied",
     "SessionCreated",
     "SessionEnded",
     "StateUpdated",
     "TokensRecounted",
 ]
 
-MAX_EVIDENCE_IDS = 8
 MAX_FLOAT = sys.float_info.max
+MAX_RATING = 5.0
 MAX_TOPICS = 200
+#: The evidence that says when topics were last spoken of, by which messages.
+TOPIC_EVIDENCE = "topics"
+#: What of a piece of evidence came with a profile stands under its name with this in front.
+SEED = "seed."
+_NOTHING = Evidence()
+#: The metric that the satisfaction score is the mean of.
+SATISFACTION = "user_satisfaction"
 
 
 @change_kind
@@ -92,14 +103,18 @@ class StateUpdated(Change):
 
 @change_kind
 class MetricTracked(Change):
-    """A custom metric was measured."""
+    """A custom metric was measured; the app does that itself, so it counts while analytics is off too."""
 
     kind: ClassVar[str] = "metric.tracked"
     event: ClassVar[str | None] = "metric.tracked"
     name: str
     value: float
+    local_day: str | None = None
 
     def apply(self, data: SessionData) -> None:
+        if self.name == SATISFACTION:
+            rating = min(MAX_RATING, max(0.0, self.value))
+            data.totals.count_day(day_of(self), rating_count=1, rating_total=rating)
         old = data.metrics.get(self.name) or Metric(min=self.value, max=self.value)
         # By time, not by who saves first, so that two writers get the same.
         is_latest = old.last_at is None or self.at >= old.last_at
@@ -138,35 +153,66 @@ class TokensRecounted(Change):
 
 @change_kind
 class EvidenceAdded(Change):
-    """A message moved learned preferences, by increments: name -> (value, weight)."""
+    """A message moved learned preferences, by increments: name -> (value, weight).
+
+    Attributes:
+        message_id: which message it was; None where it was none, as for what comes with a profile.
+        topics: topic -> weight that the message adds.
+        decay: what is left of earlier evidence, 0 to 1.
+        half_life_seconds: time after which evidence counts half; None = time does not count.
+        tallies: name -> weight that is only counted: no message is named, and only time makes it fade.
+    """
 
     kind: ClassVar[str] = "preference.evidence"
     message_id: str | None = None
     increments: dict[str, tuple[float, float]] = attrs.field(factory=dict)
     topics: dict[str, float] = attrs.field(factory=dict)
     decay: float = 1.0
+    half_life_seconds: float | None = None
+    tallies: dict[str, float] = attrs.field(factory=dict)
 
     def apply(self, data: SessionData) -> None:
-        for name, (value, weight) in self.increments.items():
-            old = data.evidence.get(name) or Evidence()
-            ids = [*old.message_ids, self.message_id] if self.message_id else old.message_ids
-            data.evidence[name] = Evidence(
-                total=old.total * self.decay + value * weight,
-                weight=old.weight * self.decay + weight,
-                count=old.count + 1,
-                last_at=self.at,
-                message_ids=ids[-MAX_EVIDENCE_IDS:],
-            )
         if self.topics:
             self._weigh_topics(data)
+        span = self.half_life_seconds
+        for name, (value, weight) in self.increments.items():
+            old = data.evidence.get(name) or _NOTHING
+            data.evidence[name] = old.grown(
+                value, weight, self.at, message_id=self.message_id, decay=self.decay, half_life_seconds=span
+            )
+        for name, weight in self.tallies.items():
+            old = data.evidence.get(name) or _NOTHING
+            data.evidence[name] = old.grown(1.0, weight, self.at, half_life_seconds=span)
+        if "profile" in data.extra:
+            self._fade_what_came(data)
+
+    def _fade_what_came(self, data: SessionData) -> None:
+        """What came with a profile fades with the evidence that it is part of, so that it can be told apart."""
+        for names, decay in ((self.increments, self.decay), (self.tallies, 1.0)):
+            for name in names:
+                came = data.evidence.get(f"{SEED}{name}")
+                if came is not None:
+                    data.evidence[f"{SEED}{name}"] = came.grown(
+                        0.0, 0.0, self.at, decay=decay, half_life_seconds=self.half_life_seconds
+                    )
 
     def _weigh_topics(self, data: SessionData) -> None:
-        """Older topics fade as new ones come, and only the weightiest are kept."""
-        weights = {topic: weight * self.decay for topic, weight in data.topics.items()}
+        """Older topics fade as new ones and time come, and only the weightiest are kept."""
+        keep = self.decay
+        known = data.evidence.get(TOPIC_EVIDENCE)
+        if self.half_life_seconds is not None and known is not None and known.weight > 0:
+            keep *= known.weight_at(self.at, self.half_life_seconds) / known.weight
+        weights = {topic: weight * keep for topic, weight in data.topics.items()}
+        came = data.extra.get("profile")
+        if isinstance(came, dict) and came.get("topics"):
+            faded = {topic: weight * keep for topic, weight in came["topics"].items()}
+            data.extra["profile"] = {**came, "topics": faded}
         for topic, weight in self.topics.items():
             weights[topic] = weights.get(topic, 0.0) + weight
-        kept = sorted((item for item in weights.items() if item[1] > 0), key=lambda item: (-item[1], item[0]))
-        data.topics = dict(kept[:MAX_TOPICS])
+        if len(weights) > MAX_TOPICS:
+            strongest = sorted(weights, key=weights.__getitem__, reverse=True)[:MAX_TOPICS]
+            weights = {topic: weights[topic] for topic in strongest}
+        data.topics = {topic: weight for topic, weight in weights.items() if weight > 0}
 
 
 @change_kind
@@ -181,27 +227,50 @@ class LearningForgotten(Change):
     def apply(self, data: SessionData) -> None:
         gone = set(self.message_ids)
         for name, evidence in data.evidence.items():
-            if not gone.isdisjoint(evidence.message_ids):
-                kept = [message_id for message_id in evidence.message_ids if message_id not in gone]
-                data.evidence[name] = attrs.evolve(evidence, message_ids=kept)
+            data.evidence[name] = evidence.without(gone)
         for topic in self.topics:
             data.topics.pop(topic, None)
+        known = data.extra.get("profile")
+        if isinstance(known, dict) and self.topics and known.get("topics"):
+            kept = {name: weight for name, weight in known["topics"].items() if name not in self.topics}
+            data.extra["profile"] = {**known, "topics": kept}
 
 
 @change_kind
 class PreferenceSet(Change):
-    """A preference was fixed by hand; None lets the learned value count again."""
+    """A preference was fixed by hand; None lets the learned value count again.
+
+    Attributes:
+        set_at: when it was, where that was in another session; None = now.
+    """
 
     kind: ClassVar[str] = "preference.set"
     event: ClassVar[str | None] = "preference.set"
     name: str
     value: Any = None
+    set_at: UtcTime | None = None
 
     def apply(self, data: SessionData) -> None:
+        data.preference_times.pop(self.name, None)
         if self.value is None:
             data.preferences.pop(self.name, None)
         else:
             data.preferences[self.name] = self.value
+            data.preference_times[self.name] = self.set_at or self.at
 
     def observe(self, data: SessionData) -> Any:
         return (data.preferences.get(self.name),)
+
+
+@change_kind
+class ProfileApplied(Change):
+    """The session began with a profile; `known` is what of it is nothing that the session itself learned."""
+
+    kind: ClassVar[str] = "profile.applied"
+    known: JsonObject
+
+    def apply(self, data: SessionData) -> None:
+        data.extra["profile"] = self.known
+
+    def observe(self, data: SessionData) -> Any:
+        return (data.extra.get("profile"),)

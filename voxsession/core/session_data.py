@@ -12,6 +12,7 @@ from voxsession.core.conversation import ConversationEntry
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import Message
 from voxsession.core.preference import Evidence, Metric
+from voxsession.core.totals import Totals
 from voxsession.core.types import Count, JsonObject, UtcTime
 
 __all__ = ["MemoryWatch", "PageRef", "SessionData", "Totals"]
@@ -36,25 +37,6 @@ class PageRef:
     first_index: int = 0
     first_at: UtcTime | None = None
     last_at: UtcTime | None = None
-
-
-@attrs.define(slots=True, kw_only=True)
-class Totals:
-    """The counters behind the analytics; only changes touch them, so replay gives the same numbers."""
-
-    conversation_count: int = 0
-    message_count: int = 0
-    turn_count: int = 0
-    interruption_count: int = 0
-    injection_count: int = 0
-    response_count: int = 0
-    response_ms: float = 0.0
-    total_duration_seconds: float = 0.0
-    ended_count: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    function_calls: int = 0
-    hours: list[int] = attrs.field(factory=lambda: [0] * 24)
 
 
 Opener = Callable[[], Any]
@@ -82,7 +64,8 @@ class SessionData:
         local_memories: entries that the memory mode keeps out of storage; they live with the process.
         seq: the version of the stored record that this data stands on.
         batch_ids: the latest batches that are part of this data, newest last.
-        extra: room for what later versions keep in a document of this format.
+        preference_times: when each preference of `preferences` was set by hand.
+        extra: room for what later versions keep in a document of this format; `profile` is what it began with.
     """
 
     session_id: str
@@ -105,6 +88,7 @@ class SessionData:
     evidence: dict[str, Evidence] = attrs.field(factory=dict)
     topics: dict[str, float] = attrs.field(factory=dict)
     preferences: JsonObject = attrs.field(factory=dict)
+    preference_times: dict[str, UtcTime] = attrs.field(factory=dict)
     metrics: dict[str, Metric] = attrs.field(factory=dict)
     totals: Totals = attrs.field(factory=Totals)
     shares: dict[str, JsonObject] = attrs.field(factory=dict)
@@ -152,6 +136,11 @@ class SessionData:
         self.message_offset = offset
 
     @property
+    def counts(self) -> bool:
+        """Whether changes are counted for the analytics now."""
+        return bool(self.config.get("enable_analytics", True))
+
+    @property
     def message_total(self) -> int:
         """The index that the next message gets."""
         return self.totals.message_count
@@ -182,7 +171,8 @@ class SessionData:
         """An independent copy: the containers are new, the frozen records in them shared."""
         other = attrs.evolve(self, memories=self._memories, messages=self._messages)
         for name in (
-            "config state conversations evidence topics preferences metrics shares extra local_memories"
+            "config state conversations evidence topics preferences preference_times metrics shares extra "
+            "local_memories"
         ).split():
             setattr(other, name, dict(getattr(self, name)))
         for name in ("pages", "index_pages", "archive_pages", "batch_ids"):
@@ -192,5 +182,5 @@ class SessionData:
         other.ledger = self.ledger.copy() if self.ledger is not None else None
         other.fact_index = self.fact_index.copy() if self.fact_index is not None else None
         other.roster = self.roster.copy() if self.roster is not None else None
-        other.totals = attrs.evolve(self.totals, hours=list(self.totals.hours))
+        other.totals = self.totals.copy()
         return other

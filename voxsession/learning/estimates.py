@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 
 from voxsession.core.preference import Evidence
 from voxsession.core.session_data import SessionData
-from voxsession.learning.names import KINDS, LEARNED, LENGTHS, PUBLIC_NAMES, SCORES, canonical_name
+from voxsession.learning.hours import active_hours
+from voxsession.learning.names import KINDS, LENGTHS, PUBLIC_NAMES, SCORES, canonical_name
 
 __all__ = [
     "ANNOUNCED",
+    "HALF_LIFE_SECONDS",
     "confidence_of",
     "estimate",
-    "explain_preference",
     "hand_set",
     "has_moved",
     "learned_moves",
     "learned_preferences",
+    "sources_of",
+    "spoken_language",
+    "standing_wish",
+    "top_topics",
     "wished_language",
 ]
 
+#: What a message showed counts half after this time: long enough for a holiday, short enough to follow a life.
+HALF_LIFE_SECONDS: Final = 90 * 86_400.0
 #: The preferences whose moves are announced.
 ANNOUNCED: Final[tuple[str, ...]] = (*SCORES, *LENGTHS)
 #: A share of 0..1 is announced from this much of a difference on, a length from this part of itself on.
@@ -34,11 +42,32 @@ _TOPICS = 10
 _STYLES = {"question": "questions", "command": "commands", "statement": "chat", "greeting": "chat"}
 
 
-def estimate(evidence: Mapping[str, Evidence], name: str) -> tuple[float | None, float]:
-    """The value of one learned number with its weight in messages; a standing wish counts besides."""
-    parts = [found for key in (name, f"wish.{name}") if (found := evidence.get(key))]
-    weight = sum(part.weight for part in parts)
-    return (sum(part.total for part in parts) / weight if weight > 0 else None), weight
+def standing_wish(evidence: Mapping[str, Evidence], name: str) -> Evidence | None:
+    """What the user asked for and has not taken back; None where nothing stands."""
+    found = evidence.get(f"wish.{name}")
+    return found if found is not None and found.weight > 0 else None
+
+
+def estimate(
+    evidence: Mapping[str, Evidence], name: str, now: datetime | None = None
+) -> tuple[float | None, float]:
+    """The value of one learned number with its weight in messages.
+
+    Args:
+        evidence: of the session.
+        name: such as `formality`.
+        now: the moment up to which evidence has faded (aware); None = no time has passed since the latest of it.
+
+    Returns:
+        What was asked for, while that stands; else the mean of what messages showed, None without any.
+    """
+    found = standing_wish(evidence, name)
+    if found is not None:
+        return found.value, found.weight
+    found = evidence.get(name)
+    if found is None or found.weight <= 0:
+        return None, 0.0
+    return found.value, found.weight if now is None else found.weight_at(now, HALF_LIFE_SECONDS)
 
 
 def confidence_of(weight: float) -> float:
@@ -59,6 +88,14 @@ def wished_language(evidence: Mapping[str, Evidence]) -> tuple[str, Evidence] | 
         if name.startswith("wish.language.") and (found.value or 0.0) > 0.5
     ]
     return max(wishes, key=lambda wish: (wish[1].last_at is not None, wish[1].last_at), default=None)
+
+
+def spoken_language(evidence: Mapping[str, Evidence]) -> tuple[str, Evidence] | None:
+    """The code of the language that most of the latest messages are in, with the evidence for it."""
+    for name, found in evidence.items():
+        if name.startswith("language.") and found.weight >= 2 and (found.value or 0.0) > 0.6:
+            return name.removeprefix("language."), found
+    return None
 
 
 def learned_preferences(data: SessionData) -> dict[str, Any]:
@@ -83,7 +120,8 @@ def learned_preferences(data: SessionData) -> dict[str, Any]:
         ('always_formal', 0.5)
     """
     pace, length, answer = (
-        estimate(data.evidence, name)[0] for name in ("speaking_pace", "message_length", "response_length")
+        estimate(data.evidence, name)[0]
+        for name in (pace_name(data.evidence), "message_length", "response_length")
     )
     known: dict[str, Any] = {
         "speaking_pace": None if pace is None else round(pace, 1),
@@ -96,6 +134,8 @@ def learned_preferences(data: SessionData) -> dict[str, Any]:
     known["interaction_style"] = _style(data.evidence)
     known["optimal_response_length"] = None if answer is None else round(answer)
     known["language"] = _language(data.evidence)
+    known["active_hours"] = active_hours(data.evidence, HALF_LIFE_SECONDS)
+    known["topic_weights"] = {topic: round(data.topics[topic], 3) for topic in known["topics"]}
     return known | {PUBLIC_NAMES.get(name, name): value for name, value in hand_set(data).items()}
 
 
@@ -104,41 +144,27 @@ def top_topics(data: SessionData, limit: int) -> list[str]:
     return sorted((t for t, w in data.topics.items() if w > 0), key=lambda t: (-data.topics[t], t))[:limit]
 
 
-def explain_preference(data: SessionData, name: str) -> dict[str, Any]:
-    """Why a preference has its value.
-
-    Args:
-        data: The session.
-        name: A preference, with or without `_score`.
-
-    Returns:
-        `value` (as `learned_preferences` has it; None for an unknown name), `confidence` (0..1; 1.0 for what
-        was set by hand), `evidence_count` (messages that added to it), `message_ids` (the latest of these,
-        newest last), `set_by_hand`.
-    """
-    known = canonical_name(name)
-    value = learned_preferences(data).get(PUBLIC_NAMES.get(known, known))
-    parts = [found for key in _sources(data.evidence, known) if (found := data.evidence.get(key))]
-    ids = dict.fromkeys(i for part in parts for i in part.message_ids)
-    by_hand = known in hand_set(data)
-    return {
-        "value": value,
-        "confidence": 1.0 if by_hand else confidence_of(sum(part.weight for part in parts)),
-        "evidence_count": max((part.count for part in parts), default=0),
-        "message_ids": list(ids)[-8:],
-        "set_by_hand": by_hand,
-    }
+def pace_name(evidence: Mapping[str, Evidence]) -> str:
+    """The evidence that the pace is read from: what was measured on speech, else what the clock says."""
+    known = standing_wish(evidence, "speaking_pace") or evidence.get("speaking_pace")
+    return "message_pace" if known is None and "message_pace" in evidence else "speaking_pace"
 
 
-def _sources(evidence: Mapping[str, Evidence], known: str) -> list[str]:
-    """The evidence that a preference is read from."""
+def sources_of(evidence: Mapping[str, Evidence], known: str) -> list[str]:
+    """The evidence that a preference is read from, what stands by itself first."""
     if known == "language":
-        wish = wished_language(evidence)
-        return ["language.en", f"wish.language.{wish[0]}"] if wish else ["language.en"]
+        wish, spoken = wished_language(evidence), spoken_language(evidence)
+        return (
+            [f"wish.language.{wish[0]}"] if wish else [f"language.{spoken[0]}"] if spoken else ["language.en"]
+        )
     if known == "interaction_style":
         style = _style(evidence)
-        return [f"kind.{kind}" for kind in KINDS if _STYLES[kind] == style][:1]
-    return [known, f"wish.{known}"] if known in LEARNED else []
+        return [f"kind.{kind}" for kind in KINDS if _STYLES[kind] == style]
+    if known == "speaking_pace" and standing_wish(evidence, known) is None:
+        return [pace_name(evidence)]
+    if known == "active_hours":
+        return [name for name in evidence if name.startswith("hour.")]
+    return [f"wish.{known}"] if standing_wish(evidence, known) else [known]
 
 
 def _style(evidence: Mapping[str, Evidence]) -> str | None:
@@ -154,11 +180,8 @@ def _style(evidence: Mapping[str, Evidence]) -> str | None:
 
 
 def _language(evidence: Mapping[str, Evidence]) -> str | None:
-    wish = wished_language(evidence)
-    if wish is not None:
-        return wish[0]
-    english = evidence.get("language.en")
-    return "en" if english and english.weight >= 2 and (english.value or 0.0) > 0.6 else None
+    known = wished_language(evidence) or spoken_language(evidence)
+    return known[0] if known else None
 
 
 def has_moved(name: str, told: float | None, value: float, weight: float) -> bool:
@@ -183,8 +206,8 @@ def learned_moves(
         data: The session with the changes applied.
 
     Returns:
-        (name, value told before or None, value now); `language` has 1.0 for a language asked for,
-        `learned_preferences` says which.
+        (name, value told before or None, value now); `language` has 1.0 for a language asked for and 0.0 for one
+        that is not asked for any more, `learned_preferences` says which counts now.
     """
     moves: list[tuple[str, float | None, float]] = []
     for name in ANNOUNCED:
@@ -192,6 +215,6 @@ def learned_moves(
         if now is not None and now.value is not None and (old is None or now.count != old.count):
             moves.append((name, old.value if old else None, round(now.value, 4)))
     wish, before = wished_language(data.evidence), wished_language(evidence_before)
-    if wish and (before is None or wish[0] != before[0]):
-        moves.append(("language", None, 1.0))
+    if (wish and wish[0]) != (before and before[0]):
+        moves.append(("language", 1.0 if before else None, 1.0 if wish else 0.0))
     return moves

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["COMMON", "EVERYDAY", "FOREIGN", "FORMALITY", "FORMALITY_PAIRS", "TECHNICAL", "TECHNICAL_PAIRS"]
+__all__ = ["COMMON", "EVERYDAY", "FOREIGN", "FORMALITY", "PAIRS", "TECHNICAL"]
 
 
 def _weights(*groups: tuple[float, str]) -> dict[str, float]:
@@ -38,6 +38,7 @@ FORMALITY: Final = _weights(
         hahaha hehe ok okay okey bucks loads tons bunch totally super chill ditch screwed dodgy busted
         legit nuts lousy pissed wacky whatnot whatever stuffed gig ripoff chat chatting congrats cheers
         tummy doc info nope gross yummy lame dumb messed cranky booze grub pal
+        wdym idc ngl smh hmu tysm nvm gtg omw brb ikr ttyl lmk tho thru prolly finna cya ppl thnx ive dont cant
         """,
     ),
     (
@@ -96,7 +97,7 @@ FORMALITY: Final = _weights(
     ),
 )
 
-FORMALITY_PAIRS: Final = _pairs(
+_FORMALITY_PAIRS: Final = _pairs(
     (
         -1.5,
         """
@@ -209,7 +210,7 @@ TECHNICAL: Final = _weights(
     ),
 )
 
-TECHNICAL_PAIRS: Final = _pairs(
+_TECHNICAL_PAIRS: Final = _pairs(
     (
         -2.0,
         """
@@ -229,6 +230,12 @@ TECHNICAL_PAIRS: Final = _pairs(
         """,
     ),
 )
+
+#: Two words in a row -> what they add to formality and to technical level.
+PAIRS: Final = {
+    pair: (_FORMALITY_PAIRS.get(pair, 0.0), _TECHNICAL_PAIRS.get(pair, 0.0))
+    for pair in {**_FORMALITY_PAIRS, **_TECHNICAL_PAIRS}
+}
 
 #: Long words that everybody knows, which would pass for a specialist's by their length.
 EVERYDAY: Final = frozenset(

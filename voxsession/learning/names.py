@@ -32,7 +32,7 @@ PUBLIC_NAMES: Final = {
     "response_length": "optimal_response_length",
 }
 #: All that is learned; any other name is the app's own.
-LEARNED: Final = (*SCORES, *LENGTHS, "interaction_style", "language", "topics")
+LEARNED: Final = (*SCORES, *LENGTHS, "interaction_style", "language", "topics", "active_hours")
 #: The words that may be set, with the value each stands for.
 WORDS: Final[dict[str, dict[str, float]]] = {
     "formality": {

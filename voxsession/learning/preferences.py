@@ -2,14 +2,15 @@
 
 Each message adds increments to decayed means, so a message costs the same at
 any length of history and replay gives the same numbers. What a user asks for
-outright is strong evidence, and stands beside the statistics until another wish
-replaces it (`wish.formality`). What the user or the app sets by hand is a
+outright stands beside the statistics until it is replaced or taken back
+(`wish.formality`). What the user or the app sets by hand is a
 `PreferenceSet` and never made here.
 """
 
 from __future__ import annotations
 
-import math
+from datetime import datetime, timedelta
+from typing import Final
 
 from voxsession.core.change import Change
 from voxsession.core.message import Message
@@ -19,16 +20,20 @@ from voxsession.core.session_data import SessionData
 from voxsession.learning.adaptation import adaptation_lines
 from voxsession.learning.estimates import (
     ANNOUNCED,
-    estimate,
-    explain_preference,
+    HALF_LIFE_SECONDS,
     has_moved,
     learned_moves,
     learned_preferences,
+    standing_wish,
 )
-from voxsession.learning.features import features_of, word_count
+from voxsession.learning.explanation import explain_preference
+from voxsession.learning.features import MessageFeatures, features_of
+from voxsession.learning.hours import hour_name
 from voxsession.learning.names import KINDS, canonical_name, check_preference
+from voxsession.learning.pace import pace_evidence
+from voxsession.learning.reply_lengths import reply_evidence
 from voxsession.learning.topics import topics_of
-from voxsession.learning.wishes import reply_pressure, wishes_of
+from voxsession.learning.wishes import Wish, wishes_of
 
 __all__ = [
     "DECAY",
@@ -44,20 +49,26 @@ __all__ = [
 ]
 
 #: What is left of earlier evidence after one more message: the last 30 messages make up 64 % of the weight.
-DECAY = 1 - 1 / 30
-#: A wish is worth this many messages in the statistics,
-STRONG_WEIGHT = 20.0
-#: and this many beside them while it stands: more than statistics can ever weigh (30, and 20 of the wish itself).
-WISH_WEIGHT = 60.0
+DECAY: Final = 1 - 1 / 30
+#: What is asked for in passing is worth this many messages,
+STRONG_WEIGHT: Final = 20.0
+#: and a wish that stands as many as make it certain.
+WISH_WEIGHT: Final = 60.0
 #: A message of this many words says all that one message can say about formality and technical level.
 _TELLING_WORDS = 8
-_SLOWEST_WPM, _FASTEST_WPM = 20.0, 400.0
+#: A language that is hardly ever written any more is not weighed down further.
+_GONE = 0.02
 
 Increments = dict[str, tuple[float, float]]
 
 
 def learn(
-    data: SessionData, message: Message, *, previous: Message | None, reply: Message | None
+    data: SessionData,
+    message: Message,
+    *,
+    previous: Message | None,
+    reply: Message | None,
+    now: datetime | None = None,
 ) -> list[Change]:
     """What one message of the user teaches; nothing is written.
 
@@ -69,13 +80,14 @@ def learn(
         message: The new message; of other roles than `user` nothing is learned.
         previous: The message before it in the conversation.
         reply: The assistant's latest message before it.
+        now: The present moment (aware): a message that says it is from later counts as of now.
 
     Returns:
         One `EvidenceAdded`; a second one where a wish was spoken or a value moved so far that it is told;
         an empty list when there is nothing to learn.
 
     Example:
-        >>> from datetime import datetime, UTC
+        >>> from datetime import UTC
         >>> start = datetime(2026, 1, 1, tzinfo=UTC)
         >>> data = SessionData(session_id="s1", created_at=start, updated_at=start)
         >>> said = Message(id="m1", conversation_id="c1", role="user", content="Please be formal.", at=start)
@@ -87,78 +99,88 @@ def learn(
     text = message.content or ""
     if message.role != "user" or message.redacted or not text.strip():
         return []
-    increments = _statistics(message, text)
-    _add_reply(increments, message, text, previous, reply)
-    standing: Increments = {}
-    for wish in wishes_of(text):
-        if wish.standing:
-            standing[f"wish.{wish.name}"] = (wish.value, WISH_WEIGHT)
-        if not wish.name.startswith("language."):
+    at = message.at if now is None else min(message.at, now)
+    features = features_of(text)
+    increments = _shown(data, features) | pace_evidence(
+        message, features.words, _before(message, previous, reply)
+    )
+    increments |= reply_evidence(message, _answered(message, previous, reply))
+    wishes = wishes_of(text)
+    for wish in wishes:
+        if not wish.standing and wish.value is not None:
             _add(increments, wish.name, wish.value, STRONG_WEIGHT)
+    standing = _standing(wishes)
     standing |= _told(data, increments, standing)
+    topics = topics_of(text)
+    if topics:
+        increments["topics"] = (float(len(topics)), 1.0)
+    zone = str(data.config.get("timezone", "UTC"))
     changes: list[Change] = [
         EvidenceAdded(
-            at=message.at, message_id=message.id, increments=increments, topics=topics_of(text), decay=DECAY
+            at=at,
+            message_id=message.id,
+            increments=increments,
+            topics=topics,
+            decay=DECAY,
+            half_life_seconds=HALF_LIFE_SECONDS,
+            tallies={hour_name(at, zone): 1.0},
         )
     ]
     if standing:
         # Nothing is left of what stood there before: the latest wish counts.
-        changes.append(EvidenceAdded(at=message.at, message_id=message.id, increments=standing, decay=0.0))
+        moment = _after_wishes(data, at) if wishes else at
+        changes.append(EvidenceAdded(at=moment, message_id=message.id, increments=standing, decay=0.0))
     return changes
 
 
-def _statistics(message: Message, text: str) -> Increments:
+def _before(message: Message, previous: Message | None, reply: Message | None) -> Message | None:
+    """The later of the two messages that came before this one."""
+    said = [one for one in (previous, reply) if one is not None and one.at <= message.at]
+    return max(said, key=lambda one: one.at, default=None)
+
+
+def _answered(message: Message, previous: Message | None, reply: Message | None) -> Message | None:
+    """The reply that the user went on from."""
+    for said in (previous, reply):
+        if said is not None and said.role == "assistant" and said.content and said.at <= message.at:
+            return said
+    return None
+
+
+def _shown(data: SessionData, features: MessageFeatures) -> Increments:
     """What the message itself shows."""
-    features = features_of(text)
     telling = min(1.0, max(0.15, features.words / _TELLING_WORDS))
     increments: Increments = {
         "verbosity": (features.verbosity, 1.0),
         "message_length": (float(features.words), 1.0),
-        "language.en": (1.0 if features.language == "en" else 0.0, telling),
     }
     if features.formality is not None and features.technical_level is not None:
         increments["formality"] = (features.formality, telling)
         increments["technical_level"] = (features.technical_level, telling)
     for kind in KINDS:
         increments[f"kind.{kind}"] = (1.0 if kind == features.kind else 0.0, 1.0)
-    seconds = _seconds(message)
-    if seconds and _SLOWEST_WPM <= (pace := features.words * 60 / seconds) <= _FASTEST_WPM:
-        increments["speaking_pace"] = (round(pace, 2), round(min(1.0, seconds / 5), 3))
+    increments["language.en"] = (0.0, telling)
+    for name, found in data.evidence.items():
+        if name.startswith("language.") and (found.value or 0.0) > _GONE:
+            increments[name] = (0.0, telling)
+    if features.language is not None:
+        increments[f"language.{features.language}"] = (1.0, telling)
     return increments
 
 
-def _seconds(message: Message) -> float | None:
-    """How long the message took to say, where the app says so."""
-    metadata = message.metadata or {}
-    value = metadata.get("duration_seconds", metadata.get("audio_duration_seconds"))
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    return float(value) if 0 < value < 36_000 and math.isfinite(value) else None
+def _standing(wishes: list[Wish]) -> Increments:
+    """What stands from now on; what was taken back weighs nothing."""
+    standing: Increments = {}
+    for wish in wishes:
+        if wish.standing:
+            standing[f"wish.{wish.name}"] = (0.0, 0.0) if wish.value is None else (wish.value, WISH_WEIGHT)
+    return standing
 
 
-def _add_reply(
-    increments: Increments, message: Message, text: str, previous: Message | None, reply: Message | None
-) -> None:
-    """How long the reply was that the user went on from, cut off, or asked to have shorter or longer."""
-    answered = next(
-        (
-            said
-            for said in (previous, reply)
-            if said is not None and said.role == "assistant" and said.content and said.at <= message.at
-        ),
-        None,
-    )
-    if answered is None:
-        return
-    pressure = reply_pressure(text)
-    words = float(word_count(answered.content or ""))
-    # What was heard before an interruption was long enough, if anything; what was gone on from was about right.
-    value, weight = (words, 0.3) if answered.interrupted else (words, 1.0)
-    if pressure:
-        value, weight = words * (0.6 if pressure < 0 else 1.6), 3.0
-    increments["response_length"] = (round(value, 2), weight)
-    push = float(pressure or -int(answered.interrupted))
-    increments["length_pressure"] = (push, 1.0)
+def _after_wishes(data: SessionData, at: datetime) -> datetime:
+    """A moment after all wishes so far, whatever the clocks say: of two the one spoken last counts."""
+    times = [one.last_at for name, one in data.evidence.items() if name.startswith("wish.") and one.last_at]
+    return max([at, *(time + timedelta(microseconds=1) for time in times)])
 
 
 def _add(increments: Increments, name: str, value: float, weight: float) -> None:
@@ -170,27 +192,28 @@ def _add(increments: Increments, name: str, value: float, weight: float) -> None
 
 def _told(data: SessionData, increments: Increments, standing: Increments) -> Increments:
     """The values that will have moved by more than their noise since they were last told."""
-    after = {
-        name: _grown(data.evidence.get(name), *increments[name], DECAY)
-        for name in ANNOUNCED
-        if name in increments
-    }
-    for name in ANNOUNCED:
-        if f"wish.{name}" in standing:
-            after[f"wish.{name}"] = _grown(None, *standing[f"wish.{name}"], 0.0)
-        elif (wish := data.evidence.get(f"wish.{name}")) is not None:
-            after[f"wish.{name}"] = wish
     told: Increments = {}
     for name in ANNOUNCED:
-        if name not in increments:
+        if name not in increments and f"wish.{name}" not in standing:
             continue
-        value, weight = estimate(after, name)
+        value, weight = _after(data, name, increments, standing)
         last = data.evidence.get(f"told.{name}")
         if value is not None and has_moved(name, last.value if last else None, value, weight):
             told[f"told.{name}"] = (round(value, 4), 1.0)
     return told
 
 
-def _grown(old: Evidence | None, value: float, weight: float, decay: float) -> Evidence:
-    old = old or Evidence()
-    return Evidence(total=old.total * decay + value * weight, weight=old.weight * decay + weight)
+def _after(
+    data: SessionData, name: str, increments: Increments, standing: Increments
+) -> tuple[float | None, float]:
+    """What `estimate` will give once the increments are in; the time between messages is left out of it."""
+    wish = standing.get(f"wish.{name}")
+    if wish is None:
+        if (stands := standing_wish(data.evidence, name)) is not None:
+            return stands.value, stands.weight
+    elif wish[1] > 0:
+        return wish
+    old = data.evidence.get(name) or Evidence()
+    value, weight = increments.get(name, (0.0, 0.0))
+    after = old.weight * DECAY + weight
+    return ((old.total * DECAY + value * weight) / after, after) if after > 0 else (None, 0.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 __all__ = ["fold_plural", "topics_of"]
@@ -140,10 +141,10 @@ def _phrases(text: str) -> list[tuple[str, ...]]:
     found: list[tuple[str, ...]] = []
     run: list[str] = []
     # Chunk by chunk: one pattern for a whole address would try each of its beginnings anew.
-    chunks = (" . " if _PRIVATE.search(chunk) else chunk for chunk in text.replace("\n", " . ").split())
+    plain = text.lower().replace("’", "'").replace("\n", " . ").split()
+    chunks = (chunk if chunk.isalpha() or not _PRIVATE.search(chunk) else " . " for chunk in plain)
     for token in (*_TOKEN.findall(" ".join(chunks)), "."):
-        word = token.lower().replace("’", "'")
-        word = word.removesuffix("'s")
+        word = token.removesuffix("'s")
         if word[0].isalpha() and not _stops(word):
             run.append(fold_plural(word))
         elif run:
@@ -153,6 +154,7 @@ def _phrases(text: str) -> list[tuple[str, ...]]:
     return found
 
 
+@lru_cache(maxsize=8192)
 def _stops(word: str) -> bool:
     """Whether a word belongs to no phrase."""
     if word in _IGNORED or fold_plural(word) in _IGNORED or len(word) > _LONGEST_WORD:

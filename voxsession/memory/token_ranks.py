@@ -27,7 +27,7 @@ __all__ = ["Encode", "find_ranks", "how_to_supply", "load_encode"]
 
 Encode = Callable[[str], list[int]]
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 _DOWNLOAD_SECONDS = 20.0
 
@@ -224,11 +224,11 @@ def _read_valid(path: Path, ranks: _RankFile) -> bytes | None:
             return None
         data = path.read_bytes() if path.stat().st_size == ranks.size_bytes else b""
     except OSError as error:
-        logger.warning("The rank file %s cannot be read and is passed over: %s", path, error)
+        _log.warning("The rank file %s cannot be read and is passed over: %s", path, error)
         return None
     if hashlib.sha256(data).hexdigest() == ranks.sha256:
         return data
-    logger.warning("The rank file %s is not the published one: passed over, and left as it is.", path)
+    _log.warning("The rank file %s is not the published one: passed over, and left as it is.", path)
     return None
 
 
@@ -256,15 +256,15 @@ def _download(encoding: str) -> bytes | None:
     try:
         data = _fetch(ranks)
     except OSError as error:
-        logger.warning("The rank file of %s could not be downloaded: %s", encoding, error)
+        _log.warning("The rank file of %s could not be downloaded: %s", encoding, error)
         return None
     if hashlib.sha256(data).hexdigest() != ranks.sha256:
-        logger.warning("The downloaded rank file of %s is not the published one and is not used.", encoding)
+        _log.warning("The downloaded rank file of %s is not the published one and is not used.", encoding)
         return None
     try:
         _keep(data, _own_folder() / f"{encoding}.tiktoken")
     except OSError as error:
-        logger.warning("The downloaded rank file of %s is used, but could not be kept: %s", encoding, error)
+        _log.warning("The downloaded rank file of %s is used, but could not be kept: %s", encoding, error)
     return data
 
 

@@ -32,7 +32,7 @@ __all__ = [
     "count_long",
 ]
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 _LONG_CHARACTERS = 32 * 1024
 _CACHED_CHARACTERS = 2 * 1024
@@ -208,7 +208,7 @@ class LateCounter:
                 raise
             if self.encoding not in _TOLD:  # once in the process, however many counters are made
                 _TOLD.add(self.encoding)
-                logger.warning("Token counts are estimates. %s", error)
+                _log.warning("Token counts are estimates. %s", error)
 
 
 class CheckedCounter:

@@ -7,9 +7,8 @@ from typing import ClassVar
 
 from voxsession.learning.wishes import wishes_of
 from voxsession.models.base import ModelRequest, Reply
-from voxsession.models.offline_answers import Answer, answer_ask, compose
+from voxsession.models.offline_answers import Answer, answer_ask, compose, offline
 from voxsession.models.offline_person import clause_for_you, form_of, join_clauses
-from voxsession.models.offline_phrases import OFFLINE, OFFLINE_BRIEF
 from voxsession.models.offline_questions import is_question, read_asks, sentences
 from voxsession.models.offline_scene import Scene, read_scene
 from voxsession.models.offline_style import NO_OTHER_LANGUAGE, finish
@@ -34,7 +33,8 @@ class OfflineModel:
     """Answers from what the session remembers, and says what it does not know; never invents, calls no functions.
 
     It quotes past messages with day and speaker, acknowledges what it is told, and follows the wishes it can
-    follow: short or detailed answers, formal tone. It writes English only and says so.
+    follow: short or detailed answers, a number of words, formal or casual tone, plain words or an expert's (who is
+    told what an answer was made from). It writes English only and says so.
 
     Example:
         >>> from voxsession.core.config import SessionConfig
@@ -64,6 +64,12 @@ class OfflineModel:
             for message in request.messages
         )
         text = compose(told, answer, scene.style)
+        if scene.style.level == "expert" and answer.clauses and not scene.style.brief:
+            context = request.context
+            text += (
+                f" (From {len(context.memories)} memories and {len(context.recalled)} recalled messages;"
+                f" context: {context.token_count} of {context.budget_tokens} tokens.)"
+            )
         return Reply(finish(text, scene.style, request.config.max_output_tokens, notice=notice))
 
 
@@ -98,7 +104,7 @@ def small_talk(scene: Scene) -> str:
     if _BYE.fullmatch(bare):
         return f"Goodbye{called}."
     if _TASK.match(bare):
-        return OFFLINE_BRIEF if scene.style.brief else OFFLINE
+        return offline(scene.style)
     if wishes_of(bare):
         return "Understood."
     if scene.has_dated and scene.learning:

@@ -9,14 +9,22 @@ import attrs
 
 from voxsession.models.offline_knowledge import LIKING, Finding
 from voxsession.models.offline_person import join_clauses
-from voxsession.models.offline_phrases import CANNOT_FORGET, HERE, OFFLINE, OFFLINE_BRIEF, TOPICS
+from voxsession.models.offline_phrases import (
+    CANNOT_FORGET,
+    HERE,
+    OFFLINE,
+    OFFLINE_BRIEF,
+    OFFLINE_EXPERT,
+    OFFLINE_PLAIN,
+    TOPICS,
+)
 from voxsession.models.offline_questions import Ask
 from voxsession.models.offline_quotes import best_said, is_open, quote
 from voxsession.models.offline_scene import Scene
 from voxsession.models.offline_style import Style
 from voxsession.models.offline_words import coverage, stems
 
-__all__ = ["Answer", "answer_ask", "compose"]
+__all__ = ["Answer", "answer_ask", "compose", "offline"]
 
 _MOST_FACTS = 6
 _EXPLAINS = re.compile(r"(?:what (?:is|are)|how|why|explain)\b")
@@ -47,7 +55,7 @@ def answer_ask(ask: Ask, scene: Scene, answer: Answer) -> None:
     if ask.kind == "forget":
         answer.last.append(CANNOT_FORGET)
     elif ask.kind == "model":
-        answer.last.append(HERE if _GREETS.search(ask.text) else OFFLINE)
+        answer.last.append(HERE if _GREETS.search(ask.text) else offline(scene.style))
     elif ask.kind == "all":
         _answer_all(ask, scene, answer)
     elif ask.kind == "topic":
@@ -79,6 +87,13 @@ def compose(told: str, answer: Answer, style: Style) -> str:
     if known and missing:
         return f"{known[:-1]}, but {missing}"
     return next(filter(None, [known, *answer.sentences, missing, *last, told]), "I see.")
+
+
+def offline(style: Style) -> str:
+    """What is said where a language model would be needed: short, for a specialist, in plain words, or as usual."""
+    if style.brief:
+        return OFFLINE_BRIEF
+    return {"expert": OFFLINE_EXPERT, "plain": OFFLINE_PLAIN}.get(style.level, OFFLINE)
 
 
 def _either(parts: list[str]) -> str:
@@ -227,4 +242,4 @@ def _not_mentioned(ask: Ask, scene: Scene, answer: Answer) -> None:
     if ask.own and not (ask.kind == "other" and stranger):
         answer.sentences.append(f"Nothing I remember mentions {stranger or 'that'}.")
     else:
-        answer.last.append(OFFLINE_BRIEF if scene.style.brief else OFFLINE)
+        answer.last.append(offline(scene.style))

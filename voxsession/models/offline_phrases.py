@@ -6,11 +6,28 @@ import re
 
 import attrs
 
-__all__ = ["CANNOT_FORGET", "GROUPS", "HERE", "OFFLINE", "OFFLINE_BRIEF", "TOPICS", "Topic"]
+__all__ = [
+    "CANNOT_FORGET",
+    "GROUPS",
+    "HERE",
+    "OFFLINE",
+    "OFFLINE_BRIEF",
+    "OFFLINE_EXPERT",
+    "OFFLINE_PLAIN",
+    "TOPICS",
+    "Topic",
+]
 
 OFFLINE = (
     "I'm an offline model and only know what was said in this session."
     " For anything else, a model can be plugged in."
+)
+OFFLINE_PLAIN = (
+    "I only know what you have told me here. For other things, someone has to connect me to a bigger helper."
+)
+OFFLINE_EXPERT = (
+    "OfflineModel: no language model is attached, and answers are retrieved from stored memories and messages."
+    " Pass model=... to Voxon to attach one."
 )
 OFFLINE_BRIEF = "I only know what was said in this session."
 HERE = "I'm here and listening."

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import attrs
 
 from voxsession.core.types import JsonObject
+from voxsession.learning.wishes import wishes_of
 from voxsession.memory.facts import Fact
 from voxsession.models.base import ModelRequest
 from voxsession.models.offline_knowledge import (
@@ -18,7 +19,7 @@ from voxsession.models.offline_knowledge import (
     undated_facts,
 )
 from voxsession.models.offline_quotes import Said, said_before
-from voxsession.models.offline_style import Style, read_style, wishes_in
+from voxsession.models.offline_style import Style, follow_spoken, read_style, wishes_in
 
 __all__ = ["Scene", "read_scene"]
 
@@ -77,11 +78,20 @@ def read_scene(request: ModelRequest) -> Scene:
         knowledge=knowledge,
         earlier=earlier,
         past=past,
-        style=read_style(request.config.language, wishes_in(messages), [*earlier.known, *knowledge.known]),
+        style=_style(request, text, earlier, knowledge),
         names=frozenset(knowledge.people() | {said.who for said in past if said.who not in ("you", "I")}),
         named_before=bool(Knowledge(remembered, asker).user_name() or earlier.user_name()),
         learning=request.config.enable_learning,
     )
+
+
+def _style(request: ModelRequest, text: str, earlier: Knowledge, knowledge: Knowledge) -> Style:
+    """How to answer; what was said and not remembered counts only where nothing is learned from it."""
+    if not request.config.enable_adaptation:
+        return read_style(request.config.language, (), ())
+    known = knowledge.known if request.config.enable_learning else [*earlier.known, *knowledge.known]
+    style = read_style(request.config.language, wishes_in(request.messages), known)
+    return follow_spoken(style, wishes_of(text))
 
 
 def _text(message: JsonObject) -> str:

@@ -10,10 +10,12 @@ import attrs
 
 from voxsession.core.types import JsonObject
 from voxsession.learning.languages import LANGUAGES, language_name
+from voxsession.learning.wishes import Wish
 from voxsession.memory.context import WISHES_HEADING
 from voxsession.models.offline_knowledge import Known
+from voxsession.models.offline_tone import casual, formal
 
-__all__ = ["NO_OTHER_LANGUAGE", "Style", "finish", "formal", "read_style", "wishes_in"]
+__all__ = ["NO_OTHER_LANGUAGE", "Style", "finish", "follow_spoken", "formal", "read_style", "wishes_in"]
 
 NO_OTHER_LANGUAGE = "I can only write English"
 _CHARS_PER_TOKEN = 4
@@ -27,6 +29,9 @@ _SHORT = r"(?:short\w*|brief\w*|concise\w*|succinct\w*|terse|to the point)\b"
 _LONG = r"(?:detail\w*|long\w*|thorough\w*|in[- ]depth|elaborate|comprehensive)\b"
 _FORMAL = r"\b(?:formal\w*|polite\w*|professional\w*)\b"
 _CASUAL = r"\b(?:informal\w*|casual\w*|relaxed|chatty|like a friend|friendly)\b"
+_PLAIN = r"\b(?:plain|simple|simpler|easy) (?:words|language|terms|english)\b"
+_EXPERT = r"\b(?:expert knowledge|technical (?:detail|terms|language)|an expert)\b"
+_WORDS = re.compile(r"\babout (\d+) words\b|\bat most (\d+) words\b", re.IGNORECASE)
 _LANGUAGE = re.compile(r"\b(?:" + "|".join(LANGUAGES.values()) + r")\b", re.IGNORECASE)
 # (pattern, attribute, value); later ones win over earlier ones.
 _RULES: tuple[tuple[re.Pattern[str], str, Any], ...] = tuple(
@@ -36,9 +41,12 @@ _RULES: tuple[tuple[re.Pattern[str], str, Any], ...] = tuple(
         (rf"\b{_LONG}", "length", "detailed"),
         (rf"{_NOT}{_LONG}", "length", "brief"),
         (rf"{_NOT}{_SHORT}", "length", "detailed"),
-        (_FORMAL, "formal", True),
-        (_CASUAL, "formal", False),
-        (rf"{_NOT}{_FORMAL}", "formal", False),
+        (_FORMAL, "tone", "formal"),
+        (_CASUAL, "tone", "casual"),
+        (rf"{_NOT}{_FORMAL}", "tone", "neutral"),
+        (_EXPERT, "level", "expert"),
+        (_PLAIN, "level", "plain"),
+        (rf"{_NOT}{_EXPERT}", "level", "plain"),
     )
 )
 
@@ -49,13 +57,22 @@ class Style:
 
     Attributes:
         length: `brief`, `normal` or `detailed`.
-        formal: no contractions, no small talk.
+        tone: `formal` (no contractions, no small talk), `neutral` or `casual`.
+        level: `plain` words, `normal`, or `expert` (what the answer was made from is told).
+        words: about how many an answer may have; None = any number.
         language: the wanted language where it is not English, by its English name where that is known.
     """
 
     length: str = "normal"
-    formal: bool = False
+    tone: str = "neutral"
+    level: str = "normal"
+    words: int | None = None
     language: str | None = None
+
+    @property
+    def formal(self) -> bool:
+        """No contractions, no small talk."""
+        return self.tone == "formal"
 
     @property
     def brief(self) -> bool:
@@ -113,7 +130,38 @@ def read_style(language: str | None, wishes: Iterable[str], known: Iterable[Know
     return style
 
 
+def follow_spoken(style: Style, wishes: Iterable[Wish]) -> Style:
+    """The style with what the message to be answered itself asks for, or takes back.
+
+    Example:
+        >>> from voxsession.learning.wishes import wishes_of
+        >>> follow_spoken(Style(length="brief", tone="formal"), wishes_of("Back to normal, please."))
+        Style(length='normal', tone='neutral', level='normal', words=None, language=None)
+    """
+    for wish in wishes:
+        if wish.name == "response_length":
+            style = attrs.evolve(style, words=None if wish.value is None else round(wish.value))
+        elif wish.name in _SPOKEN:
+            field, low, neutral, high = _SPOKEN[wish.name]
+            value = 0.5 if wish.value is None else wish.value
+            chosen: Any = low if value <= 0.25 else high if value >= 0.75 else neutral
+            style = attrs.evolve(style, **{field: chosen})
+        elif wish.name.startswith("language.") and wish.value:
+            style = attrs.evolve(style, language=_other_language(wish.name.removeprefix("language.")))
+    return style
+
+
+#: A wish -> the field of a style, with its value for a low, a middle and a high one.
+_SPOKEN = {
+    "verbosity": ("length", "brief", "normal", "detailed"),
+    "formality": ("tone", "casual", "neutral", "formal"),
+    "technical_level": ("level", "plain", "normal", "expert"),
+}
+
+
 def _with(style: Style, sentence: str) -> Style:
+    if words := _WORDS.search(sentence):
+        style = attrs.evolve(style, words=int(words[1] or words[2]))
     for pattern, name, value in _RULES:
         if pattern.search(sentence):
             style = attrs.evolve(style, **{name: value})
@@ -133,31 +181,7 @@ def _other_language(language: str | None) -> str | None:
 
 # --- the last touch
 
-_EXPANDED = (
-    (re.compile(r"\b([Cc])an't\b"), r"\1annot"),
-    (re.compile(r"\b([Ww])on't\b"), r"\1ill not"),
-    (re.compile(r"n't\b"), " not"),
-    (re.compile(r"\bI'm\b"), "I am"),
-    (re.compile(r"(?<=\w)'re\b"), " are"),
-    (re.compile(r"(?<=\w)'ve\b"), " have"),
-    (re.compile(r"(?<=\w)'ll\b"), " will"),
-    (re.compile(r"\b([Tt]hat|[Ii]t|[Ww]hat|[Tt]here)'s\b"), r"\1 is"),
-)
 _SENTENCE_END = re.compile(r"[.!?…][\"')]*(?= |$)")
-
-
-def formal(text: str) -> str:
-    """A text without contractions; what stands in quotation marks stays as it was said.
-
-    Example:
-        >>> formal('You\\'re right. I said: "I don\\'t."')
-        'You are right. I said: "I don\\'t."'
-    """
-    parts = text.split('"')
-    for index in range(0, len(parts), 2):
-        for pattern, full in _EXPANDED:
-            parts[index] = pattern.sub(full, parts[index])
-    return '"'.join(parts)
 
 
 def finish(text: str, style: Style, max_tokens: int, *, notice: bool) -> str:
@@ -176,8 +200,10 @@ def finish(text: str, style: Style, max_tokens: int, *, notice: bool) -> str:
     if notice and style.language:
         said = f"{NO_OTHER_LANGUAGE}, not {style.language}"
         text = f"{text.rstrip('.')} ({said})." if style.brief else f"{text} {said}."
-    if style.formal:
-        text = formal(text)
+    if style.tone != "neutral":
+        text = formal(text) if style.formal else casual(text)
+    if style.words is not None:
+        text = _within(text, style.words)
     limit = max_tokens * _CHARS_PER_TOKEN
     if len(text) <= limit:
         return text
@@ -185,3 +211,15 @@ def finish(text: str, style: Style, max_tokens: int, *, notice: bool) -> str:
     if ends:
         return text[: ends[-1]]
     return (text[: limit - 1].rsplit(" ", 1)[0] or text[: limit - 1]).rstrip(" ,;") + "…"
+
+
+def _within(text: str, most_words: int) -> str:
+    """As many sentences as have about so many words together, at least one."""
+    end = len(text)
+    for match in _SENTENCE_END.finditer(text):
+        if len(text[: match.end()].split()) > most_words:
+            break
+        end = match.end()
+    else:
+        return text
+    return text[:end] if end < len(text) else text[: next(_SENTENCE_END.finditer(text)).end()]

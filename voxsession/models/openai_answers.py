@@ -57,7 +57,7 @@ class AnswerReader:
         Raises:
             ModelCallError: it does not have the form of a chat completion.
         """
-        self._usage = _usage(getattr(piece, "usage", None)) or self._usage
+        self._usage = _usage(getattr(piece, "usage", None), getattr(piece, "model", None)) or self._usage
         choices = getattr(piece, "choices", None)
         if choices is None:
             if isinstance(piece, str) or self._usage is None:
@@ -145,11 +145,12 @@ def _text(content: Any) -> str:
     raise _bad(f"its content is a {type(content).__name__}")
 
 
-def _usage(given: Any) -> Usage | None:
+def _usage(given: Any, model: object) -> Usage | None:
     sent, made = getattr(given, "prompt_tokens", None), getattr(given, "completion_tokens", None)
     if not isinstance(sent, int) or not isinstance(made, int) or sent < 0 or made < 0:
         return None
-    return Usage(input_tokens=sent, output_tokens=made, estimated=False)
+    name = model[:100] if isinstance(model, str) and model else None
+    return Usage(input_tokens=sent, output_tokens=made, estimated=False, model=name)
 
 
 def _bad(why: str) -> ModelCallError:

@@ -114,7 +114,7 @@ def _build(
         messages=said,
         entries=[entry for entry in live if entry.id not in own],
         matches=matches,
-        wishes=adaptation_lines(data) if config.get("enable_adaptation", True) else (),
+        wishes=adaptation_lines(data, now) if config.get("enable_adaptation", True) else (),
         state=state if isinstance(state, dict) else None,
         summaries=summaries,
         conversation_id=conversation_id,

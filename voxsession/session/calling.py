@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from voxsession.core.changes import MessageAdded, MessageInterrupted
+from voxsession.core.changes import Change, FunctionCompleted, MessageInterrupted
 from voxsession.core.message import Message
 from voxsession.core.types import ENCODING_ERRORS, JsonObject, encode_json
 from voxsession.errors import ModelError
@@ -14,6 +14,7 @@ from voxsession.session.functions import FunctionTable, failure
 from voxsession.session.host import SessionHost
 from voxsession.session.live import LiveCore
 from voxsession.session.messages import new_message
+from voxsession.session.noting import additions, local_day
 
 __all__ = ["Calling", "checked_calls"]
 
@@ -78,6 +79,7 @@ class Calling:
                 core.record(
                     MessageInterrupted(
                         at=core.now(),
+                        local_day=local_day(core, core.now()),
                         message_id=message.id,
                         conversation_id=self._conversation_id,
                         content=heard,
@@ -102,20 +104,22 @@ class Calling:
             result, worked = failure(why), False
             tokens = core.counter.count(result)
         self._taken_tokens += tokens + MESSAGE_TOKENS
-        await self._record("tool", result, name=name, tool_call_id=call["id"])
-        core.signal(
-            "function.completed",
+        now = core.now()
+        completed = FunctionCompleted(
+            at=now,
             conversation_id=self._conversation_id,
             function=name,
             worked=worked,
-            duration_ms=(core.clock.monotonic() - started) * 1000,
+            duration_ms=max(0.0, (core.clock.monotonic() - started) * 1000),
+            local_day=local_day(core, now),
         )
+        await self._record("tool", result, completed, name=name, tool_call_id=call["id"])
 
-    async def _record(self, role: Any, content: str | None, **fields: Any) -> Message:
+    async def _record(self, role: Any, content: str | None, *more: Change, **fields: Any) -> Message:
         message = await new_message(
             self._core, self._conversation_id, role, content, message_id=self._next_id(), **fields
         )
-        self._core.record(MessageAdded(at=message.at, message=message, local_hour=None))
+        self._core.record(*additions(self._core, [message], by_hour=False), *more)
         return message
 
 

@@ -8,15 +8,14 @@ import weakref
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from voxsession.core.changes import ConversationEnded, MessageAdded, MessageInterrupted
+from voxsession.core.changes import ConversationEnded, MessageInterrupted
 from voxsession.core.conversation import ConversationEntry
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import Message
 from voxsession.core.types import JsonObject, check_number, check_text
 from voxsession.errors import ConfigurationError, SessionClosedError, SessionEndedError
-from voxsession.learning.analytics import conversation_analytics
 from voxsession.memory.context import Context
 from voxsession.models.base import Reply
 from voxsession.session.assembling import ContextPreview, assemble, assemble_fully
@@ -25,10 +24,14 @@ from voxsession.session.gate import TurnGate
 from voxsession.session.host import SessionHost
 from voxsession.session.learn import learn_from
 from voxsession.session.live import LiveCore
-from voxsession.session.messages import hour_of, message_from_dict, new_message_id
+from voxsession.session.messages import message_from_dict, new_message_id
+from voxsession.session.noting import additions, local_day
 from voxsession.session.reading import lineage, read_history, visible
 from voxsession.session.summarizing import summarize_conversation
 from voxsession.session.turn import Turn
+
+if TYPE_CHECKING:
+    from voxsession.learning.figures import Figures
 
 __all__ = ["Conversation", "ReplyStream"]
 
@@ -202,12 +205,7 @@ class Conversation:
             await message_from_dict(core, self._id, given, place, new_message_id(core, first, place))
             for place, given in enumerate(messages)
         ]
-        core.record(
-            *(
-                MessageAdded(at=message.at, message=message, local_hour=hour_of(core, message.at))
-                for message in made
-            )
-        )
+        core.record(*additions(core, made))
         doubles = core.repair_history(latest=16 + len(made))
         learn_from(core, self._host, [message for message in made if message.id not in doubles])
         if made:
@@ -238,6 +236,7 @@ class Conversation:
         core.record(
             MessageInterrupted(
                 at=core.now(),
+                local_day=local_day(core, core.now()),
                 message_id=last.id,
                 conversation_id=self._id,
                 content=kept,
@@ -305,9 +304,16 @@ class Conversation:
 
     function = register_function
 
-    def get_analytics(self) -> dict[str, Any]:
-        """Duration, turns, interruptions, injections and mean response time of this conversation."""
-        return conversation_analytics(self._entry, self._core.now())
+    def get_analytics(self) -> Figures:
+        """Duration, turns, interruptions, injections and mean response time of this conversation.
+
+        Returns:
+            A dict that shows itself in notebooks: `duration_seconds` (while it runs, up to its latest message),
+            `turn_count`, `interruption_count`, `injection_count`, `avg_response_time_ms`, `message_count`.
+        """
+        from voxsession.learning.analytics import conversation_analytics
+
+        return conversation_analytics(self._entry)
 
     async def summarize(self) -> MemoryEntry | None:
         """Lets the summarizer (or the model) sum the conversation up; contexts use it where turns find no room.
@@ -346,11 +352,15 @@ class Conversation:
                 core.gates.pop(self._id, None)
             entry = core.view.conversations.get(self._id)
             if entry is not None and entry.status == "active" and not core.is_gone:
-                since = entry.opened_at or entry.started_at
-                seconds = max((core.now() - since).total_seconds(), 0.0)
-                core.record(
-                    ConversationEnded(at=core.now(), conversation_id=self._id, duration_seconds=seconds)
+                now = core.now()
+                seconds = max((now - (entry.opened_at or entry.started_at)).total_seconds(), 0.0)
+                ended = ConversationEnded(
+                    at=now,
+                    conversation_id=self._id,
+                    duration_seconds=seconds,
+                    local_day=local_day(core, now),
                 )
+                core.record(ended)
 
     async def __aenter__(self) -> Conversation:
         return self
@@ -362,6 +372,11 @@ class Conversation:
             await self.end()
         else:
             await self._leave()  # the session's own exit saves; a failing save must not hide the error
+
+    def _repr_html_(self) -> str:
+        from voxsession.session.talk_view import talk_html  # only notebooks need it
+
+        return talk_html(self._entry, self.messages, self.get_analytics())
 
     def __repr__(self) -> str:
         return f"Conversation({self._id!r}, {self.status})"

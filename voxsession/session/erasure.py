@@ -80,7 +80,8 @@ class Erasure:
     async def _plan(self, text: str) -> _Plan:
         core = self._core
         held = await gather(core, self._host)
-        topics = dict(core.data.topics)
+        seeded = (core.data.extra.get("profile") or {}).get("topics", {})
+        topics = {**seeded, **core.data.topics}
 
         def look() -> _Plan:
             traces = find_traces(text, held.entries, held.messages)

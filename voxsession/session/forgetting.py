@@ -18,7 +18,8 @@ class Forgetting(SessionBase):
         What holds the text word for word goes, whatever its case and accents; where nothing does, what holds all
         the telling words of it. With an entry goes the message that it was learned from (its content; its place
         stays), with a message all that was learned from it, with both what summaries made of them. Afterwards the
-        text is in no document, tail or page of the session. What others have written is taken in first.
+        text is in no document, tail or page of the session, nor in its part of the person's profile. What others
+        have written is taken in first.
 
         Args:
             text_or_query: a name, a number, a phrase, or words that tell what is meant; or the id of one entry or
@@ -42,4 +43,8 @@ class Forgetting(SessionBase):
         # Its words and patterns take 20 ms to make, which a program that forgets nothing is spared.
         from voxsession.session.erasure import Erasure
 
-        return await Erasure(self._core, self._host).carry_out(text_or_query, dry_run)
+        core = self._core
+        receipt = await Erasure(core, self._host).carry_out(text_or_query, dry_run)
+        if not dry_run and core.data.user_id is not None and core.exists:
+            await self._host.fold(core, True)  # its part of the person's profile may name what went
+        return receipt

@@ -34,6 +34,8 @@ class SessionHost:
         extractor: gives facts of a user message; at once, or awaited in the background.
         summarizer: shortens texts; None uses the model.
         embedder: turns texts into vectors; None leaves recall to words.
+        fold: puts what a stored session taught into its person's profile, or only again; whether that changed it.
+        person_profiles: closing and ending do that too.
     """
 
     clock: Clock
@@ -46,6 +48,8 @@ class SessionHost:
     autosave: bool
     ready: Callable[[], Awaitable[Recorder]]
     release: Callable[[LiveCore], None]
+    fold: Callable[[LiveCore, bool], Awaitable[bool]]
+    person_profiles: bool = False
 
     async def save(self, core: LiveCore) -> bool:
         """Saves what is pending; inside a batch nothing is saved before it ends."""

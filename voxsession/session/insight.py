@@ -1,21 +1,23 @@
-"""What a session knows of its person and of itself: preferences, analytics, debugging."""
+"""What a session knows of its person and of itself: preferences, debugging."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from voxsession.core.changes import MetricTracked, PreferenceSet
-from voxsession.learning.analytics import check_metric, custom_metrics, session_analytics, to_records
-from voxsession.learning.estimates import explain_preference, learned_preferences
+from voxsession.core.changes import PreferenceSet
+from voxsession.learning.estimates import learned_preferences
 from voxsession.learning.names import canonical_name, check_preference
 from voxsession.session.base import SessionBase
 from voxsession.session.debug import DebugLog
+
+if TYPE_CHECKING:
+    from voxsession.learning.explanation import PreferenceExplanation
 
 __all__ = ["Insight"]
 
 
 class Insight(SessionBase):
-    """Learned preferences, analytics, debugging."""
+    """Learned preferences, debugging."""
 
     # --- preferences
 
@@ -27,11 +29,23 @@ class Insight(SessionBase):
             `formality_score`, `technical_level`, `verbosity` (0 to 1), `topics`, `interaction_style`,
             `optimal_response_length` (words).
         """
-        return learned_preferences(self._core.view)
+        from voxsession.learning.showing import LearnedPreferences
 
-    def explain_preference(self, name: str) -> dict[str, Any]:
-        """Where a preference comes from: value, confidence, evidence, the messages that moved it."""
-        return explain_preference(self._core.view, name)
+        data = self._core.view
+        return LearnedPreferences.of(data, learned_preferences(data))
+
+    def explain_preference(self, name: str) -> PreferenceExplanation:
+        """Where a preference comes from: value, confidence, evidence, the messages that moved it and how far.
+
+        Args:
+            name: one of `get_learned_preferences`; the ending ``_score`` may be left out.
+
+        Raises:
+            ConfigurationError: there is no such preference; it names those there are.
+        """
+        from voxsession.learning.explanation import explain_preference
+
+        return explain_preference(self._core.view, name, self._core.now())
 
     def set_preference(self, name: str, value: Any) -> None:
         """Fixes a preference by hand, whatever is learned, until `unset_preference`.
@@ -56,41 +70,29 @@ class Insight(SessionBase):
         core = self._writable()
         core.record(PreferenceSet(at=core.now(), name=canonical_name(name), value=None))
 
-    # --- analytics
-
-    def get_analytics(self) -> dict[str, Any]:
-        """Counts and means over the whole session, counted by the changes themselves."""
-        return session_analytics(self._core.view, self._core.now())
-
-    def track_metric(self, name: str, value: float) -> None:
-        """Measures a custom metric; ``user_satisfaction`` (0 to 5) feeds the satisfaction score.
-
-        Raises:
-            ConfigurationError: the name is empty or too long, or the value is no finite number.
-        """
-        core = self._writable()
-        number = check_metric(name, value)
-        core.record(MetricTracked(at=core.now(), name=name, value=number))
-
-    def get_custom_metrics(self) -> dict[str, dict[str, float]]:
-        """Each custom metric with its count, last value, mean, minimum and maximum."""
-        return custom_metrics(self._core.view)
-
-    def to_records(self) -> list[dict[str, Any]]:
-        """Flat rows that any data frame library reads, one for each conversation."""
-        return to_records(self._core.view)
-
     # --- debugging
 
     def enable_debug(self) -> None:
-        """Starts to keep the latest events and memory snapshots for `get_debug_info`."""
+        """Starts to keep the latest 1,000 events and 100 memory snapshots for `get_debug_info`; harmless twice."""
         if self._core.debug is None:
             self._core.debug = DebugLog(self._core)
 
     def get_debug_info(self) -> dict[str, Any]:
-        """Memory snapshots, events, state transitions and the error count; never private content."""
+        """What happened since `enable_debug`, in ids, figures and times; never what was said or remembered.
+
+        Returns:
+            `memory_snapshots` (entries and tokens after each change of the memory), `events` (type, time, ids,
+            sizes), `state_transitions` (of the session and its conversations, from and to), `error_count`, `errors`
+            (class -> number), `events_left_out` (older than the kept ones), `enabled_at` (None = not enabled),
+            `session_id`, `seq`, `pending_changes`.
+        """
         return (self._core.debug or DebugLog(self._core, watch=False)).info()
 
     def export_debug_logs(self) -> str:
-        """The same as text, a line for each event; safe to paste into an issue."""
-        return (self._core.debug or DebugLog(self._core, watch=False)).text()
+        """The same as lines of JSON that are safe to paste into an issue: versions, settings, figures, what happened.
+
+        There is no content in it, no name, no key, and no id either: ids are replaced by numbers.
+        """
+        from voxsession.session.debug_report import debug_report  # few programs need it
+
+        return debug_report(self._core.debug or DebugLog(self._core, watch=False), self._core)

@@ -56,13 +56,15 @@ def learn_from(
     """
     if not is_learning(core):
         return
+    from voxsession.learning.instructions import retired_instructions
     from voxsession.learning.preferences import learn  # its word lists take 10 ms, which an import need not
 
     evidence_before = dict(core.view.evidence)
     for message, before in _with_before(core.view.messages, messages):
         if message.role == "user" and message.content and message.origin == "said":
             _extract(core, host, message, before, context)
-            core.record(*learn(core.view, message, previous=before.user, reply=before.assistant))
+            changes = learn(core.view, message, previous=before.user, reply=before.assistant, now=core.now())
+            core.record(*changes, *retired_instructions(core.view, changes, message))
     for name, old, new in learned_moves(evidence_before, core.view):
         core.signal("preference.learned", name=name, old=old, value=new)
 

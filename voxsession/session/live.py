@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -20,12 +21,13 @@ from voxsession.core.changes import (
     MemoryAdded,
     MemoryCompressed,
     MessageAdded,
+    MilestoneReached,
 )
 from voxsession.core.envelope import Record
 from voxsession.core.events import Event
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.session_data import SessionData
-from voxsession.learning.analytics import milestones
+from voxsession.learning.milestones import crossed, standing
 from voxsession.memory.allowance import allowance_of, category_expiry
 from voxsession.memory.budget import evictions, supersessions
 from voxsession.memory.context_lines import Counted
@@ -38,6 +40,8 @@ from voxsession.session.loop_bound import LoopBound
 from voxsession.session.reports import CompressionReport
 
 __all__ = ["Attempt", "BatchScope", "LiveCore", "Pending"]
+
+_log = logging.getLogger(__name__)
 
 
 @attrs.define(slots=True, eq=False)
@@ -266,6 +270,12 @@ class LiveCore:
         else:
             self.hub.emit(event)
 
+    def failed(self, what: str, error: BaseException, **ids: str) -> None:
+        """Notes a failure that the caller is told of: for the log its class only, as its text may quote something."""
+        _log.warning("session %s: %s failed with %s", self.data.session_id, what, type(error).__name__)
+        if self.debug is not None:
+            self.debug.failed(f"{what}.failed", error, **ids)
+
     # --- batches
 
     @contextmanager
@@ -298,14 +308,18 @@ class LiveCore:
             self.hub.emit(event)
 
     def _land(self, changes: Sequence[Change]) -> None:
-        totals = self.data.totals
-        messages, talks = totals.message_count, totals.conversation_count
+        before = standing(self.data)
         self.pending += [_apply(change, self.data) for change in changes]
+        for milestone in crossed(before, self.data):
+            self.pending.append(_apply(MilestoneReached(at=self.now(), milestone=milestone), self.data))
         self.revision += 1
         self.announce(changes)
-        reached = milestones(messages, self.data.totals.message_count, "messages")
-        for milestone in reached + milestones(talks, self.data.totals.conversation_count, "conversations"):
-            self.signal("analytics.milestone", milestone=milestone)
+
+    def tell_milestones(self, saved: Sequence[Pending]) -> None:
+        """Makes the events of milestones that are stored now: no other process was first."""
+        for pending in saved:
+            if isinstance(pending.change, MilestoneReached):
+                self.signal("analytics.milestone", milestone=pending.change.milestone)
 
     def _scope(self) -> BatchScope | None:
         for scope in reversed(_batches.get()):

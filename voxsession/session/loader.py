@@ -76,21 +76,41 @@ class Loader:
 
     async def load(self, session_id: str, *, lazy: bool) -> Loaded | None:
         """The stored session, opened and checked; None where there is none."""
+        record = await self._record_of(session_id)
+        if record is None:
+            return None
+        codec, rewrapped = self._vault.codec_for(record)
+        is_large = not lazy and _is_large(record)
+        opened = await asyncio.to_thread(_open_all, codec, record) if is_large else codec.open(record)
+        owner = self._owner_of(record, opened.data)
+        if not lazy:
+            _ = opened.data.memories, opened.data.messages
+        return Loaded(opened=opened, codec=codec, owner=owner, rewrapped=rewrapped)
+
+    async def load_head(self, session_id: str) -> SessionData | None:
+        """What head and tail of a stored session say, memories and messages left sealed; None where there is none."""
+        record = await self._record_of(session_id)
+        if record is None:
+            return None
+        codec, _ = self._vault.codec_for(record)
+        data = codec.open_head(record)
+        self._owner_of(record, data)
+        return data
+
+    async def _record_of(self, session_id: str) -> Record | None:
         record = await self.call(self.storage.load(self.key_of(session_id)), "load")
         if record is None:
             return None
         if record.get("session_id") != session_id or record.get("tenant", "") != self._rules.tenant:
             raise IntegrityError(session_id, "another session's record lies in its place")
         await self._vault.look_for_key(record)
-        codec, rewrapped = self._vault.codec_for(record)
-        is_large = not lazy and _is_large(record)
-        opened = await asyncio.to_thread(_open_all, codec, record) if is_large else codec.open(record)
-        owner = self._vault.owner(opened.data.user_id)
+        return record
+
+    def _owner_of(self, record: Record, data: SessionData) -> str:
+        owner = self._vault.owner(data.user_id)
         if record.get("owner") != owner:
-            raise IntegrityError(session_id, "its owner does not match its content")
-        if not lazy:
-            _ = opened.data.memories, opened.data.messages
-        return Loaded(opened=opened, codec=codec, owner=owner, rewrapped=rewrapped)
+            raise IntegrityError(data.session_id, "its owner does not match its content")
+        return owner
 
     def adopt(self, core: LiveCore, loaded: Loaded) -> None:
         """Makes what was loaded the state of a core."""

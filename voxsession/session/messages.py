@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from voxsession.core.message import ROLES, Message, Role
 from voxsession.core.types import JsonObject, as_utc, check_json, check_text
@@ -13,10 +12,7 @@ from voxsession.errors import ConfigurationError
 from voxsession.memory.tokens import count_long
 from voxsession.session.live import LiveCore
 
-if TYPE_CHECKING:
-    from zoneinfo import ZoneInfo
-
-__all__ = ["hour_of", "message_from_dict", "new_message", "new_message_id"]
+__all__ = ["message_from_dict", "new_message", "new_message_id"]
 
 _KEYS = frozenset({"role", "content", "name", "at", "metadata", "tool_calls", "tool_call_id"})
 
@@ -103,22 +99,6 @@ async def message_from_dict(
         raise ConfigurationError(
             f"{where}: {error}", option=f"{where}.{error.option}", value=error.value
         ) from None
-
-
-def hour_of(core: LiveCore, moment: datetime) -> int | None:
-    """The hour of day in the session's time zone; None where analytics is off."""
-    config = core.view.config
-    if not config.get("enable_analytics", True):
-        return None
-    name = str(config.get("timezone", "UTC"))
-    return moment.hour if name == "UTC" else moment.astimezone(_zone(name)).hour
-
-
-@lru_cache(64)
-def _zone(name: str) -> ZoneInfo:
-    from zoneinfo import ZoneInfo  # not needed for UTC
-
-    return ZoneInfo(name)
 
 
 def _json(option: str, value: Any, kind: type) -> Any:

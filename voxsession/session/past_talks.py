@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from itertools import pairwise
 
-from voxsession.core.changes import ConversationEnded, ConversationStarted, MessageAdded
+from voxsession.core.changes import ConversationEnded, ConversationStarted
 from voxsession.core.message import Message
 from voxsession.errors import ConfigurationError, VoxSessionError
 from voxsession.memory.readers.chatgpt import PastMessage, PastTalk, talk_of
@@ -16,6 +16,7 @@ from voxsession.session.import_file import ImportFile
 from voxsession.session.intake import Fates
 from voxsession.session.live import LiveCore
 from voxsession.session.messages import new_message_id
+from voxsession.session.noting import additions, local_day
 from voxsession.session.reports import ImportReport
 
 __all__ = ["PastTalks"]
@@ -96,11 +97,14 @@ class PastTalks:
         core = self._core
         messages = await self._messages(talk, talk_id)
         core.record(
-            ConversationStarted(at=messages[0].at, conversation_id=talk_id),
-            *(MessageAdded(at=message.at, message=message) for message in messages),
+            ConversationStarted(
+                at=messages[0].at, conversation_id=talk_id, local_day=local_day(core, messages[0].at)
+            ),
+            *additions(core, messages, by_hour=False),
             ConversationEnded(
                 at=messages[-1].at,
                 conversation_id=talk_id,
+                local_day=local_day(core, messages[-1].at),
                 duration_seconds=_talking_seconds([message.at for message in messages]),
             ),
         )

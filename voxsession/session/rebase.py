@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from voxsession.core.changes import Change, ConversationRestored, EvidenceAdded, MemoryAdded
+from voxsession.core.changes import Change, ConversationRestored, EvidenceAdded, MemoryAdded, MilestoneReached
 from voxsession.core.conversation import ConversationEntry
 from voxsession.core.session_data import SessionData
 from voxsession.errors import ConflictError
+from voxsession.learning.milestones import Standing, crossed, standing
 from voxsession.session.live import LiveCore, Pending, moved
 
 __all__ = ["missing_conversations", "rebase", "replay"]
@@ -21,8 +22,8 @@ def rebase(
     A change that commutes is applied as it is. One that does not is applied only if
     what it was based on still holds; a compression is dropped then, and all else goes
     on without it. Derived changes (supersession, eviction) are
-    left out: they are decided anew by the caller; so is what was learned here from a
-    message that was erased there. `core` itself is not touched.
+    left out: they are decided anew by the caller, milestones here; so is what was
+    learned here from a message that was erased there. `core` itself is not touched.
 
     Args:
         filed: conversation entries that lie in index pages now.
@@ -31,6 +32,7 @@ def rebase(
         ConflictError: somebody else changed the same thing.
     """
     fresh.local_memories = dict(core.data.local_memories)
+    before = standing(fresh)
     waiting: list[Pending] = []
     dropped: list[Change] = []
     for entry in _restored(core, fresh, filed):
@@ -54,7 +56,7 @@ def rebase(
             )
         change.apply(fresh)
         waiting.append(Pending(change, observed))
-    return waiting, dropped
+    return waiting + _reached(before, fresh, waiting), dropped
 
 
 def replay(core: LiveCore, fresh: SessionData) -> list[Pending]:
@@ -63,12 +65,23 @@ def replay(core: LiveCore, fresh: SessionData) -> list[Pending]:
     What is derived, or lives with the process, is dealt with as in `rebase`.
     """
     fresh.local_memories = dict(core.data.local_memories)
+    before = standing(fresh)
     waiting: list[Pending] = []
     for change in (pending.change for pending in core.pending):
         if not (change.derived or change.local):
             waiting.append(Pending(change, change.observe(fresh)))
             change.apply(fresh)
-    return waiting
+    return waiting + _reached(before, fresh, waiting)
+
+
+def _reached(before: Standing, fresh: SessionData, waiting: list[Pending]) -> list[Pending]:
+    """The milestones that what is pending reaches and that nobody has stored yet."""
+    found = []
+    for milestone in crossed(before, fresh):
+        change = MilestoneReached(at=waiting[-1].change.at, milestone=milestone)
+        change.apply(fresh)
+        found.append(Pending(change, None))
+    return found
 
 
 def _source(change: Change) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from datetime import datetime, timedelta
 
 from voxsession.clock import Clock
@@ -38,6 +39,7 @@ __all__ = ["Recorder"]
 TAIL_FLOOR_BYTES = 64 * 1024
 TAIL_CHANGES = 128  # what packs well is small but takes as long to replay
 MAX_REBASES = 24
+_log = logging.getLogger(__name__)
 
 
 class Recorder(Loader):
@@ -79,6 +81,7 @@ class Recorder(Loader):
                 return wrote
             except VoxSessionError as error:
                 core.has_conflict = isinstance(error, ConflictError)
+                _log.warning("session %s: saving failed with %s", core.data.session_id, type(error).__name__)
                 core.signal("session.save_failed", error=error)
                 raise
 
@@ -258,7 +261,12 @@ class Recorder(Loader):
         else:
             core.tail_bytes += attempt.size
             core.tail_changes += attempt.count
+        how = "whole" if attempt.whole else "appended"
+        _log.debug(
+            "session %s: version %d, %d changes %s", core.data.session_id, core.data.seq, len(saved), how
+        )
         core.signal("session.saved", seq=core.data.seq, changes=len(saved), whole=attempt.whole)
+        core.tell_milestones(saved)
 
     # --- conflicts
 
@@ -278,6 +286,7 @@ class Recorder(Loader):
                 session_id,
                 f"Session {session_id!r} was deleted elsewhere; what was pending here was not written.",
             ) from error
+        _log.info("session %s: others saved version %d first", session_id, loaded.data.seq)
         await self._take_over(core, loaded)
 
     async def _leave_no_pages(self, core: LiveCore) -> None:
@@ -354,7 +363,9 @@ class Recorder(Loader):
             filed = {entry.id: entry for entry in index.conversations}
         if core.attempt is not None and await self._has_arrived(core, core.attempt, loaded):
             # The write was made although its answer was lost: it must not be made twice.
+            arrived = core.pending[: core.attempt.count]
             del core.pending[: core.attempt.count]
+            core.tell_milestones(arrived)
         core.attempt = None
         pending, dropped = rebase(core, loaded.data, filed)
         self.adopt(core, loaded)

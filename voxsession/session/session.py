@@ -20,9 +20,11 @@ from voxsession.session.handlers import Events
 from voxsession.session.host import SessionHost
 from voxsession.session.insight import Insight
 from voxsession.session.live import LiveCore
+from voxsession.session.measuring import Measured
 from voxsession.session.mending import Mending
 from voxsession.session.openings import Applied, Opening
 from voxsession.session.porting import Portable
+from voxsession.session.profile_calls import ProfileCalls
 from voxsession.session.remembering import Remembering
 from voxsession.session.showing import Showing
 from voxsession.session.starting import open_conversation
@@ -34,7 +36,9 @@ __all__ = ["Session"]
 MAX_CLOSING_SAVES = 3
 
 
-class Session(Remembering, Forgetting, Archiving, Mending, Portable, Insight, Showing):
+class Session(
+    Remembering, Forgetting, Archiving, Mending, Portable, Insight, Measured, ProfileCalls, Showing
+):
     """One handle on a session, made by `Voxon`; handles of one session in a process share its state.
 
     `await` writes its first record; `async with` closes it at the end, also when the block raises.
@@ -189,6 +193,7 @@ class Session(Remembering, Forgetting, Archiving, Mending, Portable, Insight, Sh
             if not (self._core.is_dirty and (self._core.pending or self.status == "active")):
                 break
             await self._host.save(self._core)
+        await self._fold_at_the_end()
         self._let_go()
 
     def _let_go(self) -> None:
@@ -211,6 +216,7 @@ class Session(Remembering, Forgetting, Archiving, Mending, Portable, Insight, Sh
         await self._host.settle(core)
         core.record(SessionEnded(at=core.now(), reason=check_text("reason", reason)))
         await self._host.save(core)
+        await self._fold_at_the_end()
 
     def batch_update(self) -> _Batch:
         """What this task changes in the block is one batch: all of it or nothing; events fire after it.

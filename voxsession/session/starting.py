@@ -8,6 +8,7 @@ from voxsession.errors import ConfigurationError, SessionEndedError
 from voxsession.session.conversation import Conversation
 from voxsession.session.host import SessionHost
 from voxsession.session.live import LiveCore
+from voxsession.session.noting import local_day
 from voxsession.session.reading import find_conversation
 
 __all__ = ["open_conversation"]
@@ -47,7 +48,11 @@ async def open_conversation(
         branch_index = core.view.message_total
     core.record(
         ConversationStarted(
-            at=core.now(), conversation_id=new_id, parent_id=parent_id, branch_index=branch_index
+            at=(now := core.now()),
+            conversation_id=new_id,
+            parent_id=parent_id,
+            branch_index=branch_index,
+            local_day=local_day(core, now),
         )
     )
     return Conversation(core, host, new_id)

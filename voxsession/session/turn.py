@@ -10,9 +10,9 @@ from typing import Any
 
 import attrs
 
-from voxsession.core.changes import MessageAdded, TurnCompleted
+from voxsession.core.changes import TurnCompleted
 from voxsession.core.config import SessionConfig, known_settings
-from voxsession.core.message import Message, Usage, sound_usages
+from voxsession.core.message import Message, Usage, sound_usages, total_usage
 from voxsession.core.types import JsonObject
 from voxsession.errors import BudgetError, ModelError, VoxSessionError
 from voxsession.memory.context import Context, ContextItem
@@ -25,7 +25,8 @@ from voxsession.session.gate import TurnGate
 from voxsession.session.host import SessionHost
 from voxsession.session.learn import learn_from
 from voxsession.session.live import LiveCore
-from voxsession.session.messages import hour_of, new_message, new_message_id
+from voxsession.session.messages import new_message, new_message_id
+from voxsession.session.noting import additions, local_day
 from voxsession.session.readers import Readers
 from voxsession.session.tasks import is_cancelled, take_outcome
 
@@ -150,7 +151,7 @@ class Turn:
         )
         # Built before anything is recorded: a message that can never be sent is refused, not kept.
         context = await assemble_fully(core, self._host, self.conversation_id, message)
-        core.record(MessageAdded(at=message.at, message=message, local_hour=hour_of(core, message.at)))
+        core.record(*additions(core, [message]))
         core.repair_history(latest=16)  # of an earlier turn, which this one closes
         self._user_message = message
         self._built(context)
@@ -327,7 +328,7 @@ class Turn:
         text = "".join(self._delivered)
         if interrupted and self._heard is not None:
             text = self._calling.heard_after_calls(self._heard)
-        message, usage = None, self._usage()
+        message, usage = None, total_usage(self._usages)
         if text or not interrupted:
             counter = core.counter
             message = Message(
@@ -341,15 +342,16 @@ class Turn:
                 interrupted=interrupted,
             )
             usage = usage or self._estimated_usage(message)
-            spent_ms = (core.clock.monotonic() - self._asked_at) * 1000
+            spent_ms = max(0.0, (core.clock.monotonic() - self._asked_at) * 1000)
             core.record(
-                MessageAdded(at=message.at, message=message, local_hour=hour_of(core, message.at)),
+                *additions(core, [message]),
                 TurnCompleted(
                     at=message.at,
                     conversation_id=self.conversation_id,
                     response_ms=spent_ms,
                     injected=bool(self._context and (self._context.memories or self._context.recalled)),
                     usage=usage,
+                    local_day=local_day(core, message.at),
                 ),
             )
             if interrupted:
@@ -360,6 +362,7 @@ class Turn:
 
     async def _fail(self, error: VoxSessionError) -> None:
         """Keeps what there is; a save that fails too must not hide the first error."""
+        self._core.failed("turn", error, conversation_id=self.conversation_id)
         if self._user_message is None:
             return
         if self._delivered:
@@ -375,16 +378,6 @@ class Turn:
         first = self._user_message.id if self._user_message is not None else None
         self._messages_made += 1
         return new_message_id(self._core, first, self._messages_made - 1)
-
-    def _usage(self) -> Usage | None:
-        """What the model reported, all rounds together."""
-        if not self._usages:
-            return None
-        return Usage(
-            input_tokens=sum(usage.input_tokens for usage in self._usages),
-            output_tokens=sum(usage.output_tokens for usage in self._usages),
-            estimated=any(usage.estimated for usage in self._usages),
-        )
 
     def _estimated_usage(self, message: Message) -> Usage:
         sent = self._context.token_count if self._context else 0

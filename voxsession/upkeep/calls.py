@@ -156,7 +156,10 @@ class Upkeep:
         return await (await self._home.ready()).storage.health_check()
 
     async def get_stats(self) -> dict[str, Any]:
-        """The storage's figures, the public ids of the keys, and this tenant's sessions by status where it can list.
+        """The storage's figures, the public ids of the keys, and this tenant's sessions where it can list.
+
+        `sessions` counts them by status (`active`, `ended`, and `expired` for those that wait for the clean-up),
+        `total_sessions` all, `open_sessions` those in use here, `keys` has the ids of the keys, the writing one first.
 
         Figures about the storage at large are left out for a named tenant: other tenants are in them.
         """
@@ -169,7 +172,9 @@ class Upkeep:
         if recorder.storage.can_list:
             counts: dict[str, int] = {}
             async for info in self.list_sessions():
-                counts[info.status] = counts.get(info.status, 0) + 1
+                has_expired = info.expires_at is not None and info.expires_at <= self._clock.now()
+                status = "expired" if has_expired and info.status == "active" else info.status
+                counts[status] = counts.get(status, 0) + 1
             stats["sessions"], stats["total_sessions"] = counts, sum(counts.values())
         return stats
 

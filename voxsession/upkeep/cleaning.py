@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import heapq
+import logging
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
@@ -26,6 +27,7 @@ __all__ = ["Cleaner"]
 
 PAGE_GRACE = timedelta(days=1)
 REMEMBERED_SESSIONS = 100_000
+_log = logging.getLogger(__name__)
 
 
 @attrs.define(frozen=True, slots=True)
@@ -66,6 +68,8 @@ class Cleaner:
                 break
         for header in await self._due(recorder):
             await self._look_into(recorder, header)
+        if removed:
+            _log.info("%d expired sessions were removed", removed)
         return removed
 
     # --- whole sessions

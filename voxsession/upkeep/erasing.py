@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from voxsession.core.envelope import Record, storage_key
-from voxsession.errors import ConfigurationError, FormatError
+from voxsession.errors import ConfigurationError, FormatError, KeyNotFoundError
 from voxsession.installation import Installation
 from voxsession.session.recorder import Recorder
 from voxsession.session.reports import Receipt
@@ -16,6 +18,7 @@ from voxsession.session.rewriting import headers
 __all__ = ["erase_session", "erase_traces", "erase_user"]
 
 MAX_ROUNDS = 8
+_log = logging.getLogger(__name__)
 
 
 async def _erase_pointers(home: Installation, recorder: Recorder, session_id: str, owner: str | None) -> int:
@@ -55,7 +58,10 @@ async def erase_session(home: Installation, session_id: str) -> Receipt:
     aside = await recorder.call(storage.count_set_aside(key), "count_set_aside") if storage.can_list else 0
     # What names it goes first: after a crash the record still tells whose it was, so that a second call finds all.
     traces = await erase_traces(home, session_id, owner)
+    parts = await _erase_taught(home, recorder, session_id, owner)
     removed = await recorder.call(storage.delete(key), "delete")
+    # Once more: a session that is just being closed may be folded until its record is gone.
+    parts += await _erase_taught(home, recorder, session_id, owner)
     core = home.cores.pop(session_id, None)
     if core is not None:
         core.pending.clear()
@@ -66,8 +72,24 @@ async def erase_session(home: Installation, session_id: str) -> Receipt:
         "pages": pages,
         "set_aside": aside,
         **traces,
+        "profile_parts": parts,
     }
+    _log.info("session %s: %s", session_id, "erased" if removed else "there was none to erase")
     return Receipt(counts=counts, details=[{"session_id": session_id, "removed": removed, **counts}])
+
+
+async def _erase_taught(home: Installation, recorder: Recorder, session_id: str, owner: str | None) -> int:
+    """What it taught, out of the profile of its person; where that cannot be told, out of whichever has it."""
+    owners = [owner] if owner else []
+    if owner is None and recorder.storage.can_list:
+        owners = [str(one["session_id"]) async for one in headers(recorder, home.tenant, kind="person")]
+    parts = 0
+    for one in owners:
+        with contextlib.suppress(
+            FormatError, KeyNotFoundError
+        ):  # what cannot be opened goes with `delete_profile`
+            parts += await home.profiles.drop(one, session_id)
+    return parts
 
 
 async def _look(recorder: Recorder, key: str) -> tuple[Record | None, str | None]:
@@ -105,4 +127,5 @@ async def erase_user(home: Installation, user_id: str) -> Receipt:
     for session_id in await recorder.call(unreadable, "unreadable_records"):
         reason = "it cannot be told whose it is"
         details.append({"session_id": session_id, "removed": False, "reason": reason})
+    _log.info("a person was erased, with %d sessions", counts["sessions"])
     return Receipt(counts=dict(counts), details=details)

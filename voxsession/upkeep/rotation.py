@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import AsyncIterator
 from typing import Any
@@ -30,6 +31,7 @@ COUNTED = {
 MAX_RACES = 24
 _KEY_ID = re.compile("k[0-9a-f]{16}")
 MAX_ROUNDS = 8
+_log = logging.getLogger(__name__)
 
 
 @attrs.define(slots=True)
@@ -87,6 +89,8 @@ class Rotation:
             "unopened": len(work.left) - busy,
             "busy": busy,
         }
+        key_id, left = vault.key_ids[0], len(work.left)
+        _log.info("rotation to key %s: %d records handed on, %d left alone", key_id, work.done, left)
         summary = {"write_key": vault.key_ids[0], "skipped": work.skipped}
         return Receipt(counts=counts, details=[summary, *work.left.values()])
 

@@ -1,0 +1,78 @@
+"""What a message says of how satisfied the person is: thanks, a complaint, a question asked again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+__all__ = ["signals_of"]
+
+_LONGEST_TEXT = 2000
+_ALIKE = 0.7
+_FEWEST_WORDS = 2
+
+_THANKS: Final = re.compile(
+    r"(?<!no )(?<!no, )\b(?:thanks(?! to\b)|thank (?:you|u)|thx|(?:much|really) appreciated|you(?:'re| are) the best|"
+    r"(?:perfect|great|awesome|excellent)[,.!]? (?:that|this) (?:is|helps|works|was)|"
+    r"that(?:'s| is) (?:perfect|exactly what|very helpful|so helpful)|"
+    r"danke(?:schön)?|vielen dank|merci|gracias|grazie|obrigad[oa]|bedankt|dank je|tack så)\b(?! for nothing)",
+    re.IGNORECASE,
+)
+_COMPLAINT: Final = re.compile(
+    r"\b(?:that(?:'s| is|s) (?:wrong|incorrect|not (?:right|true|correct|helpful|what i))|"
+    r"not what i (?:asked|meant|wanted|said)|you(?:'re| are) (?:wrong|not listening|useless|not helping)|"
+    r"you (?:misunderstood|(?:don't|do not|didn't|did not) (?:understand|listen|get it|answer)|keep (?:saying|asking|"
+    r"repeating|forgetting)|(?:made|make) (?:a mistake|no sense|that up)|got (?:it|that) wrong)|"
+    r"i (?:already|just) (?:told|said|asked|explained)|how many times|for the (?:second|third|last|hundredth) time|"
+    r"(?:this|it|that) is (?:useless|ridiculous|frustrating|terrible|awful|a waste of)|"
+    r"(?:that|this|it) (?:still )?(?:didn't|did not|doesn't|does not) help|wrong answer|thank(?:s| you) for nothing|"
+    r"das ist (?:falsch|nutzlos|nicht richtig)|das stimmt nicht|das habe ich (?:schon|nicht) (?:gesagt|gemeint)|"
+    r"c'est faux|ce n'est pas (?:ce que|vrai|correct)|eso (?:es incorrecto|no es lo que|está mal)|"
+    r"non è (?:vero|quello che))",
+    re.IGNORECASE,
+)
+_WORDS: Final = re.compile(r"\w{2,}")
+_EMPTY: Final = frozenset(
+    """
+    the is are was were do does did can could would will should you me my your it its this that to of in on at for
+    and or please tell know what which how an be have has had with about so again just then there
+    der die das ist sind ein eine und oder bitte mir was wie kannst du ich
+    """.split()
+)
+
+
+def signals_of(text: str, earlier: Iterable[str] = ()) -> list[str]:
+    """The signals in a message of the person; none in most.
+
+    Args:
+        text: What was said.
+        earlier: What the same person said before it in this conversation, a few messages.
+
+    Returns:
+        Some of `thanks`, `complaint`, `repeat`, each at most once.
+
+    Example:
+        >>> signals_of("Thank you so much!"), signals_of("That's wrong, I said Monday")
+        (['thanks'], ['complaint'])
+        >>> signals_of("so when does the bakery open?", ["When does the bakery open?"])
+        ['repeat']
+    """
+    shown = text[:_LONGEST_TEXT].replace("’", "'")
+    found = []
+    if _COMPLAINT.search(shown):
+        found.append("complaint")
+    elif _THANKS.search(shown):
+        found.append("thanks")
+    words = _content(shown)
+    if len(words) >= _FEWEST_WORDS and any(_are_alike(words, _content(said)) for said in earlier):
+        found.append("repeat")
+    return found
+
+
+def _content(text: str) -> frozenset[str]:
+    return frozenset(word for word in _WORDS.findall(text[:_LONGEST_TEXT].lower()) if word not in _EMPTY)
+
+
+def _are_alike(words: frozenset[str], others: frozenset[str]) -> bool:
+    return len(words & others) >= _ALIKE * len(words | others)

@@ -1,0 +1,104 @@
+"""The changes that record messages, each with what the analytics count of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from voxsession.core.changes import MessageAdded
+from voxsession.core.message import Message
+from voxsession.session.live import LiveCore
+
+__all__ = ["additions", "local_day", "moment_in"]
+
+_EARLIER = 3  # messages of the person that a question may repeat
+_LOOKED_AT = 40  # messages that these are looked for in
+
+
+class Moment(NamedTuple):
+    """When something counts, in the session's zone.
+
+    All is None where analytics is off; `day` also where it is that of UTC. `counted_at` is the present where the
+    moment lies in the future.
+    """
+
+    hour: int | None
+    day: str | None
+    counted_at: datetime | None
+
+
+def moment_in(core: LiveCore, moment: datetime) -> Moment:
+    """Where a moment stands on the clocks of the session's zone, as it is set now."""
+    return _placed(core, moment) if core.view.counts else Moment(None, None, None)
+
+
+def _placed(core: LiveCore, moment: datetime) -> Moment:
+    now = core.now()
+    counted_at = now if moment > now else None
+    moment = min(moment, now)
+    name = str(core.view.config.get("timezone", "UTC"))
+    if name == "UTC":
+        return Moment(moment.hour, None, counted_at)
+    local = moment.astimezone(_zone(name))
+    day = local.date()
+    return Moment(local.hour, day.isoformat() if day != moment.date() else None, counted_at)
+
+
+def local_day(core: LiveCore, moment: datetime) -> str | None:
+    """The date in the session's zone; None where it is that of UTC."""
+    return _placed(core, moment).day
+
+
+def additions(core: LiveCore, messages: Sequence[Message], *, by_hour: bool = True) -> list[MessageAdded]:
+    """The changes that record messages in their order.
+
+    Args:
+        core: The session.
+        messages: Of one conversation.
+        by_hour: They count for the hour of the day; what no person says or hears does not.
+    """
+    changes: list[MessageAdded] = []
+    for message in messages:
+        hour, day, counted_at = moment_in(core, message.at)
+        changes.append(
+            MessageAdded(
+                at=message.at,
+                message=message,
+                local_hour=hour if by_hour else None,
+                local_day=day,
+                counted_at=counted_at,
+                signals=_signals(core, message, changes),
+            )
+        )
+    return changes
+
+
+def _signals(core: LiveCore, message: Message, before: Sequence[MessageAdded]) -> list[str] | None:
+    is_said = message.role == "user" and message.content and message.origin == "said"
+    if not is_said or not core.view.counts:
+        return None
+    # Its patterns take a millisecond that an import need not.
+    from voxsession.learning.signals import signals_of
+
+    return signals_of(message.content or "", _said_before(core, message, before)) or None
+
+
+def _said_before(core: LiveCore, message: Message, before: Sequence[MessageAdded]) -> list[str]:
+    """What the person said last in this conversation; a look at a bounded number of messages."""
+    recent = [change.message for change in before[-_LOOKED_AT:]]
+    if len(recent) < _LOOKED_AT:
+        recent = [*core.view.messages[len(recent) - _LOOKED_AT :], *recent]
+    said = [
+        one.content
+        for one in reversed(recent)
+        if one.role == "user" and one.content and one.conversation_id == message.conversation_id
+    ]
+    return said[:_EARLIER]
+
+
+@lru_cache(64)
+def _zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)
