@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import attrs
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from voxsession.errors import ModelCallError
-from voxsession.memory.hybrid import blend, first_person
-from voxsession.memory.vectors import VectorShelf, unit_rows
+from voxsession.memory.hybrid import blend, wordings
+from voxsession.memory.search import Hit, Passage, SearchIndex
+from voxsession.memory.vectors import Nearest, VectorShelf, unit_rows
 
 FINITE = st.floats(-1e6, 1e6, allow_nan=False)
 ids = st.sampled_from("abcdefgh")
+AT = datetime(2024, 5, 1, tzinfo=UTC)
 
 
 def rows(*vectors: list[float]) -> Any:
@@ -83,10 +88,10 @@ def test_cosines_are_exact_and_what_was_dropped_leaves_nothing(
     shelf.drop(dropped)
     kept = {item_id: vector for item_id, vector in kept.items() if item_id not in dropped}
 
-    found = shelf.nearest(rows(question), 100, lambda item_id: True)
+    found = shelf.nearest(rows(question), 100, lambda item_id: True).cosines
     assert found == pytest.approx({one: cosine(vector, question) for one, vector in kept.items()}, abs=2e-5)
     assert list(found.values()) == sorted(found.values(), reverse=True)
-    assert shelf.nearest(rows(question), 1, lambda item_id: False, also="abcdefgh") == found
+    assert shelf.nearest(rows(question), 1, lambda item_id: False, also="abcdefgh").cosines == found
     assert int(np.any(shelf._rows != 0, axis=1).sum()) == len(kept) == len(shelf)
 
 
@@ -110,9 +115,13 @@ def test_the_nearest_wanted_is_found_however_many_nearer_are_not() -> None:
     for number in range(300):
         shelf.put(f"n{number}", rows([1.0, number // 2 / 100]), (True, 0.0))
     asked = rows([1.0, 0.0])
-    assert list(shelf.nearest(asked, 3, lambda item_id: True)) == ["n0", "n1", "n2"]
-    assert list(shelf.nearest(asked, 3, lambda item_id: int(item_id[1:]) >= 250)) == ["n250", "n251", "n252"]
-    assert list(shelf.nearest(asked, 3, lambda item_id: item_id == "n299")) == ["n299"]
+    assert list(shelf.nearest(asked, 3, lambda item_id: True).cosines) == ["n0", "n1", "n2"]
+    assert list(shelf.nearest(asked, 3, lambda item_id: int(item_id[1:]) >= 250).cosines) == [
+        "n250",
+        "n251",
+        "n252",
+    ]
+    assert list(shelf.nearest(asked, 3, lambda item_id: item_id == "n299").cosines) == ["n299"]
 
 
 def test_a_long_text_is_as_near_as_its_nearest_part() -> None:
@@ -120,8 +129,11 @@ def test_a_long_text_is_as_near_as_its_nearest_part() -> None:
     shelf = VectorShelf()
     shelf.put("long", rows([1, 0], [0, 1]), (False, 1.0))
     shelf.put("short", rows([1, 1]), (False, 2.0))
-    assert shelf.nearest(rows([0, 1]), 2, lambda _: True) == {"long": 1.0, "short": pytest.approx(0.70711)}
-    assert shelf.nearest(rows([0, 1]), 2, lambda item_id: item_id == "short").keys() == {"short"}
+    assert shelf.nearest(rows([0, 1]), 2, lambda _: True).cosines == {
+        "long": 1.0,
+        "short": pytest.approx(0.70711),
+    }
+    assert shelf.nearest(rows([0, 1]), 2, lambda item_id: item_id == "short").cosines.keys() == {"short"}
 
 
 def test_vectors_of_another_dimension_are_refused_as_long_as_there_are_others() -> None:
@@ -130,18 +142,41 @@ def test_vectors_of_another_dimension_are_refused_as_long_as_there_are_others() 
     shelf.put("a", rows([1, 0]), (True, 1.0))
     with pytest.raises(ModelCallError, match="vectors of 3 numbers, and of 2 before"):
         shelf.put("b", rows([1, 0, 0]), (True, 1.0))
-    assert shelf.nearest(rows([1, 0, 0]), 5, lambda _: True) == {"a": 0.0}
+    assert shelf.nearest(rows([1, 0, 0]), 5, lambda _: True).cosines == {"a": 0.0}
     shelf.drop(["a"])
     shelf.put("b", rows([1, 0, 0]), (True, 1.0))
-    assert shelf.nearest(rows([1, 0, 0]), 5, lambda _: True) == {"b": 1.0}
+    assert shelf.nearest(rows([1, 0, 0]), 5, lambda _: True).cosines == {"b": 1.0}
 
 
-SCORES = st.dictionaries(ids, st.floats(0, 1))
+def test_several_wordings_of_a_question_count_by_the_mean_of_their_cosines() -> None:
+    """A text that is near to one wording only comes after one that is rather near to both."""
+    shelf = VectorShelf()
+    shelf.put("one", rows([1, 0]), (True, 1.0))
+    shelf.put("both", rows([1, 1]), (True, 1.0))
+    found = shelf.nearest(rows([1, 0], [0, 1]), 2, lambda _: True).cosines
+    assert found == {"both": pytest.approx(0.70711, abs=2e-5), "one": 0.5}
+    assert list(found) == ["both", "one"]
 
 
-@given(SCORES, st.dictionaries(ids, st.floats(-1, 1.3)))
+def test_an_ordinary_text_has_a_quarter_below_it_and_what_was_dropped_does_not_count() -> None:
+    """The floor goes by the vectors there are: not by free places, nor by what may not be an answer."""
+    shelf = VectorShelf()
+    for number in range(9):
+        shelf.put(f"n{number}", rows([1.0, number / 4]), (True, 0.0))
+    asked = rows([1.0, 0.0])
+    assert shelf.nearest(asked, 1, lambda _: False).floor == pytest.approx(1 / math.hypot(1, 6 / 4), abs=2e-5)
+    shelf.drop(f"n{number}" for number in range(5, 9))
+    assert shelf.nearest(asked, 1, lambda _: False).floor == pytest.approx(1 / math.hypot(1, 3 / 4), abs=2e-5)
+    assert VectorShelf().nearest(asked, 1, lambda _: True) == Nearest(cosines={}, floor=0.0)
+
+
+SLOTS = st.integers(1, 8)
+SCORES = st.dictionaries(SLOTS, st.floats(0, 3))
+
+
+@given(SCORES, SCORES)
 def test_a_blend_is_within_0_and_1_and_does_not_depend_on_the_order(
-    words: dict[str, float], meaning: dict[str, float]
+    words: dict[int, float], meaning: dict[int, float]
 ) -> None:
     """Every candidate has one score, 0 to 1, the same in whatever order they come."""
     scores = blend(words, meaning)
@@ -151,10 +186,76 @@ def test_a_blend_is_within_0_and_1_and_does_not_depend_on_the_order(
 
 
 @given(SCORES)
-def test_without_vectors_a_blend_keeps_the_order_of_the_words(words: dict[str, float]) -> None:
-    """Where nothing has a vector yet, the words alone decide."""
-    scores = blend(words, {})
-    assert all(scores[a] >= scores[b] for a in words for b in words if words[a] > words[b])
+def test_what_has_the_same_by_words_and_by_meaning_keeps_its_order(words: dict[int, float]) -> None:
+    """Where both halves say the same, so does their sum; where one is silent, the other decides."""
+    for scores in (blend(words, words), blend(words, {}), blend({}, words)):
+        assert all(scores[a] >= scores[b] for a in words for b in words if words[a] > words[b])
+
+
+def said(count: int, **texts: str) -> list[Passage]:
+    """Messages of one conversation: those given by name, and others that have nothing to do with them."""
+    given = list(texts.items())
+    fillers = [(f"f{number}", f"filler {number}") for number in range(count)]
+    return [
+        Passage(
+            id=name, text=text, source="message", at=AT + timedelta(minutes=place), role="user",
+            group=f"talk-{place // 4}", position=place,
+        )
+        for place, (name, text) in enumerate(given + fillers)
+    ]  # fmt: skip
+
+
+def search(passages: list[Passage], query: str, cosines: dict[str, float], floor: float = 0.0) -> list[Hit]:
+    """The hits, best first, where the cosines of some are known."""
+    index = SearchIndex()
+    index.add(passages)
+
+    def compare(count: int, allowed: Callable[[str], bool], also: Iterable[str], /) -> Nearest:
+        wanted = {one: cosine for one, cosine in cosines.items() if allowed(one) or one in set(also)}
+        return Nearest(cosines=wanted, floor=floor)
+
+    return index.search(query, 50, compare=compare)
+
+
+def test_what_is_near_brings_the_message_before_it_and_not_the_one_after() -> None:
+    """A question whose answer is near is found though no nearer than others; what follows the answer is not."""
+    passages = said(8, ask="Fun?", answer="We hiked", after="Nice", other="Rain")
+    cosines = {"answer": 0.8, "ask": 0.39, "after": 0.39} | {f"f{number}": 0.39 for number in range(8)}
+    hits = search(passages, "quorum", cosines, floor=0.3)
+    assert [hit.id for hit in hits] == ["answer", "ask"]
+    assert [hit.reasons for hit in hits] == [("meaning: 0.80",), ("next to a match",)]
+
+
+def test_by_meaning_too_it_counts_whom_the_question_is_about() -> None:
+    """Of two texts equally near, the one of the person asked about is first, and the reasons say both."""
+    passages = [
+        attrs.evolve(passage, speaker=name)
+        for passage, name in zip(said(0, x="A cello", y="A flute"), ("Ann", "Bob"), strict=True)
+    ]
+    for name, first in (("Ann", "x"), ("Bob", "y")):
+        best, other = search(passages, f"What does {name} like?", {"x": 0.6, "y": 0.6})
+        assert best.id == first and best.score > other.score
+        assert best.reasons == (f"speaker {name}", "meaning: 0.60")
+        assert other.reasons == ("meaning: 0.60",)
+
+
+def test_how_near_is_measured_from_an_ordinary_text() -> None:
+    """With a model to which all texts are alike, the little that the nearest is nearer still counts."""
+    passages = said(6, near="Plays the viola", word="The music was loud", same="Loud music again")
+    cosines = {one.id: 0.8 for one in passages} | {"near": 0.9}
+    alike = search(passages, "music", cosines, floor=0.8)
+    assert alike[0].id == "near"
+    unlike = search(passages, "music", cosines, floor=0.0)
+    assert unlike[0].id in ("word", "same")
+
+
+def test_what_has_no_vector_counts_by_its_words_in_both_halves() -> None:
+    """A message that is not embedded yet is not behind for that; without any vectors the words alone decide."""
+    passages = said(4, a="A red kite", b="A red kite over the red hill", c="The hill")
+    assert {hit.id for hit in search(passages, "red kite", {})} >= {"a", "b"}
+    assert search(passages, "red kite", {})[0].id == "a"
+    assert search(passages, "red kite", {"c": 0.5}, floor=0.0)[0].id == "a"
+    assert search(passages, "red kite", {"a": 0.1, "c": 0.5}, floor=0.0)[0].id == "b"
 
 
 @pytest.mark.parametrize(
@@ -172,5 +273,7 @@ def test_without_vectors_a_blend_keeps_the_order_of_the_words(words: dict[str, f
 def test_a_question_about_somebody_is_asked_as_they_would_say_it(
     question: str, names: set[str], expected: str
 ) -> None:
-    """Names become "I" and "my", whole words only."""
-    assert first_person(question, names) == expected
+    """Names become "I" and "my", whole words only; the question as it was asked stays."""
+    own = wordings(question, names)
+    assert own[0] == question and own[-1] == expected
+    assert len(own) == len(set(own))

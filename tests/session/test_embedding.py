@@ -115,6 +115,37 @@ async def test_past_messages_are_found_too_and_sources_are_kept_apart() -> None:
     assert "planetarium: closed" not in embedder.texts
 
 
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ([0.0, 1.0, 0.0], {"The cello": "meaning: 0.50", "A flute": "meaning: 0.50"}),
+        ([math.nan] * 3, {"The cello": "meaning: 1.00"}),
+    ],
+)
+async def test_a_question_about_a_participant_is_embedded_in_two_wordings(
+    asked: list[float], found: dict[str, str]
+) -> None:
+    """As it is asked and as the person would: the mean of both counts, or the one that could be embedded."""
+    vectors = {
+        "The cello": [1.0, 0.0, 0.0],
+        "A flute": [0.0, 1.0, 0.0],
+        "No idea": [0.0, 0.0, 1.0],
+        "What does Ann play?": asked,
+        "What does I play?": [1.0, 0.0, 0.0],
+    }
+    config = VoxonConfig(session_storage="memory")
+    async with (
+        Voxon(config, embedder=lambda batch: [vectors[text] for text in batch]) as voxon,
+        voxon.session("alice") as session,
+        session.conversation("c") as conv,
+    ):
+        said = ["The cello", "A flute", "No idea"]
+        await conv.add_messages([{"role": "user", "content": text, "name": "Ann"} for text in said])
+        matches = await session.recall("What does Ann play?", sources=("messages",))
+    told = {match.content: match.reasons[-1] for match in matches if match.reasons[-1][:7] == "meaning"}
+    assert told == found
+
+
 async def test_the_context_is_chosen_by_meaning_when_it_is_awaited() -> None:
     """The context that is sent has the entry whose words the message misspells; so has the awaited preview."""
     async with remembering(AwaitedSpelling()) as session, session.conversation("c") as conv:

@@ -3,108 +3,193 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection, Iterable, Mapping, Set
+from heapq import nlargest
+from typing import TYPE_CHECKING, Protocol
 
+import attrs
+
+from voxsession.memory.lookup import Lookup
+from voxsession.memory.postings import Postings
+from voxsession.memory.question import Question
+from voxsession.memory.rank import Weights, spread_out, stretch_shares
+from voxsession.memory.shelf import Passage, Shelf
 from voxsession.memory.words import STOP_WORDS
 
 if TYPE_CHECKING:
-    from voxsession.memory.lookup import Hit
+    from voxsession.memory.vectors import Nearest
 
-__all__ = ["blend", "first_person", "rank"]
+__all__ = ["Compare", "HybridLookup", "blend", "wordings"]
 
 #: The share of the meaning in a score; the rest is that of the words.
 _MEANING = 0.5
-#: What is added to the cosine of what the asked person said, in shares of the greatest cosine.
-_SPEAKER = 0.3
-#: What words do not find must be so near, in shares of the greatest cosine: there is always something nearest.
+#: So many of the nearest are looked at, if not more are asked for, and so many of the best by words besides.
+_CANDIDATES = 200
+#: What words do not find must have more than this of the greatest cosine, or of the greatest score by meaning with
+#: what stands around it: there is always something nearest.
 _NEAR = 0.5
+#: What is no nearer than an ordinary text still counts so much, for it was found.
+_LEAST = 0.01
+#: From this share of the way between an ordinary text and the nearest on, meaning is told as a reason.
+_TOLD = 0.5
+#: How scores by meaning are shared, where it is not as those by words: with the message before, not with the next.
+_SCORE_ON, _SCORE_BACK = (0.0, 0.0, 0.0), 0.3
+_BESIDE = "next to a match"
 
 
-def first_person(question: str, names: Collection[str]) -> str:
-    """A question about people as they would speak of it themselves: that is how what they said is written.
+class Compare(Protocol):
+    """Compares the texts of a session with a question that was embedded."""
+
+    def __call__(self, count: int, allowed: Callable[[str], bool], also: Iterable[str], /) -> Nearest:
+        """The nearest of those allowed, and some besides; see `VectorShelf.nearest`."""
+        ...
+
+
+def wordings(question: str, names: Collection[str]) -> tuple[str, ...]:
+    """The wordings in which a question is embedded: as it is asked and, where it is about people, as they would.
+
+    People speak of themselves as "I", so what they said is nearer to a question in their own words; but names
+    stand in the texts too.
 
     Args:
         question: Any text.
         names: The participants it names.
 
     Returns:
-        The question with "I" and "my" in place of the names.
+        The question, then the same with "I" and "my" in place of the names, where that is another text.
 
     Example:
-        >>> first_person("When did Ann see Bob's garden?", {"Ann Lee"})
-        "When did I see Bob's garden?"
-        >>> first_person("What is Ann's job?", {"Ann"})
-        'What is my job?'
+        >>> wordings("When did Ann see Bob's garden?", {"Ann Lee"})
+        ("When did Ann see Bob's garden?", "When did I see Bob's garden?")
+        >>> wordings("Where is my key?", {"Ann"})
+        ('Where is my key?',)
     """
     parts = {part for name in names for part in (name, *name.split()) if part}
     if not parts:
-        return question
+        return (question,)
     ordered = sorted(parts, key=lambda part: (-len(part), part))
     # "When will Will come?": a name that is also a common word must have its capital.
     named = "|".join(
         re.escape(part) if part.casefold() in STOP_WORDS else f"(?i:{re.escape(part)})" for part in ordered
     )
-    return re.sub(
+    own = re.sub(
         rf"(?<!\w)(?:{named})(?!\w)(?P<owns>['\u2019]s\b)?",
         lambda found: "my" if found["owns"] else "I",
         question,
     )
+    return (question,) if own == question else (question, own)
 
 
-def blend(words: Mapping[str, float], meaning: Mapping[str, float]) -> dict[str, float]:
-    """Scores by words and by meaning in one, each first brought to 0..1 over all candidates of the question.
+def blend(words: Mapping[int, float], meaning: Mapping[int, float]) -> dict[int, float]:
+    """Scores by words and by meaning in one, each in shares of its greatest.
 
     Args:
-        words: Scores by words; what is not in it was not found by words and has 0.
-        meaning: Cosines; for what has no vector its words stand in.
+        words: Slot to score by words, none below 0; what is not in it was not found by words and has 0.
+        meaning: The same by meaning.
 
     Returns:
-        The weighted sum for each candidate, 0..1.
+        The weighted sum for each slot, 0..1.
 
     Example:
-        >>> blend({"a": 0.8, "b": 0.4}, {"b": 0.6, "c": 0.2})
-        {'a': 1.0, 'b': 0.75, 'c': 0.0}
+        >>> blend({1: 0.8, 2: 0.4}, {2: 0.6, 3: 0.3})
+        {1: 0.5, 2: 0.75, 3: 0.25}
     """
-    most = max(words.values(), default=0.0) or 1.0
-    least, top = min(meaning.values(), default=0.0), max(meaning.values(), default=0.0)
-    span = top - least
-    scores = {}
-    for item_id in {**words, **meaning}:
-        said = words.get(item_id, 0.0) / most
-        cosine = meaning.get(item_id)
-        meant = said if cosine is None else (cosine - least) / span if span else 1.0
-        # Rounded, for sums in another order differ in their last digits.
-        scores[item_id] = round((1 - _MEANING) * said + _MEANING * meant, 6)
+    most_said = max(words.values(), default=0.0) or 1.0
+    most_meant = max(meaning.values(), default=0.0) or 1.0
+    scores = {slot: (1 - _MEANING) * (score / most_said) for slot, score in words.items()}
+    for slot, score in meaning.items():
+        scores[slot] = scores.get(slot, 0.0) + _MEANING * (score / most_meant)
     return scores
 
 
-def rank(
-    hits: Sequence[Hit], cosines: Mapping[str, float], said: Collection[str], moments: Mapping[str, datetime]
-) -> list[tuple[str, float, tuple[str, ...]]]:
-    """What was found by words and by meaning, in one order.
+class HybridLookup(Lookup):
+    """A search by words whose candidates are found and scored by meaning as well, before the boosts.
+
+    Who says it, when, and what stands around it count for both.
 
     Args:
-        hits: What was found by words.
-        cosines: How like the question the candidates are; those by words have one too where they have a vector.
-        said: The candidates that the person said whom the question is about.
-        moments: When each candidate was said.
-
-    Returns:
-        Id, score and reasons, best first; equally good ones newest first, then by id.
+        question: The question.
+        shelf: The passages, settled.
+        postings: The index over their rows.
+        weights: The numbers of the ranking.
+        compare: Compares texts with the question.
     """
-    best = max(0.0, max(cosines.values(), default=0.0))
-    boost = _SPEAKER * best
-    meaning = {item_id: cosine + boost * (item_id in said) for item_id, cosine in cosines.items()}
-    scores = blend({hit.id: hit.score for hit in hits}, meaning)
-    words = {hit.id: hit.reasons for hit in hits}
-    middle = (min(meaning.values(), default=0.0) + max(meaning.values(), default=0.0)) / 2
 
-    def reasons(item_id: str) -> tuple[str, ...]:
-        is_meant = item_id in meaning and (item_id not in words or meaning[item_id] >= middle)
-        return words.get(item_id, ()) + ((f"meaning: {cosines[item_id]:.2f}",) if is_meant else ())
+    def __init__(
+        self, question: Question, shelf: Shelf, postings: Postings, weights: Weights, compare: Compare
+    ) -> None:
+        super().__init__(question, shelf, postings, weights)
+        self._compare = compare
+        self._sharing = attrs.evolve(weights, score_on=_SCORE_ON, score_back=_SCORE_BACK)
+        self._by_words: Set[int] = frozenset()
+        self._cosines: dict[int, float] = {}
+        self._best_cosine = 0.0
+        #: How far each text is on the way between an ordinary one and the nearest.
+        self._shares: dict[int, float] = {}
 
-    found = [item_id for item_id in scores if item_id in words or cosines[item_id] > _NEAR * best]
-    found.sort(key=lambda item_id: (-scores[item_id], -moments[item_id].timestamp(), item_id))
-    return [(item_id, scores[item_id], reasons(item_id)) for item_id in found]
+    def _candidates(self, limit: int, sources: frozenset[str], category: str | None) -> dict[int, float]:
+        count = max(limit, _CANDIDATES)
+        by_words = super()._candidates(count, sources, category)
+        self._by_words = by_words.keys()
+        least = nlargest(count, by_words.values())[-1] if len(by_words) > count else 0.0
+        best_by_words = {slot: score for slot, score in by_words.items() if score >= least}
+        self._look_at_nearest(count, best_by_words, sources, category)
+        meaning = self._spread_meaning(sources, category)
+        most_said, most_meant = max(by_words.values(), default=0.0) or 1.0, max(meaning.values(), default=1.0)
+        near = {slot: score for slot, score in meaning.items() if self._is_found(slot, score / most_meant)}
+        # What has no vector yet counts by its words in both halves.
+        for slot in best_by_words.keys() - self._cosines.keys():
+            near[slot] = max(near.get(slot, 0.0), most_meant * by_words[slot] / most_said)
+        best_by_words |= {slot: by_words[slot] for slot in near.keys() & by_words.keys()}
+        return blend(best_by_words, near)
+
+    def _look_at_nearest(
+        self, count: int, best_by_words: Iterable[int], sources: frozenset[str], category: str | None
+    ) -> None:
+        """Notes the cosines of what is near, and of the best by words."""
+        passages, slot_of = self._shelf.passages, self._shelf.slot_of
+
+        def allowed(passage_id: str) -> bool:
+            passage = passages[slot_of.get(passage_id, 0)]
+            if passage is None or passage.source not in sources:
+                return False
+            return category is None or passage.category == category
+
+        also = [passage.id for slot in best_by_words if (passage := passages[slot]) is not None]
+        nearest = self._compare(count, allowed, also)
+        self._cosines = {slot_of[passage_id]: cosine for passage_id, cosine in nearest.cosines.items()}
+        self._best_cosine = max(0.0, max(self._cosines.values(), default=0.0))
+        span = max(self._cosines.values(), default=0.0) - nearest.floor
+        for slot, cosine in self._cosines.items():
+            self._shares[slot] = max(_LEAST, (cosine - nearest.floor) / span) if span > 0 else 1.0
+
+    def _spread_meaning(self, sources: frozenset[str], category: str | None) -> dict[int, float]:
+        """Scores by meaning, shared with what stands around as the scores by words are."""
+        stretches, worth, of_memory = self._shelf.stretches, self._shelf.worth, self._weights.memory
+        raw = spread_out(self._shares, self._shelf, self._sharing)
+        shares = stretch_shares(raw, self._shelf, self._sharing)
+        scores = {
+            slot: score + shares.get(stretch, 0.0)
+            if (stretch := stretches[slot])
+            else score * of_memory * worth[slot]
+            for slot, score in raw.items()
+        }
+        return self._allowed(scores, sources, category)
+
+    def _is_found(self, slot: int, share: float) -> bool:
+        return slot in self._by_words or share > _NEAR or self._is_near(slot)
+
+    def _is_near(self, slot: int) -> bool:
+        """Whether its own vector is near enough to be found by that alone."""
+        return self._cosines.get(slot, -1.0) > _NEAR * self._best_cosine
+
+    def _best_possible(self, unit: float) -> float:
+        return 1 + self._most_boost()
+
+    def _reasons(self, passage: Passage, slot: int) -> tuple[str, ...]:
+        reasons = super()._reasons(passage, slot)
+        is_told = self._shares.get(slot, 0.0) >= _TOLD or (slot not in self._by_words and self._is_near(slot))
+        if not is_told:
+            return reasons or (_BESIDE,)
+        told = tuple(reason for reason in reasons if reason != _BESIDE)
+        return (*told, f"meaning: {self._cosines[slot]:.2f}")

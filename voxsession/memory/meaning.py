@@ -9,14 +9,18 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from heapq import nsmallest
 from time import monotonic
+from typing import TYPE_CHECKING
 
 import attrs
 
 from voxsession.errors import ModelCallError
 from voxsession.memory.embedding import BoundedEmbedder
 from voxsession.memory.passage import Passage
-from voxsession.memory.vectors import Rank, Rows, VectorShelf
+from voxsession.memory.vectors import Nearest, Rank, Rows, VectorShelf
 from voxsession.memory.words import pieces
+
+if TYPE_CHECKING:
+    from voxsession.memory.hybrid import Compare
 
 __all__ = ["Meaning", "parts"]
 
@@ -72,7 +76,7 @@ class Meaning:
         self._shelf = VectorShelf()
         self._lock = threading.RLock()
         self._wanted: dict[str, _Wanted] = {}
-        self._questions: dict[str, Rows] = {}
+        self._questions: dict[tuple[str, ...], Rows] = {}
         self._failing: dict[str, Exception] = {}
         self._untold: list[Exception] = []
         self._rests_until: dict[str, datetime] = {}
@@ -110,11 +114,11 @@ class Meaning:
 
     # --- embedding
 
-    async def understand(self, question: str, now: datetime, sources: Collection[str]) -> None:
+    async def understand(self, question: tuple[str, ...], now: datetime, sources: Collection[str]) -> None:
         """Embeds a question, and what is new of some sources as far as the time goes; raises nothing.
 
         Args:
-            question: Any text.
+            question: Its wordings, any texts.
             now: The present moment.
             sources: "message", "memory" or both.
         """
@@ -122,14 +126,14 @@ class Meaning:
         job = self._at_work(now, sources)
         if self._is_open(question, now):
             try:
-                self._keep(question, await self._embedder.vectors([question], asked=True))
+                self._keep(question, await self._embedder.vectors(question, asked=True))
             except Exception as error:
                 self._fail(_QUESTION, error, now)
         while job is not None and (left := until - monotonic()) > 0:
             await asyncio.wait({job}, timeout=left)
             job = self._at_work(now, sources)  # one for other sources may have been at work
 
-    def understand_now(self, question: str, now: datetime) -> None:
+    def understand_now(self, question: tuple[str, ...], now: datetime) -> None:
         """The same at once, with memories only; does nothing where the embedder must be awaited."""
         until = monotonic() + self._embedder.timeout_seconds
         if self._embedder.is_async:
@@ -137,7 +141,7 @@ class Meaning:
         kind, batch = _QUESTION, []
         try:
             if self._is_open(question, now):
-                rows = self._embedder.vectors_now([question], asked=True)
+                rows = self._embedder.vectors_now(question, asked=True)
                 if rows is None:
                     return
                 self._keep(question, rows)
@@ -197,14 +201,14 @@ class Meaning:
         elif _TEXTS in self._failing and not any(one.tries for one in self._wanted.values()):
             del self._failing[_TEXTS]
 
-    def _keep(self, question: str, rows: Rows) -> None:
+    def _keep(self, question: tuple[str, ...], rows: Rows) -> None:
         self._shelf.check(rows)
         if not rows.any():
             raise _unusable("a question")
         with self._lock:
             while len(self._questions) >= _MOST_QUESTIONS:
                 del self._questions[next(iter(self._questions))]
-            self._questions[question] = rows
+            self._questions[question] = rows[rows.any(axis=1)]
         self._failing.pop(_QUESTION, None)
 
     # --- trouble
@@ -214,8 +218,12 @@ class Meaning:
         """Whether the latest question could not be embedded."""
         return _QUESTION in self._failing
 
-    def _is_open(self, question: str, now: datetime) -> bool:
-        return bool(question.strip()) and question not in self._questions and not self._rests(_QUESTION, now)
+    def _is_open(self, question: tuple[str, ...], now: datetime) -> bool:
+        return (
+            any(map(str.strip, question))
+            and question not in self._questions
+            and not self._rests(_QUESTION, now)
+        )
 
     def _rests(self, kind: str, now: datetime) -> bool:
         until = self._rests_until.get(kind)
@@ -232,13 +240,18 @@ class Meaning:
 
     # --- asking
 
-    def nearest(
-        self, question: str, count: int, allowed: Callable[[str], bool], also: Iterable[str]
-    ) -> dict[str, float] | None:
-        """The items most like a question, and some besides, with their cosines; None where it has no vector."""
+    def comparing(self, question: tuple[str, ...]) -> Compare | None:
+        """What compares the texts with a question; None where that has no vector."""
         with self._lock:
             asked = self._questions.get(question)
-            return None if asked is None else self._shelf.nearest(asked, count, allowed, also)
+        if asked is None:
+            return None
+
+        def compare(count: int, allowed: Callable[[str], bool], also: Iterable[str], /) -> Nearest:
+            with self._lock:
+                return self._shelf.nearest(asked, count, allowed, also)
+
+        return compare
 
 
 async def _embed_all(

@@ -18,14 +18,11 @@ if TYPE_CHECKING:
     from voxsession.memory.embedding import BoundedEmbedder
     from voxsession.memory.lookup import Hit
     from voxsession.memory.meaning import Meaning
-    from voxsession.memory.question import Question
     from voxsession.memory.search import SearchIndex
 
 __all__ = ["SessionIndex", "passage_of"]
 
 _KINDS = {"memories": "memory", "messages": "message"}
-#: So many of the best by words, and of the best by meaning, are ranked together.
-_CANDIDATES = 100
 #: What is embedded of a question; what comes after it is searched for by words.
 _LONGEST_ASKED_CHARS = 2_000
 
@@ -159,14 +156,13 @@ class SessionIndex:
             What failed since the last call; the search goes by words there.
         """
         meaning = self._meaning_by(embedder)
-        asked = self._asked(query, now)[1]
-        await meaning.understand(asked, now, [_KINDS[source] for source in sources])
+        await meaning.understand(self._asked(query, now), now, [_KINDS[source] for source in sources])
         return meaning.untold()
 
     def understand_now(self, query: str, embedder: BoundedEmbedder, *, now: datetime) -> list[Exception]:
         """The same at once for memories, by an embedder that need not be awaited."""
         meaning = self._meaning_by(embedder)
-        meaning.understand_now(self._asked(query, now)[1], now)
+        meaning.understand_now(self._asked(query, now), now)
         return meaning.untold()
 
     def _meaning_by(self, embedder: BoundedEmbedder) -> Meaning:
@@ -180,9 +176,9 @@ class SessionIndex:
                 self._meaning.want(_of_message(message, 0) for message in messages)
         return self._meaning
 
-    def _asked(self, query: str, at: datetime) -> tuple[Question, str]:
-        """A query, read, with the text of it that is embedded."""
-        from voxsession.memory.hybrid import first_person
+    def _asked(self, query: str, at: datetime) -> tuple[str, ...]:
+        """The wordings in which a query is embedded."""
+        from voxsession.memory.hybrid import wordings
         from voxsession.memory.question import read_question
         from voxsession.memory.words import words_of
 
@@ -190,8 +186,7 @@ class SessionIndex:
             names = {message.name for message in self._messages.values() if message.name}
             names |= {entry.speaker for entry in self._entries.values() if entry.speaker}
             self._speakers = {name: frozenset(words_of(name)) for name in names}
-        question = read_question(query, self._speakers, at)
-        return question, first_person(query[:_LONGEST_ASKED_CHARS], question.names)
+        return wordings(query[:_LONGEST_ASKED_CHARS], read_question(query, self._speakers, at).names)
 
     def _by_words_and_meaning(
         self,
@@ -202,41 +197,18 @@ class SessionIndex:
         at: datetime,
         now: datetime,
     ) -> list[MemoryMatch]:
-        from voxsession.memory.hybrid import rank
-
         assert self._meaning is not None
-        count = max(limit + 8, _CANDIDATES)
-        hits = self._hits(query, count, kinds, category, at)
-        question, asked = self._asked(query, at)
         self._meaning.let_go(entry.id for entry in self._entries.values() if not entry.is_live(now))
-        cosines = self._meaning.nearest(
-            asked, count, lambda item_id: self._is_wanted(item_id, kinds, category), [hit.id for hit in hits]
-        )
-        if cosines is None:
+        compare = self._meaning.comparing(self._asked(query, at))
+        if compare is None:
+            hits = self._hits(query, limit + 8, kinds, category, at)
             note = ("words only: the embedder failed",) if self._meaning.is_failing else ()
-            return self._matches(((hit.id, hit.score, hit.reasons + note) for hit in hits), limit, now)
-        said = {item_id for item_id in cosines if self._is_of_the_asked(item_id, question)}
-        moments = {item_id: self._moment(item_id) for item_id in (*cosines, *(hit.id for hit in hits))}
-        return self._matches(rank(hits, cosines, said, moments), limit, now)
-
-    def _is_wanted(self, item_id: str, kinds: tuple[str, ...], category: str | None) -> bool:
-        entry = self._entries.get(item_id)
-        if entry is None:
-            return "message" in kinds and category is None
-        return "memory" in kinds and category in (None, entry.category)
-
-    def _is_of_the_asked(self, item_id: str, question: Question) -> bool:
-        """Whether the person that a question is about said it, or it is a memory of them."""
-        entry, message = self._entries.get(item_id), self._messages.get(item_id)
-        if question.names:
-            speaker = entry.speaker if entry is not None else message and message.name
-            return speaker in question.names
-        role = message.role if message is not None else "user" if entry and not entry.speaker else None
-        return question.role is not None and role == question.role
-
-    def _moment(self, item_id: str) -> datetime:
-        entry = self._entries.get(item_id)
-        return entry.timestamp if entry is not None else self._messages[item_id].at
+        else:
+            hits = self._index.search(
+                query, limit + 8, sources=kinds, category=category, at=at, compare=compare
+            )
+            note = ()
+        return self._matches(((hit.id, hit.score, hit.reasons + note) for hit in hits), limit, now)
 
     # --- keeping in step
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Iterable
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from voxsession.memory.lookup import Hit, Lookup
 from voxsession.memory.postings import Postings
 from voxsession.memory.question import read_question
 from voxsession.memory.rank import Weights
 from voxsession.memory.shelf import Passage, Shelf
+
+if TYPE_CHECKING:
+    from voxsession.memory.hybrid import Compare
 
 __all__ = ["Hit", "Passage", "SearchIndex"]
 
@@ -104,6 +108,7 @@ class SearchIndex:
         sources: Collection[str] = ("message", "memory"),
         category: str | None = None,
         at: datetime | None = None,
+        compare: Compare | None = None,
     ) -> list[Hit]:
         """Find the passages that answer a question best.
 
@@ -113,6 +118,7 @@ class SearchIndex:
             sources: Which sources to look in.
             category: Only passages of this category, where given.
             at: The moment that "last week" counts from, aware; that of the newest passage where None.
+            compare: Compares passages with the query by meaning, which counts as well where given.
 
         Returns:
             Hits, best first; equally good ones newest first, then by id.
@@ -126,5 +132,10 @@ class SearchIndex:
                 return []
             self._shelf.settle()
             question = read_question(query, self._shelf.name_words, at or self._shelf.newest())
-            lookup = Lookup(question, self._shelf, self._postings, self._weights)
+            if compare is None:
+                lookup = Lookup(question, self._shelf, self._postings, self._weights)
+            else:
+                from voxsession.memory.hybrid import HybridLookup
+
+                lookup = HybridLookup(question, self._shelf, self._postings, self._weights, compare)
             return lookup.hits(limit, frozenset(sources), category)

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable
 from heapq import nsmallest
 from typing import TypeAlias
 
+import attrs
 import numpy as np
 from numpy.typing import NDArray
 
 from voxsession.errors import ModelCallError
 
-__all__ = ["Rank", "Rows", "VectorShelf", "unit_rows"]
+__all__ = ["Nearest", "Rank", "Rows", "VectorShelf", "unit_rows"]
 
 #: Vectors of length 1, one a row; a row of zeros stands for one that could not be used.
 Rows: TypeAlias = NDArray[np.float32]
@@ -60,6 +61,19 @@ def unit_rows(answer: object, count: int) -> Rows:
     return units.astype(np.float32)
 
 
+@attrs.frozen(slots=True, kw_only=True)
+class Nearest:
+    """What is most like a question.
+
+    Attributes:
+        cosines: Id to cosine, the nearest first; that of an item with several vectors is that of its best.
+        floor: The cosine of an ordinary text: a quarter of all vectors on the shelf are below it.
+    """
+
+    cosines: dict[str, float]
+    floor: float
+
+
 class VectorShelf:
     """Vectors by the id of what they stand for, several for a long text; not safe for threads by itself.
 
@@ -73,7 +87,7 @@ class VectorShelf:
         >>> shelf = VectorShelf()
         >>> shelf.put("tea", unit_rows([[1, 0]], 1), (True, 0.0))
         >>> shelf.put("sea", unit_rows([[1, 1]], 1), (True, 1.0))
-        >>> shelf.nearest(unit_rows([[1, 0]], 1), 5, lambda item_id: True)
+        >>> shelf.nearest(unit_rows([[1, 0]], 1), 5, lambda item_id: True).cosines
         {'tea': 1.0, 'sea': 0.70711}
     """
 
@@ -81,6 +95,7 @@ class VectorShelf:
         self._most_bytes = most_bytes
         self._rows: Rows = np.zeros((0, 0), np.float32)
         self._owners: list[str | None] = []
+        self._is_used: NDArray[np.bool_] = np.zeros(0, np.bool_)
         self._places: dict[str, list[int]] = {}
         self._ranks: dict[str, Rank] = {}
         self._free: list[int] = []
@@ -108,12 +123,13 @@ class VectorShelf:
         self.check(rows)
         if not self._places and rows.shape[1] != self._rows.shape[1]:
             self._rows = np.zeros((0, rows.shape[1]), np.float32)
-            self._owners, self._free = [], []
+            self._owners, self._free, self._is_used = [], [], np.zeros(0, np.bool_)
         usable = [row for row in rows if row.any()]
         if not usable or not self._has_room(len(usable), rank):
             return
         places = [self._free.pop() for _ in usable]
         self._rows[places] = usable
+        self._is_used[places] = True
         for place in places:
             self._owners[place] = item_id
         self._places[item_id], self._ranks[item_id] = places, rank
@@ -126,23 +142,24 @@ class VectorShelf:
                 continue
             del self._ranks[item_id]
             self._rows[places] = 0.0
+            self._is_used[places] = False
             for place in places:
                 self._owners[place] = None
             self._free += places
 
     def nearest(
         self, question: Rows, count: int, allowed: Callable[[str], bool], also: Iterable[str] = ()
-    ) -> dict[str, float]:
+    ) -> Nearest:
         """The items most like a question.
 
         Args:
-            question: One row.
+            question: One row, or one for each wording of it; the mean of their cosines counts.
             count: How many items at most.
             allowed: Whether an item may be among them.
             also: Items that are wanted besides, however far they are; those without a vector are left out.
 
         Returns:
-            Their cosines, the nearest first, then the others; that of an item with several vectors is that of its best.
+            Their cosines, the nearest first, then the others, and that of an ordinary one.
         """
         found: dict[str, float] = {}
         cosines = self._cosines(question)
@@ -158,14 +175,19 @@ class VectorShelf:
             if len(found) == count or most >= len(cosines):
                 break
         for item_id in also:
-            if item_id in self._places:
-                found.setdefault(item_id, _rounded(cosines[self._places[item_id]].max()))
-        return found
+            if item_id not in found and (places := self._places.get(item_id)):
+                found[item_id] = _rounded(max(cosines[place] for place in places))
+        return Nearest(cosines=found, floor=self._floor(cosines))
+
+    def _floor(self, cosines: NDArray[np.float32]) -> float:
+        used = cosines[self._is_used]
+        quarter = (len(used) - 1) // 4
+        return _rounded(np.partition(used, quarter)[quarter]) if len(used) else 0.0
 
     def _cosines(self, question: Rows) -> NDArray[np.float32]:
         if question.shape[1] != self._rows.shape[1]:
             return np.zeros(len(self._rows), np.float32)
-        cosines: NDArray[np.float32] = self._rows @ question[0]
+        cosines: NDArray[np.float32] = self._rows @ question.mean(axis=0)
         return cosines
 
     def _has_room(self, count: int, rank: Rank) -> bool:
@@ -185,6 +207,7 @@ class VectorShelf:
         grown = np.zeros((size, self._rows.shape[1]), np.float32)
         grown[:old] = self._rows
         self._rows = grown
+        self._is_used = np.concatenate([self._is_used, np.zeros(size - old, np.bool_)])
         self._owners += [None] * (size - old)
         self._free += range(size - 1, old - 1, -1)
 
