@@ -49,6 +49,7 @@ from voxsession.voxon import Voxon
 from voxsession.voxon_config import VoxonConfig
 
 if _TYPE_CHECKING:
+    from voxsession.core.template import SessionTemplate
     from voxsession.learning.profiles import SessionProfile
     from voxsession.memory.embedding import Embedder
     from voxsession.models.local_embedder import LocalEmbedder
@@ -60,6 +61,7 @@ if _TYPE_CHECKING:
     from voxsession.storage.file import FileSessionStorage
     from voxsession.storage.inmemory import MemorySessionStorage
     from voxsession.storage.redis import RedisSessionStorage as RedisSessionStorage
+    from voxsession.templates import SessionTemplates
 
 __all__ = [
     "BudgetError",
@@ -110,6 +112,8 @@ __all__ = [
     "SessionPresets",
     "SessionProfile",
     "SessionStorage",
+    "SessionTemplate",
+    "SessionTemplates",
     "StorageError",
     "StorageFullError",
     "StorageUnavailableError",
@@ -136,6 +140,8 @@ _LATE = {
     "OpenAIModel": "voxsession.models.openai",
     "RedisSessionStorage": "voxsession.storage.redis",
     "SessionProfile": "voxsession.learning.profiles",
+    "SessionTemplate": "voxsession.core.template",
+    "SessionTemplates": "voxsession.templates",
     "migrate": "voxsession.moving.migration",
 }
 # Not in `__all__`, since a star import would ask for their libraries.

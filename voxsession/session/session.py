@@ -66,6 +66,12 @@ class Session(Remembering, Forgetting, Archiving, Portable, Insight, Showing):
         return self._config
 
     @property
+    def template(self) -> str | None:
+        """The name of the template that it was made from."""
+        name = (self._core.view.template or {}).get("name")
+        return None if name is None else str(name)
+
+    @property
     def status(self) -> str:
         """`active`, `ended` or `expired`."""
         data = self._core.view
