@@ -110,18 +110,21 @@ conversations = st.builds(
     last_at=moments,
     parent_id=optional(conversation_ids),
     branch_index=optional(counts),
-    status=st.sampled_from(["active", "ended"]),
+    status=st.sampled_from(["active", "ended", "deleted"]),
     opened_at=optional(moments),
     first_index=optional(counts),
     message_count=counts,
     response_ms=amounts,
     call=optional(json_objects),
+    merged_ids=st.lists(conversation_ids, max_size=2, unique=True).map(tuple),
 )
 usages = st.builds(Usage, input_tokens=counts, output_tokens=counts, estimated=st.booleans())
 
 FIELDS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "config.changed": {"values": json_objects},
+    "conversation.deleted": {"conversation_id": conversation_ids},
     "conversation.ended": {"conversation_id": conversation_ids, "duration_seconds": amounts},
+    "conversation.merged": {"conversation_id": conversation_ids, "branch_id": conversation_ids},
     "conversation.restored": {"entry": conversations},
     "conversation.resumed": {"conversation_id": conversation_ids, "entry": optional(conversations)},
     "conversation.started": {

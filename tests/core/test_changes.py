@@ -493,7 +493,7 @@ def test_a_message_leaves_the_other_fields_of_its_conversation_alone() -> None:
         id="c", started_at=at, last_at=at, parent_id="p", branch_index=3, status="ended", opened_at=at,
         ended_at=at, first_index=1, last_index=2, message_count=3, turn_count=4, interruption_count=5,
         injection_count=6, response_count=7, response_ms=8.0, duration_seconds=9.0, resumed_count=10,
-        call={"a": 1},
+        call={"a": 1}, merged_ids=("b",),
     )  # fmt: skip
     later = at + dt.timedelta(seconds=1)
     default = ConversationEntry(id="x", started_at=later, last_at=later)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from voxsession.core.change import KINDS, Change
 from voxsession.core.conversation_changes import (
+    ConversationDeleted,
     ConversationEnded,
+    ConversationMerged,
     ConversationRestored,
     ConversationResumed,
     ConversationStarted,
@@ -40,7 +42,9 @@ __all__ = [
     "KINDS",
     "Change",
     "ConfigChanged",
+    "ConversationDeleted",
     "ConversationEnded",
+    "ConversationMerged",
     "ConversationRestored",
     "ConversationResumed",
     "ConversationStarted",

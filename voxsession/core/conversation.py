@@ -18,12 +18,13 @@ class ConversationEntry:
     Attributes:
         parent_id: the conversation that it branched from.
         branch_index: it sees the parent's messages whose index in the session is below this.
-        status: `active` or `ended`; an ended one can be resumed.
+        status: `active`, `ended` (it can be resumed) or `deleted` (only its branches still see what was said).
         first_index: index in the session of its first message; None without messages.
         last_index: index in the session of its latest message.
         response_ms: milliseconds spent waiting for replies, together, over `response_count` replies.
         duration_seconds: seconds from start (or resumption) to end, over the spans that ended.
         call: what a live call keeps here (the resume service's own record).
+        merged_ids: the branches whose summaries were brought back to it, in that order.
     """
 
     id: str
@@ -45,6 +46,7 @@ class ConversationEntry:
     duration_seconds: float = 0.0
     resumed_count: Count = 0
     call: JsonObject | None = None
+    merged_ids: tuple[str, ...] = ()
 
     def after_message(
         self, index: int, at: datetime, *, is_user: bool, interrupted: bool
@@ -70,4 +72,5 @@ class ConversationEntry:
             duration_seconds=self.duration_seconds,
             resumed_count=self.resumed_count,
             call=self.call,
+            merged_ids=self.merged_ids,
         )

@@ -13,7 +13,9 @@ from voxsession.core.session_data import SessionData
 from voxsession.core.types import JsonObject, UtcTime
 
 __all__ = [
+    "ConversationDeleted",
     "ConversationEnded",
+    "ConversationMerged",
     "ConversationRestored",
     "ConversationResumed",
     "ConversationStarted",
@@ -69,6 +71,8 @@ class ConversationResumed(Change):
         if self.entry is not None and self.conversation_id not in data.conversations:
             data.conversations[self.conversation_id] = self.entry
         entry = _touch(data, self.conversation_id, self.at)
+        if entry.status == "deleted":
+            return
         data.conversations[entry.id] = attrs.evolve(
             entry,
             status="active",
@@ -104,17 +108,46 @@ class ConversationEnded(Change):
 
     def apply(self, data: SessionData) -> None:
         entry = _touch(data, self.conversation_id, self.at)
-        if entry.status == "ended":
+        if entry.ended_at is not None:
             return
         data.conversations[entry.id] = attrs.evolve(
             entry,
-            status="ended",
+            status="deleted" if entry.status == "deleted" else "ended",
             ended_at=self.at,
             last_at=self.at,
             duration_seconds=entry.duration_seconds + self.duration_seconds,
         )
         data.totals.ended_count += 1
         data.totals.total_duration_seconds += self.duration_seconds
+
+
+@change_kind
+class ConversationMerged(Change):
+    """What came of a branch was brought back: its summary belongs to this conversation's contexts from now on."""
+
+    kind: ClassVar[str] = "conversation.merged"
+    event: ClassVar[str | None] = "conversation.merged"
+    conversation_id: str
+    branch_id: str
+
+    def apply(self, data: SessionData) -> None:
+        entry = _touch(data, self.conversation_id, self.at)
+        if self.branch_id not in entry.merged_ids:
+            data.conversations[entry.id] = attrs.evolve(entry, merged_ids=(*entry.merged_ids, self.branch_id))
+
+
+@change_kind
+class ConversationDeleted(Change):
+    """A conversation was deleted: it cannot be resumed, and its entry stays only to tell where branches left it."""
+
+    kind: ClassVar[str] = "conversation.deleted"
+    event: ClassVar[str | None] = "conversation.deleted"
+    erases: ClassVar[bool] = True
+    conversation_id: str
+
+    def apply(self, data: SessionData) -> None:
+        entry = _touch(data, self.conversation_id, self.at)
+        data.conversations[entry.id] = attrs.evolve(entry, status="deleted", merged_ids=(), call=None)
 
 
 @change_kind

@@ -18,6 +18,7 @@ from voxsession.memory.budget import retention
 from voxsession.memory.context import (
     BRANCH_HEADING,
     KNOWN_HEADING,
+    MERGED_HEADING,
     MESSAGE_OVERHEAD,
     SAID_HEADING,
     STATE_HEADING,
@@ -94,6 +95,7 @@ class _Builder:
             line = encode_json(parts.state).decode() + "\n"
             self._take_lines("state", STATE_HEADING, [line], self._share("state"))
         memories = self._take_memories(standing)
+        self._take_merged()
         recallable = [match for match in parts.matches if match.message is not None]
         recent, left_out = self._take_turns(earlier, recallable)
         shown = {message.id for message in recent + newest.messages}
@@ -177,7 +179,7 @@ class _Builder:
                 continue
             line = self._offer(
                 item,
-                partial(memory_line, entry),
+                partial(memory_line, entry, origin=self.parts.origin_of(entry)),
                 entry.content,
                 left[is_standing],
                 may_shorten=is_standing or match is not None,
@@ -238,6 +240,24 @@ class _Builder:
             if left < 0:
                 return place + 1
         return 0
+
+    def _take_merged(self) -> None:
+        """What came of branches whose summaries were brought back; they are wanted whatever is asked."""
+        left, taken = self._share("summaries"), False
+        for entry in self.parts.merged:
+            item = ContextItem(
+                kind="summary",
+                id=entry.id,
+                tokens=0 if taken else self.count(MERGED_HEADING),
+                included=False,
+                reason=f"brought back from the branch {entry.conversation_id}",
+            )
+            make = partial(memory_line, entry, origin=entry.conversation_id)
+            line = self._offer(item, make, entry.content, left, may_shorten=True)
+            if line:
+                self.system += [line] if taken else [MERGED_HEADING, line]
+                left -= self.items[-1].tokens
+                taken = True
 
     def _take_summaries(self, *, needed: bool) -> None:
         """What was said in the turns that found no room, in short."""

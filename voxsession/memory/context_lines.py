@@ -50,9 +50,14 @@ class Sizes:
         return tokens + MESSAGE_OVERHEAD
 
 
-def memory_line(entry: MemoryEntry, content: str | None = None) -> str:
-    """An entry as one line of the context, with its day; `content` stands for its own."""
-    return f"- {_one_line(entry.content if content is None else content)} ({_day(entry.timestamp)})\n"
+def memory_line(entry: MemoryEntry, content: str | None = None, *, origin: str | None = None) -> str:
+    """An entry as one line of the context, with its day; `content` stands for its own.
+
+    Args:
+        origin: the branch that it was remembered on.
+    """
+    where = f", from the branch {origin}" if origin is not None else ""
+    return f"- {_one_line(entry.content if content is None else content)} ({_day(entry.timestamp)}{where})\n"
 
 
 def said_line(message: Message, content: str | None = None) -> str:

@@ -43,6 +43,7 @@ class SessionIndex:
         self._entries: dict[str, MemoryEntry] = {}
         self._messages: dict[str, Message] = {}
         self._head: dict[str, int] = {}
+        self._places: dict[str, int] = {}
         self._revision = -1
         self.filed_upto = 0
 
@@ -81,6 +82,11 @@ class SessionIndex:
         for item_id in gone:
             self._entries.pop(item_id, None)
             self._messages.pop(item_id, None)
+            self._places.pop(item_id, None)
+
+    def place_of(self, message_id: str) -> int | None:
+        """The index in the session of a message that was taken in."""
+        return self._places.get(message_id)
 
     def search(
         self,
@@ -240,6 +246,7 @@ class SessionIndex:
         for index, message in messages:
             known = self._messages.get(message.id)
             self._messages[message.id] = message
+            self._places[message.id] = index
             if known is not None and known.content == message.content:
                 continue
             if _is_searched(message):

@@ -25,6 +25,7 @@ from voxsession.session.gate import TurnGate
 from voxsession.session.host import SessionHost
 from voxsession.session.learn import learn_from
 from voxsession.session.live import LiveCore
+from voxsession.session.merging import merge_summary
 from voxsession.session.messages import hour_of, message_from_dict, new_message_id
 from voxsession.session.reading import lineage, read_history, visible
 from voxsession.session.summarizing import summarize_conversation
@@ -323,6 +324,28 @@ class Conversation:
         """
         self._writable()
         return await summarize_conversation(self._core, self._host, self._id)
+
+    async def merge_summary(self, branch: str | Conversation, text: str | None = None) -> MemoryEntry | None:
+        """Brings a summary of a branch back: from now on it is in the contexts of this conversation.
+
+        Called again, it sums up what was said there since. The branch itself goes on as it is.
+
+        Args:
+            branch: a conversation that branched from this one, or from one of its branches; or its id.
+            text: the summary, where the app writes it; None lets the summarizer (or the model) write it.
+
+        Returns:
+            The memory entry that holds the summary; None where nothing was said on the branch yet, or a message
+            was changed while the summary was written.
+
+        Raises:
+            ConfigurationError: it is no branch of this conversation; or no text was given, and there is neither a
+                summarizer nor a model that could write.
+            ModelError: writing it failed; nothing was changed.
+        """
+        core = self._writable()
+        branch_id = branch.conversation_id if isinstance(branch, Conversation) else branch
+        return await merge_summary(core, self._host, self._id, branch_id, text)
 
     # --- the end
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Any
 
 import attrs
@@ -23,7 +23,7 @@ from voxsession.session.host import SessionHost
 from voxsession.session.live import LiveCore
 from voxsession.session.reports import Receipt
 
-__all__ = ["Erasure"]
+__all__ = ["Erasure", "lost_topics"]
 
 MAX_ROUNDS = 8
 SHOWN_CHARS = 80
@@ -122,19 +122,26 @@ def _changes(plan: _Plan, core: LiveCore) -> list[Change]:
 def _topics(text: str, topics: Iterable[str], traces: Traces, messages: Sequence[Message]) -> list[str]:
     """The topics that hold the text, and those that only the messages that go were about."""
     phrase = Phrase(text)
+    lost = lost_topics(topics, traces.messages, messages)
+    return sorted(lost | {topic for topic in topics if phrase.is_in(topic)})
+
+
+def lost_topics(topics: Iterable[str], gone: Container[str], messages: Sequence[Message]) -> set[str]:
+    """The topics that only the messages that go were about.
+
+    Args:
+        topics: those that were learned.
+        gone: the ids of the messages that go.
+        messages: all messages, those that go among them.
+    """
     spoken = [message for message in messages if message.role == "user" and message.content]
-    lost = {
-        topic
-        for message in spoken
-        if message.id in traces.messages
-        for topic in topics_of(message.content or "")
-    }
+    lost = {topic for message in spoken if message.id in gone for topic in topics_of(message.content or "")}
     lost &= set(topics)
     for message in spoken:
-        plain = folded(message.content or "") if lost and message.id not in traces.messages else ""
+        plain = folded(message.content or "") if lost and message.id not in gone else ""
         if any(folded(topic)[:4] in plain for topic in lost):
             lost -= topics_of(message.content or "").keys()
-    return sorted(lost | {topic for topic in topics if phrase.is_in(topic)})
+    return lost
 
 
 # --- telling

@@ -15,6 +15,7 @@ import attrs
 from voxsession.clock import Clock
 from voxsession.codec.session_codec import SessionCodec
 from voxsession.core.changes import Change, ConversationStarted, MemoryAdded, MessageAdded
+from voxsession.core.conversation import ConversationEntry
 from voxsession.core.envelope import Record
 from voxsession.core.events import Event
 from voxsession.core.memory_entry import MemoryEntry
@@ -72,6 +73,18 @@ class BatchScope:
 _batches: ContextVar[tuple[BatchScope, ...]] = ContextVar("voxsession_batches", default=())
 
 
+@attrs.define(slots=True, eq=False)
+class FiledTalks:
+    """The conversation entries that lie in index pages, as far as they were read.
+
+    Attributes:
+        pages: the ids of the index pages that `entries` was read from.
+    """
+
+    pages: tuple[str, ...] = ()
+    entries: dict[str, ConversationEntry] = attrs.field(factory=dict)
+
+
 @attrs.define(slots=True, eq=False, kw_only=True)
 class LiveCore:
     """The state of an open session: data, pending changes, what is known of its stored record.
@@ -81,6 +94,7 @@ class LiveCore:
         exists: a record of it is stored.
         needs_whole: the next save must be a whole document.
         revision: grows with every change, so that indexes know when they are behind.
+        filed_talks: the conversation entries in index pages, as far as they were needed.
         open_conversations: conversation ids with an open handle; they are not filed away.
         loose_pages: pages that were written here and that no stored document is known to name, or that one named
             and no longer does: they are removed with the next save.
@@ -112,6 +126,7 @@ class LiveCore:
     open_conversations: dict[str, int] = attrs.field(factory=dict)
     tasks: set[asyncio.Task[Any]] = attrs.field(factory=set)
     gates: dict[str, Any] = attrs.field(factory=dict)
+    filed_talks: FiledTalks = attrs.field(factory=FiledTalks)
     debug: Any = None
     save_lock: LoopBound[asyncio.Lock] = attrs.field(factory=lambda: LoopBound(asyncio.Lock))
 

@@ -19,6 +19,7 @@ from voxsession.session.base import SessionBase
 from voxsession.session.learn import keeps_local
 from voxsession.session.meaning import understand, understand_now
 from voxsession.session.reading import load_everything
+from voxsession.session.scope import with_origins
 
 __all__ = ["Remembering"]
 
@@ -197,7 +198,8 @@ class Remembering(SessionBase):
             check_text("category", category)
         core.index.refresh(core.view, self._index_revision())
         understand_now(core, self._host, text)
-        return core.index.search(text, count, now=core.now(), sources=("memories",), category=category)
+        found = core.index.search(text, count, now=core.now(), sources=("memories",), category=category)
+        return with_origins(core, found)
 
     async def recall(
         self,
@@ -229,7 +231,8 @@ class Remembering(SessionBase):
         await understand(core, self._host, text, sources)
         core.index.refresh(core.view, self._index_revision())
         moment = as_utc("at", at) if at is not None else None
-        return core.index.search(text, count, now=core.now(), sources=tuple(sources), at=moment)
+        found = core.index.search(text, count, now=core.now(), sources=tuple(sources), at=moment)
+        return with_origins(core, found)
 
     # --- checks
 
