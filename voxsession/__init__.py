@@ -57,6 +57,8 @@ if _TYPE_CHECKING:
     from voxsession.models.openai import OpenAIModel
     from voxsession.models.openai_embedder import OpenAIEmbedder
     from voxsession.moving.migration import migrate
+    from voxsession.session.share_views import SharedView, ShareInfo
+    from voxsession.session.shared_session import SharedSession
     from voxsession.storage.database import DatabaseSessionStorage as DatabaseSessionStorage
     from voxsession.storage.file import FileSessionStorage
     from voxsession.storage.inmemory import MemorySessionStorage
@@ -114,6 +116,9 @@ __all__ = [
     "SessionStorage",
     "SessionTemplate",
     "SessionTemplates",
+    "ShareInfo",
+    "SharedSession",
+    "SharedView",
     "StorageError",
     "StorageFullError",
     "StorageUnavailableError",
@@ -142,6 +147,9 @@ _LATE = {
     "SessionProfile": "voxsession.learning.profiles",
     "SessionTemplate": "voxsession.core.template",
     "SessionTemplates": "voxsession.templates",
+    "ShareInfo": "voxsession.session.share_views",
+    "SharedSession": "voxsession.session.shared_session",
+    "SharedView": "voxsession.session.share_views",
     "migrate": "voxsession.moving.migration",
 }
 # Not in `__all__`, since a star import would ask for their libraries.

@@ -24,6 +24,7 @@ from voxsession.memory.facts import Fact
 from voxsession.memory.tokens import TokenCounter, checked_counter
 from voxsession.models.base import ModelRequest, Reply
 from voxsession.moving.backups import Backups
+from voxsession.portability import Portability
 from voxsession.session.handlers import EventHub, Events
 from voxsession.session.host import SessionHost
 from voxsession.session.live import LiveCore
@@ -34,11 +35,13 @@ from voxsession.voxon_config import VoxonConfig
 
 if TYPE_CHECKING:
     from voxsession.learning.profiles import SessionProfile
+    from voxsession.session.admission import Admission
+    from voxsession.session.shared_session import SharedSession
 
 __all__ = ["Voxon"]
 
 
-class Voxon(Creating, Upkeep, Backups):
+class Voxon(Creating, Upkeep, Backups, Portability):
     """Conversations that remember, in one storage.
 
     Making one does no I/O: storage and keys open on first use. `async with`, or
@@ -99,6 +102,7 @@ class Voxon(Creating, Upkeep, Backups):
             ready=self._home.ready,
             release=self._home.release,
         )
+        self._admission: Admission | None = None
 
     async def __aenter__(self) -> Voxon:
         return self
@@ -163,6 +167,28 @@ class Voxon(Creating, Upkeep, Backups):
         check_id("session_id", session_id)
         check_user_id(user_id)
         return Opening(lambda: self._load(session_id, user_id, lazy_load))
+
+    async def access_shared_session(self, share_token: str, user_id: str) -> SharedSession:
+        """What a share gives to the person it is for; this presents its token, which counts as one use.
+
+        Args:
+            share_token: as `create_shared_view` gave it; one that this process has not saved yet is known too.
+            user_id: who asks, as the app has made sure.
+
+        Raises:
+            PermissionDeniedError: there is no such share for this person, or it was revoked, used up or has ended;
+                which of these is told to the owner only.
+            ConfigurationError: `user_id` is missing or no user id.
+        """
+        from voxsession.session.admission import Admission
+        from voxsession.session.shared_session import SharedSession
+
+        if check_user_id(user_id) is None:
+            raise ConfigurationError("Say who asks: a share is for one person.", option="user_id")
+        if self._admission is None:
+            self._admission = Admission(self._home, self._host)
+        ticket, grant = await self._admission.present(share_token, user_id)
+        return SharedSession(self._admission, ticket, grant)
 
     async def _load(self, session_id: str, user_id: str | None, lazy: bool) -> Session:
         core = await self._home.live(session_id, lazy)

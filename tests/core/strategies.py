@@ -13,6 +13,7 @@ from voxsession.core.conversation import ConversationEntry
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import ROLES, Message, Usage
 from voxsession.core.session_data import SessionData
+from voxsession.core.share_grant import PERMISSIONS
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -120,6 +121,24 @@ conversations = st.builds(
 )
 usages = st.builds(Usage, input_tokens=counts, output_tokens=counts, estimated=st.booleans())
 
+grant_ids = st.sampled_from(["g1", "g2"])
+
+
+@st.composite
+def grants(draw: st.DrawFn) -> dict[str, Any]:
+    """A grant as a session keeps it, some with a frozen entry."""
+    stored: dict[str, Any] = {
+        "token_hash": draw(texts),
+        "shared_with_user_id": draw(names),
+        "permissions": draw(st.lists(st.sampled_from(PERMISSIONS), max_size=2, unique=True)),
+        "created_at": "2026-01-01T00:00:00.000000Z",
+        "max_uses": draw(optional(st.integers(1, 3))),
+    }
+    if draw(st.booleans()):
+        stored["snapshot"] = {"entries": [{"id": draw(memory_ids)}], "messages": [{"id": draw(message_ids)}]}
+    return stored
+
+
 FIELDS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "config.changed": {"values": json_objects},
     "conversation.deleted": {"conversation_id": conversation_ids},
@@ -182,6 +201,31 @@ FIELDS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "template": optional(json_objects),
     },
     "session.ended": {"reason": texts},
+    "share.created": {
+        "grant_id": grant_ids,
+        "grant": grants(),
+        "dropped": st.dictionaries(grant_ids, texts, max_size=2),
+    },
+    "share.erased": {
+        "grant_ids": st.lists(grant_ids, max_size=2),
+        "row_ids": st.lists(memory_ids, max_size=2),
+    },
+    "share.noted": {"entry": memories(), "grant_id": grant_ids},
+    "share.refused": {
+        "grant_id": grant_ids,
+        "action": names,
+        "reason": names,
+        "user_id": names,
+        "times": st.integers(1, 9),
+    },
+    "share.revoked": {"grant_id": grant_ids},
+    "share.used": {
+        "grant_id": grant_ids,
+        "action": names,
+        "use_id": texts,
+        "user_id": names,
+        "counts": st.booleans(),
+    },
     "state.updated": {"patch": json_objects, "replaces": st.booleans()},
     "tokens.recounted": {
         "counter": texts,

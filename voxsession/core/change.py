@@ -50,6 +50,7 @@ class Change:
     event: ClassVar[str | None] = None
     derived: ClassVar[bool] = False  # decided anew when it is put behind another writer's changes
     erases: ClassVar[bool] = False  # the old bytes must go, so the next save is a whole document
+    quiet: ClassVar[bool] = False  # what others do with a share is no activity of the session
 
     at: UtcTime
     local: bool = False

@@ -37,6 +37,14 @@ from voxsession.core.session_changes import (
     StateUpdated,
     TokensRecounted,
 )
+from voxsession.core.share_changes import (
+    NoteShared,
+    ShareCreated,
+    ShareRefused,
+    ShareRevoked,
+    ShareUsed,
+    SnapshotErased,
+)
 
 __all__ = [
     "KINDS",
@@ -63,9 +71,15 @@ __all__ = [
     "MessageInterrupted",
     "MessagesRedacted",
     "MetricTracked",
+    "NoteShared",
     "PreferenceSet",
     "SessionCreated",
     "SessionEnded",
+    "ShareCreated",
+    "ShareRefused",
+    "ShareRevoked",
+    "ShareUsed",
+    "SnapshotErased",
     "StateUpdated",
     "TokensRecounted",
     "TurnCompleted",

@@ -25,6 +25,7 @@ class ConversationEntry:
         duration_seconds: seconds from start (or resumption) to end, over the spans that ended.
         call: what a live call keeps here (the resume service's own record).
         merged_ids: the branches whose summaries were brought back to it, in that order.
+        guest: the grant whose holder talks here; None for the session's own person.
     """
 
     id: str
@@ -47,6 +48,7 @@ class ConversationEntry:
     resumed_count: Count = 0
     call: JsonObject | None = None
     merged_ids: tuple[str, ...] = ()
+    guest: str | None = None
 
     def after_message(
         self, index: int, at: datetime, *, is_user: bool, interrupted: bool
@@ -73,4 +75,5 @@ class ConversationEntry:
             resumed_count=self.resumed_count,
             call=self.call,
             merged_ids=self.merged_ids,
+            guest=self.guest,
         )

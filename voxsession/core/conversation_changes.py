@@ -10,6 +10,7 @@ from voxsession.core.change import Change, change_kind
 from voxsession.core.conversation import ConversationEntry
 from voxsession.core.message import Message, Usage
 from voxsession.core.session_data import SessionData
+from voxsession.core.share_grant import without_rows
 from voxsession.core.types import JsonObject, UtcTime
 
 __all__ = [
@@ -42,6 +43,7 @@ class ConversationStarted(Change):
     parent_id: str | None = None
     branch_index: int | None = None
     call: JsonObject | None = None
+    guest: str | None = None
 
     def apply(self, data: SessionData) -> None:
         if self.conversation_id in data.conversations:
@@ -55,6 +57,7 @@ class ConversationStarted(Change):
             parent_id=self.parent_id,
             branch_index=self.branch_index,
             call=self.call,
+            guest=self.guest,
         )
 
 
@@ -162,7 +165,7 @@ class MessageAdded(Change):
     def apply(self, data: SessionData) -> None:
         message = self.message
         index = data.message_total
-        data.messages.append(message)
+        data.add_message(message)
         entry = _touch(data, message.conversation_id, self.at)
         is_user = message.role == "user"
         data.conversations[entry.id] = entry.after_message(
@@ -230,6 +233,7 @@ class MessagesRedacted(Change):
         for index, message in enumerate(data.messages):
             if message.id in gone:
                 data.messages[index] = self.amend(message)
+        data.shares = without_rows(data.shares, gone)
 
     @property
     def amended_ids(self) -> list[str]:

@@ -57,7 +57,9 @@ def memory_line(entry: MemoryEntry, content: str | None = None, *, origin: str |
         origin: the branch that it was remembered on.
     """
     where = f", from the branch {origin}" if origin is not None else ""
-    return f"- {_one_line(entry.content if content is None else content)} ({_day(entry.timestamp)}{where})\n"
+    author = f"note by {_one_line(entry.speaker or 'somebody else')}: " if entry.source == "shared" else ""
+    text = _one_line(entry.content if content is None else content)
+    return f"- {author}{text} ({_day(entry.timestamp)}{where})\n"
 
 
 def said_line(message: Message, content: str | None = None) -> str:
@@ -83,14 +85,14 @@ def as_dict(message: Message) -> JsonObject:
 
 def stands(entry: MemoryEntry) -> bool:
     """Whether an entry is always present, not dependent on search."""
-    return entry.pinned or entry.category in STANDING
+    return entry.pinned or (entry.category in STANDING and entry.source != "shared")
 
 
 def memory_reason(entry: MemoryEntry, match: MemoryMatch | None) -> str:
     """Why an entry is a candidate."""
     if entry.pinned:
         return "pinned"
-    if entry.category in STANDING:
+    if stands(entry):
         return f"standing: {entry.category}"
     if match is not None:
         return "; ".join(match.reasons) or "found by search"

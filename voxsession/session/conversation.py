@@ -127,6 +127,13 @@ class Conversation:
             raise SessionEndedError(data.session_id)
         if self._is_closed:
             raise SessionClosedError(data.session_id)
+        if self._entry.guest is not None:
+            raise ConfigurationError(
+                f"Conversation {self._id!r} is a shared one: only whom the session was shared with talks here. "
+                "history() reads it; talk in a conversation of your own.",
+                option="conversation_id",
+                value=self._id,
+            )
         if self._has_left or self._entry.status == "ended":
             raise SessionEndedError(
                 data.session_id,

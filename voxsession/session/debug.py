@@ -17,7 +17,8 @@ MAX_SNAPSHOTS = 100
 _SHOWN = frozenset(
     {
         "conversation_id", "parent_id", "seq", "changes", "whole", "reason", "entry_id", "entry_ids", "by",
-        "message_id", "handler", "event", "milestone", "torn", "function", "duration_ms", "tokens",
+        "message_id", "handler", "event", "milestone", "torn", "function", "duration_ms", "tokens", "grant_id",
+        "action",
     }
 )  # fmt: skip
 

@@ -128,7 +128,8 @@ def _reinforce(core: LiveCore, fact: Fact, message: Message) -> bool:
     """The same fact again is more evidence, not another entry."""
     slot, wanted = _slot(fact, message), fact.content.casefold()
     for entry in core.view.all_memories():
-        if entry.superseded_by is None and entry.slot == slot and entry.content.casefold() == wanted:
+        is_own = entry.superseded_by is None and entry.source != "shared"  # what others noted is no evidence
+        if is_own and entry.slot == slot and entry.content.casefold() == wanted:
             local = entry.id in core.view.local_memories
             core.record(MemoryReinforced(at=message.at, entry_id=entry.id, local=local))
             return True

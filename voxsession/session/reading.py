@@ -20,6 +20,7 @@ __all__ = [
     "index_of_message",
     "lineage",
     "load_everything",
+    "page_refs",
     "read_history",
     "visible",
 ]

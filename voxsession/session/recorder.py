@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from voxsession.clock import Clock
 from voxsession.codec.batch import checked_body, unstorable
 from voxsession.codec.session_codec import KEEP_BATCH_IDS, after_batch
-from voxsession.core.changes import MemoryAdded, MessageAdded
+from voxsession.core.changes import MemoryAdded, MessageAdded, ShareCreated
 from voxsession.core.conversation import ConversationEntry
 from voxsession.core.envelope import FORMAT, Record, stamp
 from voxsession.errors import (
@@ -88,6 +88,7 @@ class Recorder(Loader):
             # One whose outcome is not known goes first, unaltered; it does not hold what was recorded since.
             is_old, body = core.attempt is not None, b""
             if core.attempt is None:
+                await self._lead_shares(core)
                 checked = checked_body(core.pending_changes)
                 if checked is None:
                     undone += await self._undo_unstorable(core)
@@ -202,6 +203,11 @@ class Recorder(Loader):
 
     def _header(self, core: LiveCore) -> Record:
         now, ttl = self._clock.now(), self._rules.ttl_seconds
+        expires = _expiry(core.data.expires_at if core.exists else None, now, ttl)
+        if core.exists and core.pending and all(pending.change.quiet for pending in core.pending):
+            # What others do with a share neither keeps a session alive nor makes it the latest one.
+            now, ends = core.data.updated_at, core.data.expires_at
+            expires = stamp(ends) if ends is not None else None
         return {
             "format": FORMAT,
             "kind": "session",
@@ -213,7 +219,7 @@ class Recorder(Loader):
             "batch_id": self._clock.new_id("b"),
             "created_at": stamp(core.data.created_at),
             "updated_at": stamp(now),
-            "expires_at": _expiry(core.data.expires_at if core.exists else None, now, ttl),
+            "expires_at": expires,
             "status": core.data.status,
         }
 
@@ -231,6 +237,15 @@ class Recorder(Loader):
         if not core.exists and core.owner and not self.storage.can_list:
             # Such a storage has no index of owners: the pointer is the only way back to the session.
             await self.call(self._pointers.point(core.owner, core.data.session_id), "save")
+
+    async def _lead_shares(self, core: LiveCore) -> None:
+        """Writes what leads from the tokens of new shares to the session, before the session names them."""
+        if not any(isinstance(pending.change, ShareCreated) for pending in core.pending):
+            return
+        from voxsession.session.share_pointers import SharePointers
+
+        pointers = SharePointers(self.storage, self._vault, self._clock, self._rules.tenant)
+        await self.call(pointers.lead_all(core), "save")
 
     async def _refuse_existing(self, core: LiveCore) -> None:
         found = await self.call(self.storage.load(core.key), "load")

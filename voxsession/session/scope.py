@@ -31,6 +31,8 @@ class Scope:
     def sees(self, message: Message) -> bool:
         """Whether the conversation may be shown this message."""
         talk = message.conversation_id
+        if message.origin == "shared" and talk not in self._limits:
+            return False  # what somebody says whom the session was shared with is not the person's
         if talk in self._limits:
             limit, place = self._limits[talk], self._core.index.place_of(message.id)
             return limit is None or (place is not None and place < limit)
@@ -50,6 +52,8 @@ def with_origins(core: LiveCore, matches: Iterable[MemoryMatch]) -> list[MemoryM
 
 
 def _with_origin(core: LiveCore, match: MemoryMatch) -> MemoryMatch:
+    if match.message is not None and match.message.origin == "shared":
+        return attrs.evolve(match, reasons=(*match.reasons, "said in a shared conversation"))
     talk = match.entry.conversation_id if match.entry is not None else None
     branch = _branch(core, talk) if talk is not None else None
     if branch is None:

@@ -16,6 +16,7 @@ from voxsession.errors import ConfigurationError, SessionClosedError
 from voxsession.session.archive import Archiving
 from voxsession.session.branching import Branching
 from voxsession.session.conversation import Conversation
+from voxsession.session.exporting import Exporting
 from voxsession.session.forgetting import Forgetting
 from voxsession.session.handlers import Events
 from voxsession.session.host import SessionHost
@@ -24,6 +25,7 @@ from voxsession.session.live import LiveCore
 from voxsession.session.openings import Applied, Opening
 from voxsession.session.porting import Portable
 from voxsession.session.remembering import Remembering
+from voxsession.session.sharing import Sharing
 from voxsession.session.showing import Showing
 from voxsession.session.starting import open_conversation
 from voxsession.session.state_view import StateView
@@ -34,7 +36,7 @@ __all__ = ["Session"]
 MAX_CLOSING_SAVES = 3
 
 
-class Session(Remembering, Branching, Forgetting, Archiving, Portable, Insight, Showing):
+class Session(Remembering, Branching, Sharing, Forgetting, Archiving, Portable, Exporting, Insight, Showing):
     """One handle on a session, made by `Voxon`; handles of one session in a process share its state.
 
     `await` writes its first record; `async with` closes it at the end, also when the block raises.

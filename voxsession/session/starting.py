@@ -47,7 +47,7 @@ async def open_conversation(
     branch_index = None
     if parent_id is not None:
         parent = await find_conversation(core, host, parent_id)
-        if parent is None or parent.status == "deleted" or parent_id == new_id:
+        if parent is None or parent.status == "deleted" or parent.guest or parent_id == new_id:
             raise ConfigurationError(
                 f"There is no conversation {parent_id!r} to branch from.", option="parent_id", value=parent_id
             )
@@ -106,7 +106,7 @@ async def _check_place(
 
 
 def _latest(core: LiveCore) -> str | None:
-    talks = [entry for entry in core.view.conversations.values() if entry.status != "deleted"]
+    talks = [one for one in core.view.conversations.values() if one.status != "deleted" and one.guest is None]
     newest = max(talks, key=lambda entry: (entry.last_at, entry.last_index or -1), default=None)
     return newest.id if newest is not None else None
 
