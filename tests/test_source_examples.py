@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.storages import made
 from voxsession import SessionConfig, SessionPresets, SessionProfile, SessionStorage, Voxon, VoxonConfig
 
 KEY = "pass:a long pass phrase for the tests"
@@ -386,3 +387,75 @@ async def test_best_practices(config: VoxonConfig, monkeypatch: pytest.MonkeyPat
         session.add_memory("sealed")
     async with Voxon(sealed) as voxon, await voxon.load_session("s") as session:
         assert session.get_memory().entries[0].content == "sealed"
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["file", *(pytest.param(kind, marks=pytest.mark.server) for kind in ("postgres", "redis"))],
+)
+async def test_session_sharing(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """The document's example of sharing, as it stands there."""
+    async with made(kind, request, tmp_path) as storage:
+        voxon = Voxon(VoxonConfig(session_storage=storage, session_encryption_key=KEY))
+        session = voxon.create_session(user_id="user_123")
+        session.add_memory("Takes aspirin")
+
+        # Share session between users (with permissions)
+        shared_session = session.create_shared_view(
+            shared_with_user_id="doctor_456", permissions=["read", "add_notes"], expire_after_hours=24
+        )
+
+        # Access shared session
+        shared = await voxon.access_shared_session(share_token=shared_session.token, user_id="doctor_456")
+
+        assert [entry.content for entry in (await shared.get_memory()).entries] == ["Takes aspirin"]
+        await shared.add_note("Stop it")
+        await session.close()
+        await voxon.close()
+
+
+@pytest.mark.parametrize(
+    "kind", ["file", *(pytest.param(kind, marks=pytest.mark.server) for kind in ("postgres", "redis"))]
+)
+async def test_session_migrations(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """A session goes to a different system, and its user has another name there."""
+    async with made(kind, request, tmp_path) as storage, made("memory", request, tmp_path) as old:
+        voxon = Voxon(VoxonConfig(session_storage=old))
+        session = await voxon.create_session(user_id="old_123", session_id="s")
+        async with session.start_conversation() as conv:
+            await conv.send_message("My name is Alice")
+        export_data = await session.export_full()
+        json.dumps(export_data)
+
+        voxon = Voxon(VoxonConfig(session_storage=storage, session_encryption_key=KEY))
+        imported_session = await voxon.import_session(export_data, user_id_mapping={"old_123": "new_456"})
+        assert imported_session.user_id == "new_456"
+        await imported_session.close()
+        async with voxon.session(user_id="new_456") as session, session.conversation() as conv:
+            assert session.session_id == "s" and "Alice" in await conv.send_message("What's my name?")
+
+
+@pytest.mark.parametrize(
+    "kind", ["file", *(pytest.param(kind, marks=pytest.mark.server) for kind in ("postgres", "redis"))]
+)
+async def test_performance_optimization(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """Lazy loading, and a batch that is saved together."""
+    async with made(kind, request, tmp_path) as storage:
+        voxon = Voxon(VoxonConfig(session_storage=storage, session_encryption_key=KEY))
+        async with voxon.session(user_id="u", session_id="123") as session:
+            session.add_memory("stored before")
+        session = await voxon.load_session(
+            session_id="123",
+            lazy_load=True,  # Don't load memory until needed
+        )
+        with session.batch_update():
+            session.add_memory("in a batch")
+            session.update_preference("verbosity", "brief")
+            session.track_metric("batches", 1)
+        # All updates saved together
+        await session.close()
+        async with await voxon.load_session("123") as again:
+            texts = [entry.content for entry in again.get_memory().entries]
+            assert texts == ["stored before", "in a batch"]
+            assert again.get_learned_preferences()["verbosity"] == "brief"
+            assert again.get_custom_metrics()["batches"]["count"] == 1

@@ -44,6 +44,9 @@ from voxsession.core.changes import (
     PreferenceSet,
     SessionCreated,
     SessionEnded,
+    ShareCreated,
+    ShareRefused,
+    ShareUsed,
     StateUpdated,
     TokensRecounted,
     TurnCompleted,
@@ -64,6 +67,8 @@ COUNTING = {
     "message.interrupted",
     "metric.tracked",
     "preference.evidence",
+    "share.refused",
+    "share.used",
     "turn.completed",
 }
 
@@ -127,7 +132,10 @@ def test_what_counts_counts_each_time() -> None:
         MemoryReinforced(at=START, entry_id="e1"),
         MetricTracked(at=START, name="tasks", value=2.0),
         EvidenceAdded(at=START, increments={"formality": (1.0, 1.0)}),
+        ShareUsed(at=START, grant_id="g1", action="access", use_id="u1", user_id="doctor", counts=True),
+        ShareRefused(at=START, grant_id="g1", action="access", reason="wrong_user", user_id="eve", times=2),
     ]
+    ShareCreated(at=START, grant_id="g1", grant={"shared_with_user_id": "doctor"}).apply(data)
     assert {change.kind for change in changes} == COUNTING
     for change in changes * 2:
         change.apply(data)
@@ -141,6 +149,8 @@ def test_what_counts_counts_each_time() -> None:
     assert data.memories["e1"].evidence_count == 3
     assert (data.metrics["tasks"].count, data.metrics["tasks"].total) == (2, 4.0)
     assert data.evidence["formality"].count == 2
+    assert data.shares["g1"]["uses"] == 2
+    assert data.shares["g1"]["counts"] == {"access": 2, "refused: wrong_user": 4}
 
 
 @given(st.lists(any_changes(local=st.booleans()), max_size=14))
@@ -188,6 +198,8 @@ def _owned(change: Change, mark: str) -> Change:
         fields["conversation_id"] = change.conversation_id + mark
     if isinstance(change, MessageInterrupted):
         fields["message_id"] = change.message_id + mark
+    if hasattr(change, "grant_id"):
+        fields["grant_id"] = change.grant_id + mark
     if isinstance(change, MemoryAdded):
         fields["entry"] = attrs.evolve(change.entry, id=change.entry.id + mark, superseded_by=None)
     if isinstance(change, MessageAdded):
@@ -537,7 +549,7 @@ def test_a_message_leaves_the_other_fields_of_its_conversation_alone() -> None:
         id="c", started_at=at, last_at=at, parent_id="p", branch_index=3, status="ended", opened_at=at,
         ended_at=at, first_index=1, last_index=2, message_count=3, turn_count=4, interruption_count=5,
         injection_count=6, response_count=7, response_ms=8.0, duration_seconds=9.0, resumed_count=10,
-        call={"a": 1}, active_until=at, running_seconds=11.0, skipped_seconds=12.0,
+        call={"a": 1}, active_until=at, running_seconds=11.0, skipped_seconds=12.0, merged_ids=("b",), guest="g",
     )  # fmt: skip
     later = at + dt.timedelta(seconds=1)
     default = ConversationEntry(id="x", started_at=later, last_at=later)

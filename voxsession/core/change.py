@@ -53,6 +53,7 @@ class Change:
     derived: ClassVar[bool] = False  # decided anew when it is put behind another writer's changes
     gives_way: ClassVar[bool] = False  # dropped, and told so, where what it was based on is other by now
     erases: ClassVar[bool] = False  # the old bytes must go, so the next save is a whole document
+    quiet: ClassVar[bool] = False  # what others do with a share is no activity of the session
 
     at: UtcTime
     local: bool = False

@@ -5,7 +5,9 @@ from __future__ import annotations
 from voxsession.core.analytics_changes import FunctionCompleted, MilestoneReached
 from voxsession.core.change import KINDS, Change
 from voxsession.core.conversation_changes import (
+    ConversationDeleted,
     ConversationEnded,
+    ConversationMerged,
     ConversationRestored,
     ConversationResumed,
     ConversationStarted,
@@ -38,12 +40,22 @@ from voxsession.core.session_changes import (
     StateUpdated,
     TokensRecounted,
 )
+from voxsession.core.share_changes import (
+    NoteShared,
+    ShareCreated,
+    ShareRefused,
+    ShareRevoked,
+    ShareUsed,
+    SnapshotErased,
+)
 
 __all__ = [
     "KINDS",
     "Change",
     "ConfigChanged",
+    "ConversationDeleted",
     "ConversationEnded",
+    "ConversationMerged",
     "ConversationRestored",
     "ConversationResumed",
     "ConversationStarted",
@@ -66,10 +78,16 @@ __all__ = [
     "MessagesRedacted",
     "MetricTracked",
     "MilestoneReached",
+    "NoteShared",
     "PreferenceSet",
     "ProfileApplied",
     "SessionCreated",
     "SessionEnded",
+    "ShareCreated",
+    "ShareRefused",
+    "ShareRevoked",
+    "ShareUsed",
+    "SnapshotErased",
     "StateUpdated",
     "TokensRecounted",
     "TurnCompleted",

@@ -18,7 +18,7 @@ class ConversationEntry:
     Attributes:
         parent_id: the conversation that it branched from.
         branch_index: it sees the parent's messages whose index in the session is below this.
-        status: `active` or `ended`; an ended one can be resumed.
+        status: `active`, `ended` (it can be resumed) or `deleted` (only its branches still see what was said).
         first_index: index in the session of its first message; None without messages.
         last_index: index in the session of its latest message.
         response_ms: milliseconds spent waiting for replies, together, over `response_count` replies.
@@ -27,6 +27,8 @@ class ConversationEntry:
         running_seconds: what of the present span was counted.
         skipped_seconds: what of it passed while analytics was off.
         call: what a live call keeps here (the resume service's own record).
+        merged_ids: the branches whose summaries were brought back to it, in that order.
+        guest: the grant whose holder talks here; None for the session's own person.
     """
 
     id: str
@@ -51,6 +53,8 @@ class ConversationEntry:
     active_until: UtcTime | None = None
     running_seconds: float = 0.0
     skipped_seconds: float = 0.0
+    merged_ids: tuple[str, ...] = ()
+    guest: str | None = None
 
     def seconds_to(self, moment: datetime) -> float:
         """Seconds from where the present span was last looked at; none where clocks went backwards."""
@@ -102,4 +106,6 @@ class ConversationEntry:
             active_until=active_until or self.active_until,
             running_seconds=self.running_seconds + running_seconds,
             skipped_seconds=self.skipped_seconds + skipped_seconds,
+            merged_ids=self.merged_ids,
+            guest=self.guest,
         )

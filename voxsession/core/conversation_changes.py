@@ -10,11 +10,14 @@ from voxsession.core.change import Change, change_kind, day_of
 from voxsession.core.conversation import ConversationEntry
 from voxsession.core.message import Message, Usage
 from voxsession.core.session_data import SessionData
+from voxsession.core.share_grant import without_rows
 from voxsession.core.totals import Totals
 from voxsession.core.types import JsonObject, UtcTime
 
 __all__ = [
+    "ConversationDeleted",
     "ConversationEnded",
+    "ConversationMerged",
     "ConversationRestored",
     "ConversationResumed",
     "ConversationStarted",
@@ -42,6 +45,7 @@ class ConversationStarted(Change):
     branch_index: int | None = None
     call: JsonObject | None = None
     local_day: str | None = None
+    guest: str | None = None
 
     def apply(self, data: SessionData) -> None:
         if self.conversation_id in data.conversations:
@@ -59,6 +63,7 @@ class ConversationStarted(Change):
             parent_id=self.parent_id,
             branch_index=self.branch_index,
             call=self.call,
+            guest=self.guest,
         )
 
 
@@ -75,6 +80,8 @@ class ConversationResumed(Change):
         if self.entry is not None and self.conversation_id not in data.conversations:
             data.conversations[self.conversation_id] = self.entry
         entry = _touch(data, self.conversation_id, self.at)
+        if entry.status == "deleted":
+            return
         # The span before was never ended, in a crash perhaps: it lasted up to its latest message.
         data.totals.running_seconds -= entry.running_seconds
         data.totals.total_duration_seconds += entry.running_seconds
@@ -118,14 +125,14 @@ class ConversationEnded(Change):
 
     def apply(self, data: SessionData) -> None:
         entry = _touch(data, self.conversation_id, self.at)
-        if entry.status == "ended":
+        if entry.ended_at is not None:
             return
         seconds = entry.running_seconds
         if data.counts:
             seconds = max(seconds, self.duration_seconds - entry.skipped_seconds)
         data.conversations[entry.id] = attrs.evolve(
             entry,
-            status="ended",
+            status="deleted" if entry.status == "deleted" else "ended",
             ended_at=self.at,
             last_at=self.at,
             duration_seconds=entry.duration_seconds + seconds,
@@ -139,6 +146,35 @@ class ConversationEnded(Change):
         totals.total_duration_seconds += seconds
         if data.counts:
             totals.count_day(day_of(self), duration_seconds=seconds - entry.running_seconds)
+
+
+@change_kind
+class ConversationMerged(Change):
+    """What came of a branch was brought back: its summary belongs to this conversation's contexts from now on."""
+
+    kind: ClassVar[str] = "conversation.merged"
+    event: ClassVar[str | None] = "conversation.merged"
+    conversation_id: str
+    branch_id: str
+
+    def apply(self, data: SessionData) -> None:
+        entry = _touch(data, self.conversation_id, self.at)
+        if self.branch_id not in entry.merged_ids:
+            data.conversations[entry.id] = attrs.evolve(entry, merged_ids=(*entry.merged_ids, self.branch_id))
+
+
+@change_kind
+class ConversationDeleted(Change):
+    """A conversation was deleted: it cannot be resumed, and its entry stays only to tell where branches left it."""
+
+    kind: ClassVar[str] = "conversation.deleted"
+    event: ClassVar[str | None] = "conversation.deleted"
+    erases: ClassVar[bool] = True
+    conversation_id: str
+
+    def apply(self, data: SessionData) -> None:
+        entry = _touch(data, self.conversation_id, self.at)
+        data.conversations[entry.id] = attrs.evolve(entry, status="deleted", merged_ids=(), call=None)
 
 
 @change_kind
@@ -163,7 +199,7 @@ class MessageAdded(Change):
     def apply(self, data: SessionData) -> None:
         message = self.message
         index = data.message_total
-        data.messages.append(message)
+        data.add_message(message)
         data.totals.message_count += 1
         entry = _touch(data, message.conversation_id, self.at)
         moment, last_at = self.counted_at or self.at, max(entry.last_at, self.at)
@@ -271,6 +307,7 @@ class MessagesRedacted(Change):
         for index, message in enumerate(data.messages):
             if message.id in gone:
                 data.messages[index] = self.amend(message)
+        data.shares = without_rows(data.shares, gone)
 
     @property
     def amended_ids(self) -> list[str]:

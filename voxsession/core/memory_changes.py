@@ -9,7 +9,9 @@ import attrs
 from voxsession.core.change import Change, change_kind
 from voxsession.core.memory_entry import MemoryEntry, is_original
 from voxsession.core.session_data import SessionData
+from voxsession.core.share_grant import without_rows
 from voxsession.core.types import UtcTime
+from voxsession.core.withholding import note_secrecy
 
 __all__ = [
     "MemoryAdded",
@@ -28,6 +30,7 @@ __all__ = [
 
 def put_memory(data: SessionData, entry: MemoryEntry, *, local: bool = False) -> None:
     """Puts the entry where its id lives already, else into the stored or the process-only entries."""
+    note_secrecy(data, entry)
     for watch in data.watches():
         watch.changed(data.find_memory(entry.id), entry)
     if entry.id in data.local_memories or (local and entry.id not in data.memories):
@@ -61,6 +64,10 @@ class MemoryAdded(Change):
     entry: MemoryEntry
 
     def apply(self, data: SessionData) -> None:
+        # What it makes secret can only be told beside the others.
+        is_secret = self.entry.sensitive and self.entry.message_id is not None
+        if not is_secret and data.lay_beside(self.entry, local=self.local):
+            return
         if data.find_memory(self.entry.id) is None:
             put_memory(data, self.entry, local=self.local)
 
@@ -148,6 +155,7 @@ class MemoryRemoved(Change):
 
     def apply(self, data: SessionData) -> None:
         drop_memories(data, self.entry_ids)
+        data.shares = without_rows(data.shares, self.entry_ids)
 
 
 @change_kind

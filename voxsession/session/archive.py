@@ -10,7 +10,7 @@ import attrs
 
 from voxsession.core.changes import Change, MemoryCompressed, MemoryRemoved, MemoryRestored
 from voxsession.core.memory_entry import MemoryEntry, is_original
-from voxsession.core.types import JsonObject, check_number, check_text
+from voxsession.core.types import JsonObject, check_number, check_text, encode_canonical
 from voxsession.errors import ConfigurationError
 from voxsession.memory.budget import expired
 from voxsession.session.base import SessionBase
@@ -171,9 +171,9 @@ class Archiving(SessionBase):
         kept: list[JsonObject] = []
         for entries in self._summarizable(days):
             text = await summary_of(core, self._host, [entry.content for entry in entries])
-            summary = attrs.evolve(
-                self._made_of(entries, text), timestamp=core.now(), source="assistant", metadata=None
-            )
+            of_guests = entries[0].source == "shared"  # what was made of their notes is theirs still
+            told: dict[str, Any] = {} if of_guests else {"source": "assistant", "metadata": None}
+            summary = attrs.evolve(self._made_of(entries, text), timestamp=core.now(), **told)
             why = ""
             if any(core.view.memories.get(entry.id) is not entry for entry in entries):
                 why = "changed meanwhile"
@@ -194,10 +194,11 @@ class Archiving(SessionBase):
         from voxsession.memory.compress import is_compressible
 
         now = self._core.now()
-        groups: dict[tuple[str, str | None], list[MemoryEntry]] = {}
+        groups: dict[tuple[Any, ...], list[MemoryEntry]] = {}
         for entry in self._live(local=False):
             if is_compressible(entry, now, days) is None and not entry.sensitive:
-                groups.setdefault((entry.category, entry.speaker), []).append(entry)
+                noted = encode_canonical(entry.metadata) if entry.source == "shared" else None
+                groups.setdefault((entry.category, entry.speaker, noted), []).append(entry)
         for group in groups.values():
             part: list[MemoryEntry] = []
             for entry in group:

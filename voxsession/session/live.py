@@ -23,6 +23,7 @@ from voxsession.core.changes import (
     MessageAdded,
     MilestoneReached,
 )
+from voxsession.core.conversation import ConversationEntry
 from voxsession.core.envelope import Record
 from voxsession.core.events import Event
 from voxsession.core.memory_entry import MemoryEntry
@@ -72,18 +73,45 @@ class Attempt:
 
 @attrs.define(slots=True, eq=False)
 class BatchScope:
-    """The changes of one `batch_update()` block, on a copy of the data that only the block sees."""
+    """The changes of one `batch_update()` block, on a copy of the data that only the block sees.
+
+    Attributes:
+        outer: the block around it; once that has ended, the one around that, or none.
+        data: what lies below it, with its changes on top.
+        basis: what `data` was last made from; another one now tells that it is behind.
+        known: the messages below it when its changes were applied.
+        version: grows with every change of `data`.
+    """
 
     core: LiveCore
+    outer: BatchScope | None
     data: SessionData
-    revision: int
-    known: int  # messages outside the batch when its changes were applied
+    basis: tuple[int, int, int]
+    known: int
+    version: int = 0
     changes: list[Pending] = attrs.field(factory=list)
     signals: list[Event] = attrs.field(factory=list)
     is_open: bool = True
 
+    def record(self, changes: Sequence[Change]) -> None:
+        """Applies changes inside the block."""
+        self.changes += [_apply(change, self.data) for change in changes]
+        self.version += 1
+
 
 _batches: ContextVar[tuple[BatchScope, ...]] = ContextVar("voxsession_batches", default=())
+
+
+@attrs.define(slots=True, eq=False)
+class FiledTalks:
+    """The conversation entries that lie in index pages, as far as they were read.
+
+    Attributes:
+        pages: the ids of the index pages that `entries` was read from.
+    """
+
+    pages: tuple[str, ...] = ()
+    entries: dict[str, ConversationEntry] = attrs.field(factory=dict)
 
 
 @attrs.define(slots=True, eq=False, kw_only=True)
@@ -95,6 +123,7 @@ class LiveCore:
         exists: a record of it is stored.
         needs_whole: the next save must be a whole document.
         revision: grows with every change, so that indexes know when they are behind.
+        filed_talks: the conversation entries in index pages, as far as they were needed.
         open_conversations: conversation ids with an open handle; they are not filed away.
         loose_pages: pages that were written here and that no stored document is known to name, or that one named
             and no longer does: they are removed with the next save.
@@ -127,6 +156,7 @@ class LiveCore:
     open_conversations: dict[str, int] = attrs.field(factory=dict)
     tasks: set[asyncio.Task[Any]] = attrs.field(factory=set)
     gates: dict[str, Any] = attrs.field(factory=dict)
+    filed_talks: FiledTalks = attrs.field(factory=FiledTalks)
     debug: Any = None
     learning: Any = None
     compressions: WeakKeyDictionary[Change, CompressionReport] = attrs.field(factory=WeakKeyDictionary)
@@ -137,12 +167,7 @@ class LiveCore:
     @property
     def view(self) -> SessionData:
         """What this task sees: the live data, or inside its batch the data with the batch on top."""
-        scope = self._scope()
-        if scope is None:
-            return self.data
-        if scope.revision != self.revision:
-            self._refresh(scope)
-        return scope.data
+        return self._seen_from(self._scope())
 
     @property
     def in_batch(self) -> bool:
@@ -188,8 +213,8 @@ class LiveCore:
         if scope is None:
             self._land(changes)
             return
-        target = self.view
-        scope.changes += [_apply(change, target) for change in changes]
+        self._seen_from(scope)
+        scope.record(changes)
 
     def remember(self, entry: MemoryEntry, *, local: bool) -> MemoryEntry:
         """Records an entry, with the end that its category gives it, and gives it as it is kept.
@@ -282,10 +307,10 @@ class LiveCore:
     def batch(self) -> Iterator[None]:
         """Gathers what this task changes in the block: all of it becomes pending at the end, or nothing."""
         outer = self._scope()
-        base = self.view
-        scope = BatchScope(core=self, data=base.copy(), revision=self.revision, known=self.data.message_total)
-        if outer is not None:
-            scope.changes, scope.signals = list(outer.changes), list(outer.signals)
+        base = self._seen_from(outer)
+        scope = BatchScope(
+            core=self, outer=outer, data=base.copy(), basis=self._basis(outer), known=base.message_total
+        )
         token = _batches.set((*_batches.get(), scope))
         try:
             yield
@@ -295,15 +320,14 @@ class LiveCore:
         finally:
             _batches.reset(token)
         scope.is_open = False
+        outer = _around(scope)  # a task may outlast the block that it was started in
+        changes = self._put_on(scope, self._seen_from(outer))
         if outer is not None:
-            outer.changes, outer.data, outer.revision = scope.changes, scope.data, scope.revision
-            outer.known = scope.known
-            outer.signals = scope.signals
+            outer.record(changes)
+            outer.signals += scope.signals
             return
-        if scope.changes:
-            self._land(
-                [moved(pending.change, scope.known, self._moved_by(scope)) for pending in scope.changes]
-            )
+        if changes:
+            self._land(changes)
         for event in scope.signals:
             self.hub.emit(event)
 
@@ -327,18 +351,33 @@ class LiveCore:
                 return scope
         return None
 
-    def _refresh(self, scope: BatchScope) -> None:
-        """Other tasks changed the session meanwhile: the batch is put on top of that."""
-        moved_by = self._moved_by(scope)
-        scope.data = self.data.copy()
-        scope.changes = [
-            _apply(moved(pending.change, scope.known, moved_by), scope.data) for pending in scope.changes
-        ]
-        scope.revision, scope.known = self.revision, self.data.message_total
+    def _seen_from(self, scope: BatchScope | None) -> SessionData:
+        """The live data, or a batch's; where that is behind what lies below it, it is put on top of it anew."""
+        if scope is None:
+            return self.data
+        outer = _around(scope)
+        below = self._seen_from(outer)
+        if scope.basis != self._basis(outer):
+            changes = self._put_on(scope, below)
+            scope.data, scope.changes = below.copy(), []
+            scope.record(changes)
+            scope.basis, scope.known = self._basis(outer), below.message_total
+        return scope.data
 
-    def _moved_by(self, scope: BatchScope) -> int:
-        """How many messages of others came in before those of the batch."""
-        return self.data.message_total - scope.known
+    def _basis(self, outer: BatchScope | None) -> tuple[int, int, int]:
+        return (self.revision, id(outer), outer.version if outer is not None else 0)
+
+    def _put_on(self, scope: BatchScope, below: SessionData) -> list[Change]:
+        """The changes of a batch as they are on top of this: messages of others came in before its own."""
+        moved_by = below.message_total - scope.known
+        return [moved(pending.change, scope.known, moved_by) for pending in scope.changes]
+
+
+def _around(scope: BatchScope) -> BatchScope | None:
+    """The block around a block that has not ended yet."""
+    while scope.outer is not None and not scope.outer.is_open:
+        scope.outer = scope.outer.outer
+    return scope.outer
 
 
 def _apply(change: Change, data: SessionData) -> Pending:

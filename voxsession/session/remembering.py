@@ -21,6 +21,7 @@ from voxsession.session.learn import keeps_local
 from voxsession.session.long_memory import prepare, prepare_now
 from voxsession.session.meaning import understand, understand_now
 from voxsession.session.reading import load_everything
+from voxsession.session.scope import with_origins
 
 __all__ = ["Remembering"]
 
@@ -215,7 +216,8 @@ class Remembering(SessionBase):
         prepare_now(core)
         core.index.refresh(core.view, self._index_revision())
         understand_now(core, self._host, text)
-        return core.index.search(text, count, now=core.now(), sources=("memories",), category=category)
+        found = core.index.search(text, count, now=core.now(), sources=("memories",), category=category)
+        return with_origins(core, found)
 
     async def recall(
         self,
@@ -257,7 +259,8 @@ class Remembering(SessionBase):
         await prepare(core, text, count, tuple(sources), start)
         await understand(core, self._host, text, sources)
         core.index.refresh(core.view, self._index_revision())
-        return core.index.search(text, count, now=core.now(), sources=tuple(sources), at=start)
+        found = core.index.search(text, count, now=core.now(), sources=tuple(sources), at=start)
+        return with_origins(core, found)
 
     # --- checks
 

@@ -1,0 +1,144 @@
+"""Taking out of an export what its reader must not see: texts rewritten by patterns or by the app's own function."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias, TypeVar, cast
+
+import attrs
+
+from voxsession.codec.bundle_rows import SessionRow
+from voxsession.core.conversation import ConversationEntry
+from voxsession.core.memory_entry import MemoryEntry
+from voxsession.core.message import Message
+from voxsession.core.types import check_text
+from voxsession.errors import ConfigurationError
+
+__all__ = ["REDACTED", "Redact", "Redaction"]
+
+REDACTED = "[REDACTED]"
+
+Pattern: TypeAlias = "str | re.Pattern[str]"
+Redact: TypeAlias = "Callable[[str], str] | Pattern | Iterable[Pattern]"
+
+
+_R = TypeVar("_R")
+
+
+class Redaction:
+    """Rewrites the texts of records; what is told apart by them (ids, roles, categories, names of fields) stays.
+
+    Args:
+        given: a function from a text to a text; or regular expressions, whose matches become ``[REDACTED]``.
+
+    Raises:
+        ConfigurationError: it is neither, or a pattern is no regular expression.
+    """
+
+    def __init__(self, given: Redact) -> None:
+        self._rewrite = given if callable(given) else _by_patterns(given)
+
+    def text(self, text: str) -> str:
+        """A text as it may be read."""
+        rewritten = self._rewrite(text) if text else text
+        if not isinstance(rewritten, str):
+            raise ConfigurationError.out_of_range(
+                "redact", type(rewritten).__name__, "the function has to give a str for every str"
+            )
+        return rewritten if rewritten is text else check_text("what redact gave", rewritten)
+
+    def value(self, value: Any) -> Any:
+        """A JSON-ready value with all its texts rewritten; keys stay."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, dict):
+            return {key: self.value(item) for key, item in value.items()}
+        return [self.value(item) for item in value] if isinstance(value, list) else value
+
+    def message(self, message: Message) -> Message:
+        """A message with its texts rewritten."""
+        return _with(
+            message,
+            content=None if message.content is None else self.text(message.content),
+            metadata=self.value(message.metadata),
+            tool_calls=None
+            if message.tool_calls is None
+            else [self._call(call) for call in message.tool_calls],
+        )
+
+    def _call(self, call: dict[str, Any]) -> dict[str, Any]:
+        """A function call: its arguments are texts of somebody, its id and name are not."""
+        function = call.get("function")
+        if not isinstance(function, dict):
+            return call
+        return {**call, "function": {**function, "arguments": self.value(function.get("arguments"))}}
+
+    def memory(self, entry: MemoryEntry) -> MemoryEntry:
+        """An entry with its texts rewritten."""
+        return _with(
+            entry,
+            content=self.text(entry.content),
+            value=None if entry.value is None else self.text(entry.value),
+            metadata=self.value(entry.metadata),
+        )
+
+    def conversation(self, talk: ConversationEntry) -> ConversationEntry:
+        """A conversation with what its call keeps rewritten."""
+        return _with(talk, call=self.value(talk.call))
+
+    def session(self, row: SessionRow) -> SessionRow:
+        """A session with its instructions, its state and what it likes to talk about rewritten."""
+        topics = {self.text(topic): weight for topic, weight in row.topics.items()}
+        config = dict(row.config)
+        if isinstance(config.get("instructions"), str):
+            config["instructions"] = self.text(config["instructions"])
+        return _with(
+            row,
+            config=config,
+            state=self.value(row.state),
+            topics=topics,
+            end_reason=None if row.end_reason is None else self.text(row.end_reason),
+        )
+
+
+def _with(record: _R, **values: Any) -> _R:
+    """The record with these values; the same one where nothing is other."""
+    changed = {name: value for name, value in values.items() if value != getattr(record, name)}
+    return attrs.evolve(cast(Any, record), **changed) if changed else record
+
+
+def _by_patterns(given: object) -> Callable[[str], str]:
+    patterns = [given] if isinstance(given, (str, re.Pattern)) else given
+    if not isinstance(patterns, Iterable):
+        raise _no_redaction(given)
+    compiled = [_compiled(pattern) for pattern in patterns]
+
+    def rewrite(text: str) -> str:
+        for pattern in compiled:
+            text = pattern.sub(REDACTED, text)
+        return text
+
+    return rewrite
+
+
+def _compiled(pattern: object) -> re.Pattern[str]:
+    if isinstance(pattern, re.Pattern) and isinstance(pattern.pattern, str):
+        return pattern
+    if not isinstance(pattern, str) or not pattern:
+        raise _no_redaction(pattern)
+    try:
+        return re.compile(pattern)
+    except re.error as error:
+        raise ConfigurationError(
+            f"redact={pattern!r} is no regular expression ({error}). Escape a plain text with re.escape().",
+            option="redact",
+            value=pattern,
+        ) from None
+
+
+def _no_redaction(given: object) -> ConfigurationError:
+    shown = given if isinstance(given, str) else type(given).__name__
+    return ConfigurationError.out_of_range(
+        "redact", shown, "give a function of a text, a regular expression, or a list of those"
+    )
