@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -47,7 +47,6 @@ __all__ = ["build_context"]
 
 LEAST_SHORTENED_TOKENS = 16  # what is left of a text below this says too little
 MOST_BRANCH_MESSAGES = 12
-SUMMED = "stands for turns without room"
 MOST_MISSES = 64  # of memories in a row: those behind them are worth less, and are not even counted
 
 
@@ -258,32 +257,27 @@ class _Builder:
 
     def _take_merged(self) -> None:
         """What came of branches whose summaries were brought back; they are wanted whatever is asked."""
-        for entry in self._take_summed(self.parts.merged, MERGED_HEADING):
-            why = f"brought back from the branch {entry.conversation_id}"
-            self.items[-1] = attrs.evolve(self.items[-1], reason=self.items[-1].reason.replace(SUMMED, why))
+        self._take_summed(self.parts.merged, MERGED_HEADING, "brought back from a branch")
 
     def _take_summaries(self, *, needed: bool) -> None:
         """What was said in the turns that found no room, in short."""
         if needed:
-            for _ in self._take_summed(self.parts.summaries, SUMMARY_HEADING):
-                continue
+            self._take_summed(self.parts.summaries, SUMMARY_HEADING, "stands for turns without room")
             return
         for entry in self.parts.summaries:
             self._note("summary", entry.id, entry.token_count, False, "not needed: all its turns are in")
 
-    def _take_summed(self, entries: Iterable[MemoryEntry], heading: str) -> Iterator[MemoryEntry]:
-        """Offers summaries one by one, and gives each that was looked at."""
+    def _take_summed(self, entries: Iterable[MemoryEntry], heading: str, why: str) -> None:
         left, taken = self._share("summaries"), False
         for entry in entries:
             tokens = 0 if taken else self.count(heading)
-            item = ContextItem(kind="summary", id=entry.id, tokens=tokens, included=False, reason=SUMMED)
+            item = ContextItem(kind="summary", id=entry.id, tokens=tokens, included=False, reason=why)
             make = partial(memory_line, entry, origin=self.parts.origin_of(entry))
             line = self._offer(item, make, entry.content, left, may_shorten=True)
             if line:
                 self.system += [line] if taken else [heading, line]
                 left -= self.items[-1].tokens
                 taken = True
-            yield entry
 
     def _take_branch(self, left_out: list[Message]) -> set[str]:
         """The last that was said before the conversation branched off, where its own turns fill the room."""
