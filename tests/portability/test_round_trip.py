@@ -80,6 +80,7 @@ def test_a_round_trip_is_identity(changes: list[Change], sealed: bool, as_text: 
         async with elsewhere() as here, elsewhere(session_encryption_method="ChaCha20") as there:
             session = await here.create_session(session_id="s", user_id="u")
             session._core.record(*changes)
+            session._core.repair_history()  # as wherever a session is opened
             first = await session.export_full(include_sensitive=True)
             carried: Any = await session.export_full(include_sensitive=True, passphrase=passphrase)
             if as_text:
