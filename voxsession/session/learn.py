@@ -54,19 +54,23 @@ def learn_from(
         messages: those that are new, oldest first.
         context: what the model was shown before it answered.
     """
-    if not is_learning(core):
+    if not is_learning(core) or not any(map(_is_learned_from, messages)):
         return
     from voxsession.learning.instructions import retired_instructions
     from voxsession.learning.preferences import learn  # its word lists take 10 ms, which an import need not
 
     evidence_before = dict(core.view.evidence)
     for message, before in _with_before(core.view.messages, messages):
-        if message.role == "user" and message.content and message.origin == "said":
+        if _is_learned_from(message):
             _extract(core, host, message, before, context)
             changes = learn(core.view, message, previous=before.user, reply=before.assistant, now=core.now())
             core.record(*changes, *retired_instructions(core.view, changes, message))
     for name, old, new in learned_moves(evidence_before, core.view):
         core.signal("preference.learned", name=name, old=old, value=new)
+
+
+def _is_learned_from(message: Message) -> bool:
+    return message.role == "user" and bool(message.content) and message.origin == "said"
 
 
 @attrs.define(slots=True)
