@@ -343,6 +343,47 @@ async def test_texts_are_rewritten(redact: Any) -> None:
         assert contents((await session.resume_conversation("c")).messages) == ["Ring 555-0199"]
 
 
+async def test_names_slots_and_preferences_are_rewritten() -> None:
+    """A secret also stands in the attribute of an entry, in who spoke, and in what was set by hand."""
+    async with elsewhere() as here, elsewhere() as there:
+        session = await here.create_session(session_id="s")
+        async with session.start_conversation("c") as conv:
+            await conv.add_messages(
+                [
+                    {"role": "user", "content": "I love cocaine.", "name": "Cocaine Kate"},
+                    {"role": "user", "content": "I love chess. I live in Oslo."},
+                ]
+            )
+        session.add_memory("Bob sells it", speaker="Cocaine Kate")
+        session.set_preference("favourite", {"thing": ["cocaine", "tea"]})
+        session.set_preference("topics", ["cocaine", "tea"])
+        session.set_preference("formality", "casual")
+        slots = {entry.slot for entry in session.get_memory().entries}
+        assert any("cocaine" in (slot or "") for slot in slots)
+        for redact in ("(?i)cocaine( kate)?", lambda text: re.sub("(?i)cocaine( kate)?", "", text)):
+            bundle = await session.export_full(redact=redact)
+            assert "cocaine" not in json.dumps(bundle).lower()
+            assert bundle["session"]["preferences"]["formality"] == "casual"
+            kept = {row["slot"] for row in bundle["memories"] if "slot" in row}
+            assert {slot for slot in slots if slot and "oca" not in slot} <= kept
+            moved = await there.import_session(bundle, on_conflict="rename")
+            assert len(moved.get_memory().entries) == len(session.get_memory().entries)
+
+
+async def test_when_preferences_were_set_travels() -> None:
+    """What was set by hand says since when, also elsewhere; an export without any says nothing of it."""
+    async with elsewhere() as here, elsewhere() as there:
+        session = await here.create_session(session_id="s")
+        assert "preference_times" not in (await session.export_full())["session"]
+        session.set_preference("formality", 0.9)
+        times = dict(session._core.data.preference_times)
+        assert times
+        moved = await there.import_session(await session.export_full())
+        assert moved._core.data.preference_times == times
+        profiles = [one.export_preference_profile().to_dict() for one in (moved, session)]
+        assert profiles[0]["set_at"] == profiles[1]["set_at"]
+
+
 @pytest.mark.parametrize("redact", [5, "(", [5], lambda text: None, lambda text: "\ud800"])
 async def test_a_wrong_redaction_is_refused(redact: Any) -> None:
     """A bundle that was to be redacted and cannot be is not made."""

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.session.stores import WatchedStorage, user_says, voxon_on
 from voxsession import ConfigurationError, Conversation, FileSessionStorage, Session, SessionConfig, Voxon
 from voxsession.session.filing import HEAD_CONVERSATIONS
+from voxsession.session.summarizing import note_summary
 from voxsession.storage.inmemory import MemorySessionStorage
 from voxsession.testing import ScriptedModel
 
@@ -360,6 +361,60 @@ async def test_what_was_learned_goes_where_that_was_asked(session: Session) -> N
     await session.delete_conversation("b", with_memories=True)
     left = [entry.content for entry in session.get_memory().entries]
     assert not any("Annb" in text for text in left) and "About b." in left
+
+
+FILLING = [f"number {count} " + "word " * 40 for count in range(20)]
+
+
+async def summarized(session: Session, talk: Conversation, text: str) -> None:
+    """Gives a conversation a summary, as if a model had written it; contexts show it where not all fits."""
+    await note_summary(session._core, session._host, talk.conversation_id, text)
+
+
+async def test_a_branch_learns_nothing_later_from_its_parents_summary(session: Session) -> None:
+    """A parent's summary counts where it ends before the branch left, and is no remembered entry elsewhere either."""
+    session.config.context_tokens = 600
+    main = await session.start_conversation("main")
+    await said(main, *FILLING)
+    await summarized(session, main, "SUM-EARLY walrus")
+    branch = await session.start_conversation("b", parent_id="main")
+    twig = await session.start_conversation("t", parent_id="b")
+    for question in ("hi", "What about the walrus?"):
+        for talk in (main, branch, twig):
+            assert "SUM-EARLY" in sent(await talk.build_context(question))
+    await said(main, "walrus xylophone", *FILLING)
+    await summarized(session, main, "SUM-LATE walrus")
+    for question in ("hi", "What about the walrus?"):
+        assert "SUM-LATE" in sent(await main.build_context(question))
+        for talk in (branch, twig):
+            assert "SUM-LATE" not in sent(await talk.build_context(question))
+    await said(branch, *FILLING)
+    assert "SUM-LATE" not in sent(await branch.build_context("walrus?"))
+    later = await session.start_conversation("later", parent_id="main")
+    assert "SUM-LATE" in sent(await later.build_context("walrus?"))
+
+
+async def test_a_summary_of_a_branch_stays_on_it_until_it_is_merged(session: Session) -> None:
+    """Parents, siblings and others are not reminded of it; its own branches are, and so is who it is merged into."""
+    session.config.context_tokens = 600
+    main = await session.start_conversation("main")
+    await said(main, "hello")
+    early = await session.start_conversation("early", parent_id="main")
+    branch = await session.start_conversation("b", parent_id="main")
+    await said(branch, "walrus plan", *FILLING)
+    await summarized(session, branch, "SUM-B walrus")
+    twig = await session.start_conversation("t", parent_id="b")
+    other = await session.start_conversation("other")
+    await said(other, "something else")
+    question = "What is the walrus plan?"
+
+    async def reminded() -> list[str]:
+        talks = (main, early, branch, twig, other)
+        return [talk.conversation_id for talk in talks if "SUM-B" in sent(await talk.build_context(question))]
+
+    assert await reminded() == ["b", "t"]
+    await main.merge_summary("b", text="SUM-B walrus")
+    assert await reminded() == ["main", "b", "t", "other"]
 
 
 async def test_a_deleted_filed_conversation_leaves_its_pages() -> None:

@@ -125,7 +125,7 @@ async def test_what_a_guest_says_is_not_the_owners() -> None:
         await mine.send_message("Do I love motorcycles in Princeton?")
         assert "Gregory" not in sent(model)
         assert (await session.resume_conversation()).conversation_id == "mine"
-        found = await session.recall("motorcycles Gregory", sources=("messages",))
+        found = await session.recall("motorcycles Gregory", sources=("messages",), include_guests=True)
         assert "said in a shared conversation" in found[0].reasons and found[0].message.name == "doctor"
 
 

@@ -383,17 +383,23 @@ async def test_a_save_that_fails_gives_nothing() -> None:
         await shared.get_memory()
 
 
-async def test_inside_a_batch_a_share_is_not_used() -> None:
-    """What is not saved before the block ends cannot be noted, so the call is refused with the remedy."""
+async def test_inside_a_batch_a_share_shows_what_is_stored() -> None:
+    """A guest is let in and sees nothing of the open block; to revoke, the block has to be left."""
     async with owned() as (voxon, session):
         shared, view = await shared_with(voxon, session)
+        session.add_memory("Plays chess")
+        await session.save()
         with session.batch_update():
-            with pytest.raises(ConfigurationError, match="batch_update"):
-                await shared.get_memory()
+            session.add_memory("Not yet")
+            assert texts(await shared.get_memory()) == ["Plays chess"]
             with pytest.raises(ConfigurationError, match="batch_update"):
                 await session.revoke_share(view.grant_id)
             made = session.create_shared_view("nurse", permissions=["read"])
             assert len(session.list_shares()) == 2
+            await refused(voxon.access_shared_session(made.token, "nurse"))
+        assert texts(await shared.get_memory()) == ["Plays chess", "Not yet"]
+        (first, _) = await session.list_shares()
+        assert first.counts["get_memory"] == 2
         assert await voxon.access_shared_session(made.token, "nurse")
         with pytest.raises(RuntimeError), session.batch_update():
             gone = session.create_shared_view("nurse")

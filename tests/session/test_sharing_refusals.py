@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from typing import Any
 
@@ -63,8 +64,8 @@ async def test_all_refusals_are_one() -> None:
 
 
 @pytest.mark.usefixtures(at_once.__name__)
-@pytest.mark.parametrize("is_open", [True, False])
-async def test_all_refusals_cost_the_same(is_open: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("is_open", [True, False, "in a batch"])
+async def test_all_refusals_cost_the_same(is_open: bool | str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same calls of the storage and as many keyed hashes, whether the owner has the session open or not."""
     clock, storage, hashed = FakeClock(), WatchedStorage(), []
     async with owned(storage, clock=clock) as (voxon, session):
@@ -79,11 +80,12 @@ async def test_all_refusals_cost_the_same(is_open: bool, monkeypatch: pytest.Mon
 
         monkeypatch.setattr(keys.hmac, "new", counted)
         costs = {}
-        for why in WAYS:
-            storage.taken(), hashed.clear()
-            await refused(voxon.access_shared_session(*ways[why]))
-            costs[why] = (tuple(storage.taken()), len(hashed))
-            await asyncio.gather(*voxon._home.background)
+        with session.batch_update() if is_open == "in a batch" else contextlib.nullcontext():
+            for why in WAYS:
+                storage.taken(), hashed.clear()
+                await refused(voxon.access_shared_session(*ways[why]))
+                costs[why] = (tuple(storage.taken()), len(hashed))
+                await asyncio.gather(*voxon._home.background)
         assert {calls for calls, _ in costs.values()} == {("load", "load")}
         assert len({count for _, count in costs.values()}) == 1, costs
 
@@ -100,10 +102,12 @@ async def test_all_refusals_take_the_same_time() -> None:
     async with owned(clock=clock) as (voxon, session):
         ways = await refusals(voxon, session, clock)
         taken: dict[str, float] = {}
-        for why in WAYS * 2:
-            began = time.monotonic()
-            await refused(voxon.access_shared_session(*ways[why]))
-            taken[why] = time.monotonic() - began
+        for is_batch in (False, True):
+            for why in WAYS:
+                with session.batch_update() if is_batch else contextlib.nullcontext():
+                    began = time.monotonic()
+                    await refused(voxon.access_shared_session(*ways[why]))
+                    taken[f"{why} {is_batch}"] = time.monotonic() - began
         assert all(seconds >= admission.REFUSAL_SECONDS * 0.99 for seconds in taken.values())
         quick = min(taken.values())
         assert all(_over(seconds - quick) < 0.06 for seconds in taken.values()), taken

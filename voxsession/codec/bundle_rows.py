@@ -65,6 +65,7 @@ class SessionRow:
     template: JsonObject | None = None
     analytics: Totals = attrs.field(factory=Totals)
     preferences: JsonObject = attrs.field(factory=dict)
+    preference_times: dict[str, UtcTime] = attrs.field(factory=dict)
     evidence: dict[str, Evidence] = attrs.field(factory=dict)
     topics: dict[str, float] = attrs.field(factory=dict)
     metrics: dict[str, Metric] = attrs.field(factory=dict)
@@ -110,6 +111,7 @@ def session_row(data: SessionData) -> SessionRow:
         template=data.template,
         analytics=data.totals,
         preferences=data.preferences,
+        preference_times=data.preference_times,
         evidence=data.evidence,
         topics=data.topics,
         metrics=data.metrics,
@@ -122,6 +124,8 @@ def row_of(kind: str, record: BundleRow) -> JsonObject:
     """The JSON-ready row of a record, without the fields that have their usual value."""
     usual = _USUAL[kind]
     row: JsonObject = decode_json(encode_json(record))
+    if row.get("preference_times") == {}:  # a field that came later is only there where it says something
+        del row["preference_times"]
     return {name: value for name, value in row.items() if name not in usual or value != usual[name]}
 
 
@@ -133,6 +137,9 @@ def typed_row(kind: str, row: object) -> Any:
     """
     try:
         record = _DECODE[kind](encode_json(check_object(kind, row)))
+        if isinstance(record, SessionRow) and record.preference_times:
+            times = {name: _in_utc(name, moment) for name, moment in record.preference_times.items()}
+            record = attrs.evolve(record, preference_times=times)
         moved = {name: _in_utc(name, moment) for name in _TIMES[kind] if (moment := getattr(record, name))}
     except ConfigurationError as error:
         raise ValueError(str(error)) from None

@@ -10,7 +10,7 @@ from voxsession.core.change import Change, change_kind, day_of
 from voxsession.core.conversation import ConversationEntry
 from voxsession.core.message import Message, Usage
 from voxsession.core.session_data import SessionData
-from voxsession.core.share_grant import without_rows
+from voxsession.core.share_grant import without_rows, without_talk
 from voxsession.core.totals import Totals
 from voxsession.core.types import JsonObject, UtcTime
 
@@ -34,6 +34,11 @@ def _touch(data: SessionData, conversation_id: str, at: UtcTime) -> Conversation
     return entry or ConversationEntry(id=conversation_id, started_at=at, opened_at=at, last_at=at)
 
 
+def _counts(data: SessionData, entry: ConversationEntry) -> bool:
+    """Whether what happens in a conversation counts for the analytics: they tell of the session's own person."""
+    return data.counts and entry.guest is None
+
+
 @change_kind
 class ConversationStarted(Change):
     """A conversation began, perhaps as a branch of another."""
@@ -51,7 +56,7 @@ class ConversationStarted(Change):
         if self.conversation_id in data.conversations:
             return
         data.totals.conversation_count += 1
-        if data.counts:
+        if data.counts and self.guest is None:
             data.totals.count_day(day_of(self), conversation_count=1)
         else:
             data.totals.uncounted_conversations += 1
@@ -127,8 +132,8 @@ class ConversationEnded(Change):
         entry = _touch(data, self.conversation_id, self.at)
         if entry.ended_at is not None:
             return
-        seconds = entry.running_seconds
-        if data.counts:
+        seconds, counts = entry.running_seconds, _counts(data, entry)
+        if counts:
             seconds = max(seconds, self.duration_seconds - entry.skipped_seconds)
         data.conversations[entry.id] = attrs.evolve(
             entry,
@@ -144,7 +149,7 @@ class ConversationEnded(Change):
         totals.ended_count += 1
         totals.running_seconds -= entry.running_seconds
         totals.total_duration_seconds += seconds
-        if data.counts:
+        if counts:
             totals.count_day(day_of(self), duration_seconds=seconds - entry.running_seconds)
 
 
@@ -175,6 +180,9 @@ class ConversationDeleted(Change):
     def apply(self, data: SessionData) -> None:
         entry = _touch(data, self.conversation_id, self.at)
         data.conversations[entry.id] = attrs.evolve(entry, status="deleted", merged_ids=(), call=None)
+        data.shares = without_talk(
+            data.shares, entry.id
+        )  # also what stays for branches, which it does not hold
 
 
 @change_kind
@@ -206,7 +214,7 @@ class MessageAdded(Change):
         # Imported talk has pauses of weeks; the end of its conversation says how long it took.
         step = entry.seconds_to(moment) if message.origin == "said" else 0.0
         until = moment if step else None
-        if data.counts:
+        if _counts(data, entry) and message.origin != "shared":
             is_user = message.role == "user"
             data.conversations[entry.id] = entry.after_message(
                 index,
@@ -263,8 +271,8 @@ class MessageInterrupted(Change):
     local_day: str | None = None
 
     def apply(self, data: SessionData) -> None:
-        if data.counts:
-            entry = _touch(data, self.conversation_id, self.at)
+        entry = _touch(data, self.conversation_id, self.at)
+        if _counts(data, entry):
             data.conversations[entry.id] = attrs.evolve(
                 entry, interruption_count=entry.interruption_count + 1
             )
@@ -341,9 +349,9 @@ class TurnCompleted(Change):
     local_day: str | None = None
 
     def apply(self, data: SessionData) -> None:
-        if not data.counts:
-            return
         entry = _touch(data, self.conversation_id, self.at)
+        if not _counts(data, entry):
+            return
         data.conversations[entry.id] = attrs.evolve(
             entry,
             response_count=entry.response_count + 1,

@@ -18,6 +18,7 @@ __all__ = [
     "grant_of",
     "is_open",
     "without_rows",
+    "without_talk",
 ]
 
 PERMISSIONS = ("read", "add_notes", "search", "export", "converse")
@@ -132,6 +133,13 @@ def without_rows(shares: dict[str, JsonObject], ids: Iterable[str]) -> dict[str,
         if stored.get(SNAPSHOT) and (kept := _kept(stored[SNAPSHOT], gone)) is not None
     }
     return {**shares, **changed} if changed else shares
+
+
+def without_talk(shares: dict[str, JsonObject], conversation_id: str) -> dict[str, JsonObject]:
+    """The grants, in whose snapshots nothing is left that was said in a conversation; the same where nothing was."""
+    rows = (row for stored in shares.values() for row in (stored.get(SNAPSHOT) or {}).get("messages", ()))
+    ids = {row["id"] for row in rows if row.get("conversation_id") == conversation_id}
+    return without_rows(shares, ids) if ids else shares
 
 
 def _kept(snapshot: JsonObject, gone: frozenset[str]) -> JsonObject | None:

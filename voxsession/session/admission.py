@@ -15,7 +15,6 @@ from voxsession.core.changes import Change, ShareCreated, ShareRefused, ShareUse
 from voxsession.core.session_data import SessionData
 from voxsession.core.share_grant import ShareGrant, grant_of
 from voxsession.errors import (
-    ConfigurationError,
     ConflictError,
     PermissionDeniedError,
     SessionNotFoundError,
@@ -178,11 +177,6 @@ class Admission:
         if core is None:
             yield None
             return
-        if core.in_batch:
-            raise ConfigurationError(
-                "A share cannot be used inside batch_update() of its own session. Leave the block first.",
-                option="batch_update",
-            )
         core.handles += 1
         try:
             yield core
@@ -192,6 +186,8 @@ class Admission:
     async def _fresh(self, session_id: str) -> LiveCore | None:
         recorder = await self._home.ready()
         known = self._home.cores.get(session_id)
+        if known is not None and known.in_batch:  # it may still be given up, and could not be saved now
+            return await self._apart(session_id)
         core = await self._home.live(session_id, True)
         if core is None or core is not known or not core.exists:
             return core
@@ -200,11 +196,17 @@ class Admission:
         except SessionNotFoundError:
             return None
         except ConflictError:  # what the owner has pending here cannot be put behind what others stored
-            loaded = await recorder.load(session_id, lazy=True)
-            if loaded is None:
-                return None
-            core = self._home.new_core(loaded.data)
-            recorder.adopt(core, loaded)
+            return await self._apart(session_id)
+        return core
+
+    async def _apart(self, session_id: str) -> LiveCore | None:
+        """The session as it is stored, on a core that nobody else has."""
+        recorder = await self._home.ready()
+        loaded = await recorder.load(session_id, lazy=True)
+        if loaded is None:
+            return None
+        core = self._home.new_core(loaded.data)
+        recorder.adopt(core, loaded)
         return core
 
     def _let_go(self, core: LiveCore) -> None:

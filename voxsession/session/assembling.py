@@ -109,15 +109,18 @@ def _build(
     budget = budget_tokens or int(config.get("context_tokens", 8000))
     half_lives = allowance_of(config).half_lives
     scope = Scope(core, conversation_id)
+    line = [name for name, _ in lineage(data, conversation_id)]
+    if len(line) > 1:
+        _refresh(core)  # a branch asks for the places of messages
     matches = _matches(core, said, scope)
     live, sums = _candidates(core, matches, half_lives, budget)
-    line = [name for name, _ in lineage(data, conversation_id)]
+    sums = [entry for entry in sums if scope.sees_summary(entry)]
     summaries, merged = _summaries(sums, line), _merged(core, sums, line)
     own = {entry.id for entry in (*summaries, *merged)}
     parts = ContextParts(
         instructions=_instructions(config),
         messages=said,
-        entries=[entry for entry in live if entry.id not in own],
+        entries=[entry for entry in live if entry.id not in own and scope.sees_summary(entry)],
         matches=matches,
         origin_of=scope.origin,
         wishes=adaptation_lines(data, now) if config.get("enable_adaptation", True) else (),
@@ -193,19 +196,25 @@ def _matches(core: LiveCore, said: Sequence[Message], scope: Scope) -> list[Memo
     question = _asked(said)
     if question is None or not question.content:
         return []
-    core.index.refresh(core.view, -2 if core.in_batch else core.revision)
+    _refresh(core)
     asked, wanted = question.content, RECALL_LIMIT + 1
     while True:
         found = core.index.search(asked, wanted, now=core.now())
-        seen = [match for match in found if match.message is None or _may_see(match.message, question, scope)]
+        seen = [match for match in found if _may_see(match, question, scope)]
         # What other branches said may have taken the first places: then more is asked for.
         if len(seen) >= RECALL_LIMIT or len(found) < wanted or wanted >= MOST_SEARCHED:
             return seen[:RECALL_LIMIT]
         wanted *= 4
 
 
-def _may_see(message: Message, question: Message, scope: Scope) -> bool:
-    return message.id != question.id and scope.sees(message)
+def _refresh(core: LiveCore) -> None:
+    core.index.refresh(core.view, -2 if core.in_batch else core.revision)
+
+
+def _may_see(match: MemoryMatch, question: Message, scope: Scope) -> bool:
+    if match.entry is not None:
+        return scope.sees_summary(match.entry)
+    return match.message is None or (match.message.id != question.id and scope.sees(match.message))
 
 
 def _reaches_start(core: LiveCore, conversation_id: str) -> bool:

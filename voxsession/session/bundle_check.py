@@ -108,8 +108,14 @@ class BundleCheck:
             check_setting(name, value)
         for name, value in session.preferences.items():
             check_preference(name, value)
-        if not isinstance(session.extra.get("withheld", {}), dict):
-            raise ValueError("extra.withheld is no object")
+        withheld = session.extra.get("withheld", {})
+        if not isinstance(withheld, dict) or not all(
+            isinstance(one, str | None) for one in withheld.values()
+        ):
+            raise ValueError("extra.withheld is no object of texts")
+        slots = session.extra.get("withheld_slots", [])
+        if not isinstance(slots, list) or not all(isinstance(slot, str) for slot in slots):
+            raise ValueError("extra.withheld_slots is no list of texts")
         _check_template(session.template or {})
         self.session = session
 

@@ -81,6 +81,7 @@ def data_of_row(row: SessionRow, session_id: str, user_id: str | None) -> Sessio
         template=row.template,
         totals=row.analytics,
         preferences=row.preferences,
+        preference_times=row.preference_times,
         evidence=row.evidence,
         topics=row.topics,
         metrics=row.metrics,

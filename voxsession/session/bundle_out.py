@@ -52,7 +52,7 @@ class BundleRun:
         choice, source = self._choice, self._source
         filed = await source.open()
         if not choice.sensitive:
-            self._secrecy = Secrecy(source.data, filed)
+            self._secrecy = Secrecy(source.data, filed, source.conversations())
         chosen = {"messages": choice.messages, "learning": choice.learning}
         left_out = [name for name, is_in in chosen.items() if not is_in]
         head = {

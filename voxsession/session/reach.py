@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
@@ -14,14 +13,13 @@ from voxsession.core.message import Message
 from voxsession.core.session_data import SessionData
 from voxsession.core.share_grant import SNAPSHOT, ShareGrant
 from voxsession.core.types import JsonObject, decode_json, encode_json, json_decoder
-from voxsession.core.withholding import withheld_messages
-from voxsession.memory.mentions import folded
+from voxsession.core.withholding import withheld_messages, withheld_slots
+from voxsession.session.hold import Hold, may_tell
+from voxsession.session.traces import Traces
 
 __all__ = ["Reach", "outside"]
 
 FROZEN_MESSAGES = 50
-SHORTEST_SECRET = 3  # characters: what is shorter stands in too many texts to say anything
-_NUMBER = re.compile(r"[0-9][0-9a-z./-]{2,}[0-9a-z]")  # a code, a date, an account: it tells by itself
 _entries_of = json_decoder(list[MemoryEntry])
 _messages_of = json_decoder(list[Message])
 
@@ -29,9 +27,10 @@ _messages_of = json_decoder(list[Message])
 class Reach:
     """The rule of one grant over the content of its session.
 
-    Of memory: what is live, stored, in a category of the grant, and not sensitive unless the grant names it. Of
-    messages, where the grant is not limited to categories: what person and assistant said, without what sensitive
-    entries were learned from, the replies to that, and whatever repeats a sensitive entry word for word.
+    Of memory: what is live, stored, in a category of the grant, and not sensitive unless the grant names it; nor does
+    it repeat a sensitive entry word for word, take its place, or sum up what may tell of it. Of messages, where the
+    grant is not limited to categories: what person and assistant said, without what sensitive entries were learned
+    from, the replies to that, whatever repeats a sensitive entry word for word, and what was recorded twice.
 
     Args:
         data: the session.
@@ -45,7 +44,13 @@ class Reach:
         self._grant = grant
         self._talks = {**(talks or {}), **data.conversations}
         self._withheld = {} if grant.all_sensitive else withheld_messages(data)
-        self._secrets = [] if grant.all_sensitive else _secrets(data)
+        secrets = [] if grant.all_sensitive else [one for one in data.all_memories() if one.sensitive]
+        known = {one.slot for one in secrets}
+        slots = [] if grant.all_sensitive else [one for one in withheld_slots(data) if one not in known]
+        self._traces = Traces(secrets, slots)
+        # What the grant names may be repeated by an entry; the messages it came from are withheld all the same.
+        unnamed = [one for one in secrets if one.id not in grant.sensitive_ids]
+        self._entry_traces = self._traces if len(unnamed) == len(secrets) else Traces(unnamed, slots)
 
     # --- memory
 
@@ -63,16 +68,16 @@ class Reach:
         grant = self._grant
         if grant.categories is not None and entry.category not in grant.categories:
             return False
-        if entry.sensitive:
-            return grant.all_sensitive or entry.id in grant.sensitive_ids
-        return not self._sums_up_secrets(entry)
+        if grant.all_sensitive or entry.id in grant.sensitive_ids:
+            return True
+        return not (entry.sensitive or self._entry_traces.in_entry(entry) or self._sums_up_secrets(entry))
 
     def _sums_up_secrets(self, entry: MemoryEntry) -> bool:
         """A summary of a conversation holds what was said there, also what sensitive entries were learned from."""
         if entry.slot is None or not entry.slot.startswith(summary_slot("")):
             return False
-        is_told = entry.slot.removeprefix(summary_slot("")) in self._withheld.values()
-        return is_told or self._repeats_a_secret(entry.content)
+        talk = entry.slot.removeprefix(summary_slot(""))
+        return may_tell(self._withheld.values(), self._talks, talk)
 
     def _is_unchanged_secret(self, frozen: MemoryEntry) -> bool:
         """What became sensitive since it was frozen is treated as it is now."""
@@ -86,30 +91,31 @@ class Reach:
         """Whether it reaches any: a message belongs to no category."""
         return self._grant.categories is None
 
-    def messages(self, given: Iterable[Message], *, from_start: bool) -> list[Message]:
+    def messages(self, given: Iterable[Message], *, first_index: int) -> list[Message]:
         """Those of a run of messages, oldest first, that it reaches.
 
         Args:
-            from_start: the run begins with the first message of the session. Elsewhere it may begin with the reply
-                to a withheld message, so that nothing is shown of a conversation before its next question.
+            first_index: the index in the session of the first one. Unless it is the first of the session, it may stand
+                behind a withheld message, so that nothing is shown of a conversation before it is sure to be over.
         """
         if not self.has_messages:
             return []
-        unknown = bool(self._withheld) and not from_start
-        is_held: dict[str, bool] = {}
-        shown = []
-        for message in given:
-            talk = message.conversation_id
-            if message.role == "user" or message.id in self._withheld:
-                is_held[talk] = message.id in self._withheld
-            if not is_held.get(talk, unknown) and self._shows(message):
-                shown.append(_message_outside(message))
-        return shown
+        hold = Hold(self._withheld, self._talks, from_start=first_index == 0)
+        return self._shown(hold, enumerate(given, first_index))
 
     def frozen_messages(self) -> list[Message]:
         """The messages that a frozen share holds."""
+        if not self.has_messages:
+            return []
         rows = _messages_of(encode_json(self._snapshot.get("messages", [])))
-        return self.messages(rows, from_start=True)
+        return self._shown(Hold(self._withheld, self._talks), ((None, row) for row in rows))
+
+    def _shown(self, hold: Hold, given: Iterable[tuple[int | None, Message]]) -> list[Message]:
+        return [
+            _message_outside(message)
+            for index, message in given
+            if not hold.takes(message, index) and self._shows(message)
+        ]
 
     def _shows(self, message: Message) -> bool:
         talk = self._talks.get(message.conversation_id)
@@ -117,16 +123,11 @@ class Reach:
             message.role in ("user", "assistant")
             and bool(message.content)
             and not message.redacted
+            and not message.is_double
             and message.origin != "shared"
-            and (self._grant.is_snapshot or (talk is not None and talk.status != "deleted"))
-            and not self._repeats_a_secret(message.content or "")
+            and (self._grant.is_snapshot if talk is None else talk.status != "deleted")
+            and not self._traces.in_texts((message.content,))
         )
-
-    def _repeats_a_secret(self, text: str) -> bool:
-        if not self._secrets:
-            return False
-        plain = folded(text)
-        return any(secret in plain for secret in self._secrets)
 
     # --- frozen
 
@@ -134,7 +135,7 @@ class Reach:
         """What a frozen share made now holds: the entries, and the latest messages that are loaded."""
         data = self._data
         entries = [attrs.evolve(outside(entry), slot=entry.slot) for entry in self._reached(now)]
-        said = self.messages(data.messages, from_start=data.message_offset == 0)
+        said = self.messages(data.messages, first_index=data.message_offset)
         rows = [decode_json(encode_json(part)) for part in (entries, said[-FROZEN_MESSAGES:])]
         return {"entries": rows[0], "messages": rows[1]}
 
@@ -153,17 +154,6 @@ def _snapshot_of(data: SessionData, grant: ShareGrant) -> JsonObject:
             found: JsonObject = stored.get(SNAPSHOT) or {}
             return found
     return {}
-
-
-def _secrets(data: SessionData) -> list[str]:
-    """The texts of sensitive entries, their bare values and the numbers in them, as they are compared."""
-    found: set[str] = set()
-    for entry in data.all_memories():
-        if entry.sensitive:
-            texts = [folded(text) for text in (entry.content, entry.value) if text]
-            found.update(text.rstrip(".!? ") for text in texts)
-            found.update(number for text in texts for number in _NUMBER.findall(text))
-    return [text for text in found if len(text) >= SHORTEST_SECRET]
 
 
 def outside(entry: MemoryEntry) -> MemoryEntry:

@@ -10,10 +10,12 @@ import attrs
 
 from voxsession.codec.bundle_rows import SessionRow
 from voxsession.core.conversation import ConversationEntry
-from voxsession.core.memory_entry import MemoryEntry
+from voxsession.core.memory_entry import MemoryEntry, is_summary
 from voxsession.core.message import Message
-from voxsession.core.types import check_text
+from voxsession.core.types import JsonObject, check_text
 from voxsession.errors import ConfigurationError
+from voxsession.learning.names import WORDS, canonical_name
+from voxsession.memory.mentions import folded
 
 __all__ = ["REDACTED", "Redact", "Redaction"]
 
@@ -27,7 +29,8 @@ _R = TypeVar("_R")
 
 
 class Redaction:
-    """Rewrites the texts of records; what is told apart by them (ids, roles, categories, names of fields) stays.
+    """Rewrites the texts of records; what is told apart by them (ids, roles, categories, names of fields and
+    metrics) stays.
 
     Args:
         given: a function from a text to a text; or regular expressions, whose matches become ``[REDACTED]``.
@@ -56,10 +59,22 @@ class Redaction:
             return {key: self.value(item) for key, item in value.items()}
         return [self.value(item) for item in value] if isinstance(value, list) else value
 
+    def _preferences(self, given: JsonObject) -> JsonObject:
+        """What was set by hand; one of the known words is no text of anybody's, and an empty text is no value."""
+        found: JsonObject = {}
+        for name, value in given.items():
+            fresh = value if canonical_name(name) in WORDS else self.value(value)
+            if isinstance(fresh, list) and fresh != value:
+                fresh = [item for item in fresh if item != ""]
+            if fresh != "":
+                found[name] = fresh
+        return found
+
     def message(self, message: Message) -> Message:
         """A message with its texts rewritten."""
         return _with(
             message,
+            name=None if message.name is None else self.text(message.name),
             content=None if message.content is None else self.text(message.content),
             metadata=self.value(message.metadata),
             tool_calls=None
@@ -78,17 +93,41 @@ class Redaction:
         """An entry with its texts rewritten."""
         return _with(
             entry,
+            speaker=None if entry.speaker is None else self.text(entry.speaker),
+            slot=self._slot(entry),
             content=self.text(entry.content),
             value=None if entry.value is None else self.text(entry.value),
             metadata=self.value(entry.metadata),
         )
+
+    def _slot(self, entry: MemoryEntry) -> str | None:
+        """The attribute of an entry: whose it is and which value of many it names are texts, its name is not.
+
+        Slots are written in another way than what they were made of, so what was rewritten there gives way here too:
+        to the entry's id, so that two values do not become one.
+        """
+        if entry.slot is None or is_summary(entry):
+            return entry.slot
+        texts = [text for text in (entry.content, entry.value, entry.speaker) if text]
+        before, now = (folded(" ".join(some)) for some in (texts, map(self.text, texts)))
+
+        def is_gone(part: str) -> bool:
+            plain = folded(part.replace("_", " "))
+            return self.text(part) != part or (plain in before and plain not in now)
+
+        attribute, is_of_many, value = entry.slot.partition(":")
+        *persons, name = attribute.split(".")
+        whose = [entry.id if person and is_gone(person) else person for person in persons]
+        if value and (before != now or self.text(value) != value):
+            value = entry.id
+        return ".".join([*whose, name]) + is_of_many + value
 
     def conversation(self, talk: ConversationEntry) -> ConversationEntry:
         """A conversation with what its call keeps rewritten."""
         return _with(talk, call=self.value(talk.call))
 
     def session(self, row: SessionRow) -> SessionRow:
-        """A session with its instructions, its state and what it likes to talk about rewritten."""
+        """A session with its instructions, its state, its preferences and what it likes to talk about rewritten."""
         topics = {self.text(topic): weight for topic, weight in row.topics.items()}
         config = dict(row.config)
         if isinstance(config.get("instructions"), str):
@@ -98,6 +137,7 @@ class Redaction:
             config=config,
             state=self.value(row.state),
             topics=topics,
+            preferences=self._preferences(row.preferences),
             end_reason=None if row.end_reason is None else self.text(row.end_reason),
         )
 

@@ -227,6 +227,7 @@ class Remembering(SessionBase):
         at: datetime | None = None,
         *,
         as_of: datetime | None = None,
+        include_guests: bool = False,
     ) -> list[MemoryMatch]:
         """Finds remembered entries and past messages, filed ones included.
 
@@ -237,6 +238,7 @@ class Remembering(SessionBase):
             at: the moment that "last week" counts from (aware); None = now.
             as_of: what held, or had been said, at this moment (aware): facts that have given way since are found,
                 filed ones too, later ones are not; by words only.
+            include_guests: also what was said in conversations of shares; the reasons say so.
 
         Returns:
             One ranked list, best first, each match with its reasons. Where the embedder fails or takes too
@@ -252,15 +254,32 @@ class Remembering(SessionBase):
         if as_of is not None:
             past = as_utc("as_of", as_of)
             return await recall_past(
-                core, self._host, text, count, as_of=past, sources=tuple(sources), at=start
+                core,
+                self._host,
+                text,
+                count,
+                as_of=past,
+                sources=tuple(sources),
+                at=start,
+                include_guests=include_guests,
             )
         if "messages" in sources:
             await load_everything(core, self._host)
         await prepare(core, text, count, tuple(sources), start)
         await understand(core, self._host, text, sources)
         core.index.refresh(core.view, self._index_revision())
-        found = core.index.search(text, count, now=core.now(), sources=tuple(sources), at=start)
-        return with_origins(core, found)
+        wanted = count
+        while True:
+            found = core.index.search(text, wanted, now=core.now(), sources=tuple(sources), at=start)
+            own = [
+                one
+                for one in found
+                if include_guests or one.message is None or one.message.origin != "shared"
+            ]
+            # What guests said may have taken the first places: then more is asked for.
+            if len(own) >= count or len(found) < wanted:
+                return with_origins(core, own[:count])
+            wanted *= 4
 
     # --- checks
 

@@ -44,16 +44,18 @@ async def read_shared(
     if grant.is_snapshot:
         return _latest(reach.frozen_messages(), limit, before, moment)
     data = core.data
-    given, is_all = list(data.messages), data.message_offset == 0
+    given, first_index = list(data.messages), data.message_offset
+    is_all = first_index == 0
     refs = await page_refs(core, host) if not is_all else []
     while True:
-        shown = reach.messages(given, from_start=is_all)
+        shown = reach.messages(given, first_index=first_index)
         is_found = not isinstance(before, str) or any(message.id == before for message in shown)
         if is_all or (is_found and len(_cut(shown, before, moment)) >= limit):
             return _latest(shown, limit, before, moment)
         recorder = await host.ready()
-        given = await recorder.load_messages(core, refs.pop()) + given
-        is_all = not refs
+        ref = refs.pop()
+        given = await recorder.load_messages(core, ref) + given
+        first_index, is_all = ref.first_index, not refs
 
 
 def _latest(
