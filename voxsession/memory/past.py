@@ -46,8 +46,9 @@ def held_at(
         and ((ended_at := _ended_at(entry, known)) is None or ended_at > moment)
     ]
     found.sort(key=lambda entry: (entry.begins_at, entry.timestamp, entry.id))
-    # What was told out of order may overlap: of one slot, what began last held.
-    latest = {entry.slot: entry.id for entry in found}
+    # What was told out of order may overlap: what holds today counts from its beginning on, else what began last.
+    told = sorted(found, key=lambda entry: entry.superseded_by is None)
+    latest = {entry.slot: entry.id for entry in told}
     return [entry for entry in found if entry.slot is None or latest[entry.slot] == entry.id]
 
 

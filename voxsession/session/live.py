@@ -20,21 +20,25 @@ from voxsession.core.changes import (
     ConversationStarted,
     MemoryAdded,
     MemoryCompressed,
+    MemoryUpdated,
     MessageAdded,
     MilestoneReached,
 )
 from voxsession.core.envelope import Record
 from voxsession.core.events import Event
 from voxsession.core.memory_entry import MemoryEntry
+from voxsession.core.rules import PRIVATE_CATEGORIES
 from voxsession.core.session_data import SessionData
 from voxsession.learning.milestones import crossed, standing
 from voxsession.memory.allowance import allowance_of, category_expiry
 from voxsession.memory.budget import evictions, supersessions
 from voxsession.memory.context_lines import Counted
 from voxsession.memory.fact_index import fact_index_of
+from voxsession.memory.facts import Fact
 from voxsession.memory.recall import SessionIndex
 from voxsession.memory.repair import head_repair, looks_broken
 from voxsession.memory.tokens import TokenCounter
+from voxsession.session.echoes import Echoes
 from voxsession.session.handlers import EventHub
 from voxsession.session.loop_bound import LoopBound
 from voxsession.session.reports import CompressionReport
@@ -197,9 +201,17 @@ class LiveCore:
         Older holders of its slot step back, and the budget holds.
         """
         entry = attrs.evolve(entry, expires_at=category_expiry(entry, self.view.config))
+        self.keep_private(entry)
         self.record(MemoryAdded(at=entry.timestamp, entry=entry, local=local))
         self.settle_memory(entry.slot)
         return entry
+
+    def keep_private(self, fact: MemoryEntry | Fact) -> None:
+        """Sees to it that no profile tells the words of what is private, also when the memory of it is gone."""
+        if fact.category in PRIVATE_CATEGORIES or getattr(fact, "sensitive", False):
+            from voxsession.learning.privacy import noted_words  # its word lists take a while
+
+            self.record(*noted_words(self.view, [fact.value or fact.content], self.now()))
 
     def settle_memory(self, slot: str | None = None) -> None:
         """Decides supersession in `slot` and eviction, as far as there is something to decide."""
@@ -241,7 +253,11 @@ class LiveCore:
             _batches.reset(token)
 
     def tell_dropped(self, dropped: Sequence[Change]) -> None:
-        """Tells of compressions that were dropped because others had changed the same entries meanwhile."""
+        """Tells of what was dropped because others had changed or erased the same entries meanwhile."""
+        edited = [change.entry.id for change in dropped if isinstance(change, MemoryUpdated)]
+        for entry_id in dict.fromkeys(edited):
+            why = "others erased it before it was saved"
+            self.signal("memory.update_dropped", entry_id=entry_id, reason=why)
         for change in dropped:
             if isinstance(change, MemoryCompressed):
                 ids = list(change.replaced)
@@ -331,9 +347,9 @@ class LiveCore:
         """Other tasks changed the session meanwhile: the batch is put on top of that."""
         moved_by = self._moved_by(scope)
         scope.data = self.data.copy()
-        scope.changes = [
-            _apply(moved(pending.change, scope.known, moved_by), scope.data) for pending in scope.changes
-        ]
+        echoes = Echoes(pending.change for pending in scope.changes)
+        changes = (moved(pending.change, scope.known, moved_by) for pending in scope.changes)
+        scope.changes = [_apply(echoes.settled(change, scope.data), scope.data) for change in changes]
         scope.revision, scope.known = self.revision, self.data.message_total
 
     def _moved_by(self, scope: BatchScope) -> int:
