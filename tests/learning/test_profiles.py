@@ -421,7 +421,7 @@ def _evidence(profile: SessionProfile) -> dict[str, Evidence]:
 )
 def test_what_nobody_can_ask_for_is_no_wish(name: str) -> None:
     """A wish for topics is refused, one for a language is not."""
-    with pytest.raises(ConfigurationError, match="profile.evidence"):
+    with pytest.raises(ConfigurationError, match=r"profile\.evidence"):
         SessionProfile.from_dict({"evidence": {name: {"value": 1}}})
     assert SessionProfile.from_dict({"evidence": {"wish.language.de": {"value": 1}}})
 

@@ -180,17 +180,24 @@ def remember_all(
         raise ConfigurationError.out_of_range("extractor", type(facts).__name__, "a list of Fact is needed")
     latest = list(messages)[-1]
     taken: list[tuple[Message, Fact]] = []
-    for given in facts:
-        try:
-            fact = _checked(given)
-            message = messages.get(fact.message_id or latest)
-            if message is None:
-                raise ConfigurationError.out_of_range(
-                    "fact.message_id", fact.message_id, "it names none of the messages that were given"
-                )
-            taken.append((message, fact))
-        except ConfigurationError as error:
-            tell_failure(core, error)  # the others are kept
+    try:
+        for given in facts:
+            try:
+                fact = _checked(given)
+                message = messages.get(fact.message_id or latest)
+                if message is None:
+                    raise ConfigurationError.out_of_range(
+                        "fact.message_id", fact.message_id, "it names none of the messages that were given"
+                    )
+                taken.append((message, fact))
+            except ConfigurationError as error:
+                tell_failure(core, error)  # the others are kept
+    finally:
+        _take(core, host, taken)  # also where the extractor broke off behind them
+
+
+def _take(core: LiveCore, host: SessionHost, taken: Sequence[tuple[Message, Fact]]) -> None:
+    """Remembers facts, and ends those that are denied."""
     said = {(message.id, fact.content.casefold()) for message, fact in taken if not fact.is_denied}
     for message, fact in taken:
         if fact.is_denied:
