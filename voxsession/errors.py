@@ -154,14 +154,22 @@ class ConflictError(SessionError):
     """Someone else saved first: `expected_seq` was the version here, `found_seq` the stored one."""
 
     def __init__(
-        self, session_id: str, *, expected_seq: int, found_seq: int | None, what: str | None = None
+        self,
+        session_id: str,
+        *,
+        expected_seq: int,
+        found_seq: int | None,
+        what: str | None = None,
+        message: str | None = None,
     ) -> None:
         part = f" ({what})" if what else ""
         super().__init__(
             session_id,
-            f"Session {session_id!r} was changed elsewhere{part}: version {expected_seq} was expected, "
+            message
+            or f"Session {session_id!r} was changed elsewhere{part}: version {expected_seq} was expected, "
             f"{found_seq if found_seq is not None else 'none'} found. Nothing was written. "
-            "Take in the other changes with await session.reload(keep_pending=False) and try again.",
+            "await session.reload(keep_pending=False) takes in the other changes and drops all that is not saved "
+            "here; make your changes again after it.",
         )
         self.expected_seq = expected_seq
         self.found_seq = found_seq
@@ -195,6 +203,22 @@ class StorageError(VoxSessionError):
         super().__init__(message)
         self.storage = storage
         self.operation = operation
+
+    @staticmethod
+    def of_foreign(storage: str, operation: str, error: Exception) -> StorageError:
+        """The error in place of one that an adapter let out: its class only, for its text may hold anything.
+
+        Args:
+            storage: the storage's type.
+            operation: the method that raised it.
+            error: what it raised; an `OSError` says that the storage cannot be reached.
+        """
+        kind = StorageUnavailableError if isinstance(error, OSError) else StorageError
+        return kind(
+            f"{operation}() of the {storage} storage raised {type(error).__name__}. See the cause of this error.",
+            storage=storage,
+            operation=operation,
+        )
 
 
 class StorageUnavailableError(StorageError):

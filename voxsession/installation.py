@@ -13,7 +13,7 @@ from voxsession.codec.keys import KeyRing
 from voxsession.core.changes import TokensRecounted
 from voxsession.core.envelope import stamp, storage_key
 from voxsession.core.session_data import SessionData
-from voxsession.errors import ConfigurationError, StorageUnavailableError
+from voxsession.errors import ConfigurationError, StorageError, StorageUnavailableError, VoxSessionError
 from voxsession.memory.tokens import LateCounter, TokenCounter
 from voxsession.session.handlers import EventHub
 from voxsession.session.live import LiveCore
@@ -242,7 +242,7 @@ def ring_of(config: VoxonConfig) -> KeyRing | None:
 
 
 async def within(seconds: float, operation: Awaitable[_T], storage: str) -> _T:
-    """What the operation gives, or `StorageUnavailableError` after so many seconds."""
+    """What the operation gives, or `StorageUnavailableError` after so many seconds; foreign errors become ours."""
     try:
         async with asyncio.timeout(seconds):
             return await operation
@@ -250,3 +250,7 @@ async def within(seconds: float, operation: Awaitable[_T], storage: str) -> _T:
         raise StorageUnavailableError(
             f"{storage} storage did not answer within {seconds:g} s.", storage=storage, operation="open"
         ) from None
+    except VoxSessionError:
+        raise
+    except Exception as error:
+        raise StorageError.of_foreign(storage, "open", error) from error

@@ -291,10 +291,10 @@ def _offline_model(request: ModelRequest) -> Reply:
     return OfflineModel().respond(request)
 
 
-def _pattern_extractor(text: str, **about: Any) -> list[Fact]:
+def _pattern_extractor(text: str, *, earlier: str | None = None, **about: Any) -> list[Fact]:
     from voxsession.memory.extract import extract_facts
 
-    return extract_facts(text, **about)
+    return extract_facts(text, earlier=earlier, with_denials=True, **about)
 
 
 def _checked_extractor(extractor: Any) -> Any:

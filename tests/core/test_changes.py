@@ -542,29 +542,37 @@ def test_a_message_leaves_the_other_fields_of_its_conversation_alone() -> None:
 
     import attrs
 
-    from voxsession.core.conversation import ConversationEntry
+    from voxsession.core.conversation import ConversationEntry, Step
 
     at = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
     full = ConversationEntry(
         id="c", started_at=at, last_at=at, parent_id="p", branch_index=3, status="ended", opened_at=at,
         ended_at=at, first_index=1, last_index=2, message_count=3, turn_count=4, interruption_count=5,
         injection_count=6, response_count=7, response_ms=8.0, duration_seconds=9.0, resumed_count=10,
-        call={"a": 1}, active_until=at, running_seconds=11.0, skipped_seconds=12.0, merged_ids=("b",), guest="g",
+        call={"a": 1}, active_until=at, running_seconds=11.0, skipped_seconds=12.0, pause_seconds=13.0,
+        replayed_seconds=14.0, is_uncounted=True, counted_day="2026-01-01", uncounted_messages=15,
+        merged_ids=("b",), guest="g",
     )  # fmt: skip
     later = at + dt.timedelta(seconds=1)
     default = ConversationEntry(id="x", started_at=later, last_at=later)
 
     assert all(getattr(full, f.name) != getattr(default, f.name) for f in attrs.fields(ConversationEntry))
     assert full.after_message(9, later, is_user=True, interrupted=True) == attrs.evolve(
-        full, last_index=9, last_at=later, message_count=4, turn_count=5, interruption_count=6
+        full,
+        last_index=9,
+        last_at=later,
+        message_count=4,
+        turn_count=5,
+        interruption_count=6,
+        is_uncounted=False,
     )
     stepped = full.after_message(
         9,
         later,
         is_user=False,
         interrupted=False,
-        active_until=later,
-        running_seconds=1.0,
-        skipped_seconds=2.0,
+        is_counted=False,
+        step=Step(later, 1.0, 0.5, 2.0, 3.0),
     )
     assert (stepped.active_until, stepped.running_seconds, stepped.skipped_seconds) == (later, 12.0, 14.0)
+    assert (stepped.replayed_seconds, stepped.pause_seconds, stepped.uncounted_messages) == (14.5, 3.0, 16)

@@ -298,3 +298,86 @@ def test_a_day_of_utc_is_the_default() -> None:
     data = data_with(decode_changes(stored, "s"))
     assert list(data.totals.days) == ["2026-03-01"]
     assert data.conversations["c"].started_at == datetime(2026, 3, 1, 23, 30, tzinfo=UTC)
+
+
+# --- off and on again
+
+
+def switched(minute: float, on: bool) -> ConfigChanged:
+    return ConfigChanged(at=START + minute * MINUTE, values={"enable_analytics": on})
+
+
+def test_the_time_while_analytics_is_off_is_no_part_of_a_duration() -> None:
+    """Ten minutes, of which it was off for six, are four: by the messages, and by the end as well."""
+    steps = [started(), said(1), switched(2, False), said(4), switched(8, True), said(9)]
+    assert total_seconds(data_with(steps)) == 180.0
+    assert total_seconds(data_with([*steps, ended(10, 600.0)])) == 240.0
+    silent = [started(), said(1), switched(2, False), switched(8, True), said(9)]
+    assert total_seconds(data_with(silent)) == 180.0
+    assert total_seconds(data_with([*silent, ended(10, 600.0)])) == 240.0
+    again = [*steps, switched(9, False), switched(9.5, True), said(10)]
+    assert total_seconds(data_with(again)) == 210.0
+
+
+def test_a_conversation_that_began_while_off_counts_from_when_it_is_on() -> None:
+    """It has a duration and a place in the count from its first counted message on, and neither before."""
+    data = data_with([switched(0, False), started(1), said(2), switched(5, True)])
+    assert (total_seconds(data), data.totals.uncounted_conversations, data.totals.days) == (0.0, 1, {})
+    for change in (said(7), ended(8, 7 * 60.0)):
+        change.apply(data)
+    assert (total_seconds(data), data.totals.uncounted_conversations) == (180.0, 0)
+    assert summed(data.totals, "conversation_count") == 1 and summed(data.totals, "duration_seconds") == 180.0
+
+
+def test_a_conversation_that_never_counted_has_no_duration_either() -> None:
+    """Ended after the switch, without a message that counts, it adds nothing."""
+    data = data_with([switched(0, False), started(1), said(2), switched(5, True), ended(8, 420.0)])
+    assert total_seconds(data) == 0.0 and data.totals.uncounted_conversations == 1
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["said", "off", "on", "resume", "end"]), st.floats(0, 30)), max_size=12
+    )
+)
+def test_no_more_is_counted_than_passed_while_on(steps: list[tuple[str, float]]) -> None:
+    """However it is switched, the duration is at most the time that it was on; the days agree with the total."""
+    data, minute, on, on_minutes = data_with([started()]), 0.0, True, 0.0
+    opened = 0.0
+    for what, pause in steps:
+        minute += pause
+        on_minutes += pause if on else 0.0
+        if what in ("off", "on"):
+            on = what == "on"
+        change = {
+            "said": said(minute),
+            "off": switched(minute, False),
+            "on": switched(minute, True),
+            "end": ended(minute, (minute - opened) * 60),
+            "resume": ConversationResumed(at=START + minute * MINUTE, conversation_id="c"),
+        }[what]
+        opened = minute if what == "resume" else opened
+        change.apply(data)
+    if "end" not in [what for what, _ in steps]:
+        assert -1e-6 <= total_seconds(data) <= on_minutes * 60 + 1e-6
+    assert summed(data.totals, "duration_seconds") == pytest.approx(total_seconds(data))
+
+
+# --- transcripts
+
+
+def test_a_transcript_lasts_from_its_first_to_its_last_message() -> None:
+    """Recorded weeks later, it counts on its own day, and the moments of recording it count for nothing."""
+    data = data_with([started(60 * 24 * 30), said(0), said(4), said(10), ended(60 * 24 * 30 + 5, 300.0)])
+    assert total_seconds(data) == data.conversations["c"].duration_seconds == 600.0
+    row = dict(zip(DAY_COLUMNS, data.totals.days[START.date().isoformat()], strict=True))
+    assert (row["conversation_count"], row["message_count"], row["duration_seconds"]) == (1, 3, 600.0)
+    assert summed(data.totals, "conversation_count") == 1
+    assert summed(data.totals, "duration_seconds") == 600.0
+
+
+def test_a_transcript_that_is_gone_on_from_does_not_last_until_today() -> None:
+    """The weeks between what was recorded afterwards and what is said now are no conversation."""
+    opened = 60 * 24 * 30
+    data = data_with([started(opened), said(0), said(10), said(opened + 1), ended(opened + 3, 180.0)])
+    assert total_seconds(data) == 600.0 + 180.0

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.learning.talks import START, apply, new_data, reply, say, talk
 from voxsession.core.session_changes import EvidenceAdded, PreferenceSet
 from voxsession.core.types import encode_json
+from voxsession.learning.estimates import wished_language
 from voxsession.learning.preferences import (
     adaptation_lines,
     explain_preference,
@@ -182,12 +183,21 @@ def test_formal_and_then_casual_again() -> None:
     assert adaptation_lines(data) == ["Use casual, friendly language."]
 
 
-def test_the_wish_spoken_last_counts_whatever_the_clock_says() -> None:
-    """A clock that was set back between two wishes does not bring the first one back."""
-    data = talk(["answer in German"])
-    early = say(1, "answer in French", at=START - timedelta(days=3))
-    apply(data, learn(data, early, previous=None, reply=None))
-    assert learned_preferences(data)["language"] == "fr"
+@pytest.mark.parametrize(
+    ("text", "name", "before", "after"),
+    [
+        ("answer in French", "language", "de", "fr"),
+        ("Please be formal.", "formality_score", 0.05, 0.95),
+        ("Back to normal", "language", "de", None),
+    ],
+)
+def test_of_two_wishes_the_later_moment_counts(text: str, name: str, before: Any, after: Any) -> None:
+    """A wish of an old transcript that comes in late is none any more; clocks that differ a little change nothing."""
+    for late, expected in ((timedelta(seconds=30), after), (timedelta(days=300), before)):
+        data = talk(["answer in German", "Be casual."])
+        said = say(2, text, at=START + timedelta(minutes=1) - late)
+        apply(data, learn(data, said, previous=None, reply=None))
+        assert learned_preferences(data)[name] == expected
 
 
 def test_a_new_wish_replaces_the_old_one() -> None:
@@ -197,10 +207,32 @@ def test_a_new_wish_replaces_the_old_one() -> None:
 
 
 def test_the_language_asked_for_last_counts() -> None:
-    """Of two languages asked for the later one is spoken, and one refused is not."""
+    """Of two languages asked for the later one is spoken, and refusing it brings the first one not back."""
     data = talk(["answer in German", "answer in French"])
     assert learned_preferences(data)["language"] == "fr"
-    assert learned_preferences(talk(["stop answering in French"], data, first=2))["language"] == "de"
+    assert learned_preferences(talk(["stop answering in German"], data, first=2))["language"] == "fr"
+    assert wished_language(talk(["stop answering in French"], data, first=3).evidence) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "You don't have to answer in German anymore",
+        "Back to normal, please",
+        "Answer in whatever language you like",
+    ],
+)
+def test_a_language_can_be_taken_back(text: str) -> None:
+    """After that none is asked for."""
+    data = talk(["Answer in German", text])
+    assert wished_language(data.evidence) is None
+
+
+def test_what_need_not_be_is_neutral() -> None:
+    """ "You don't have to be formal anymore" asks for nothing, and not for the opposite."""
+    data = talk(["Please be formal.", "You don't have to be formal anymore"])
+    assert learned_preferences(data)["formality_score"] > 0.3
+    assert not any(found.weight for name, found in data.evidence.items() if name.startswith("wish."))
 
 
 def test_the_language_spoken_is_known() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from datetime import timedelta
 from pathlib import Path
@@ -13,15 +14,20 @@ from hypothesis import strategies as st
 
 from tests.learning.talks import START, apply, new_data, talk
 from voxsession.core.memory_entry import MemoryEntry
+from voxsession.core.preference import Evidence
+from voxsession.core.session_changes import MAX_UNSET, PreferenceSet
 from voxsession.core.session_data import SessionData
 from voxsession.core.types import encode_json
 from voxsession.errors import ConfigurationError, UnsupportedFormatError
+from voxsession.learning.estimates import wished_language
 from voxsession.learning.preferences import (
     adaptation_lines,
     explain_preference,
     learned_moves,
     learned_preferences,
 )
+from voxsession.learning.profile_bounds import MAX_NAMES
+from voxsession.learning.profile_fields import range_of
 from voxsession.learning.profiles import ProfileEvidence, SessionProfile
 from voxsession.learning.seeding import profile_of, seed_changes
 
@@ -337,3 +343,103 @@ def test_names_and_what_is_sensitive_are_no_topics() -> None:
     )
     assert all("quillon" not in t and "melanoma" not in t for t in profile_of(data).topics)
     assert "sailing boat" in profile_of(data).topics and profile_of(data, topics=False).topics == {}
+
+
+def test_what_is_exported_can_be_read_however_much_was_set() -> None:
+    """Of too many names, or too large values, the newest are kept; numbers stay inside their ranges."""
+    data = new_data()
+    for number in range(1500):
+        apply(data, [PreferenceSet(at=START + timedelta(seconds=number), name=f"n{number}", value="x" * 600)])
+    data.evidence["message_length"] = Evidence(total=9e9, weight=3.0, count=3, last_at=START)
+    profile = profile_of(data)
+    assert SessionProfile.from_json(profile.to_json()) == profile
+    assert "n1499" in profile.preferences and "n0" not in profile.preferences
+    assert profile.evidence["message_length"].value == range_of("message_length")[1]
+
+
+def test_what_is_merged_can_be_read() -> None:
+    """Twenty profiles of a hundred names each keep the newest thousand, and name no conflicts of others."""
+    parts = [
+        SessionProfile(
+            preferences={f"n{(part * 97 + number) % 1900}": part for number in range(100)},
+            updated_at=START + timedelta(days=part),
+        )
+        for part in range(20)
+    ]
+    merged = SessionProfile.merge(parts)
+    assert SessionProfile.from_json(merged.to_json()) == merged
+    assert len(merged.preferences) == MAX_NAMES and set(parts[-1].preferences) <= set(merged.preferences)
+    assert set(merged.conflicts) <= set(merged.preferences)
+
+
+def test_the_latest_act_counts_also_where_it_took_back() -> None:
+    """What was set and later taken back is not in the merged profile; what was set after that is."""
+    acts = [("casual", 0), (None, 1), ("formal", 2)]
+    profiles = []
+    for value, days in acts:
+        data = new_data()
+        apply(data, [PreferenceSet(at=START + timedelta(days=days), name="formality", value=value)])
+        profiles.append(profile_of(data))
+    assert SessionProfile.merge(profiles[:2]).preferences == {}
+    assert SessionProfile.merge(profiles[1::-1]).preferences == {}
+    assert SessionProfile.merge([SessionProfile.merge(profiles[:2]), profiles[0]]).preferences == {}
+    assert SessionProfile.merge(profiles).preferences == {"formality": "formal"}
+    assert SessionProfile.from_json(profiles[1].to_json()) == profiles[1]
+
+
+def test_only_so_many_names_are_remembered_as_taken_back() -> None:
+    """Taking back names without end does not make a session grow."""
+    data = new_data()
+    for number in range(MAX_UNSET + 50):
+        apply(data, [PreferenceSet(at=START, name=f"n{number}")])
+    assert len(data.preference_times) == MAX_UNSET and "n0" not in data.preference_times
+
+
+def test_a_language_that_was_replaced_does_not_come_back() -> None:
+    """German here, French there, French no more: none is asked for, in whatever order they are merged."""
+    texts = ["Answer in German", "Answer in French", "Stop answering in French"]
+    profiles = [profile_of(talk([text], first=number)) for number, text in enumerate(texts)]
+    for order in ([0, 1, 2], [2, 1, 0], [1, 0, 2]):
+        merged = SessionProfile.merge(profiles[place] for place in order)
+        assert wished_language(_evidence(merged)) is None
+    two = SessionProfile.merge(profiles[:2])
+    assert wished_language(_evidence(two))[0] == "fr"  # type: ignore[index]
+    back = profile_of(talk(["Back to normal"], first=5))
+    assert wished_language(_evidence(SessionProfile.merge([back, two]))) is None
+
+
+def _evidence(profile: SessionProfile) -> dict[str, Evidence]:
+    return {
+        name: Evidence(total=found.value * found.weight, weight=found.weight, last_at=found.last_at)
+        for name, found in profile.evidence.items()
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["wish.topics", "wish.active_hours", "wish.interaction_style", "wish.hour.01", "wish.length_pressure"],
+)
+def test_what_nobody_can_ask_for_is_no_wish(name: str) -> None:
+    """A wish for topics is refused, one for a language is not."""
+    with pytest.raises(ConfigurationError, match=r"profile\.evidence"):
+        SessionProfile.from_dict({"evidence": {name: {"value": 1}}})
+    assert SessionProfile.from_dict({"evidence": {"wish.language.de": {"value": 1}}})
+
+
+@pytest.mark.parametrize("name", ["active_hours", "topic_weights", "Topic Weights"])
+def test_what_follows_cannot_be_set(name: str) -> None:
+    """The error says what it follows from."""
+    with pytest.raises(ConfigurationError, match="cannot be set"):
+        SessionProfile.from_dict({"preferences": {name: [1]}})
+
+
+def test_saving_where_no_folder_is(tmp_path: Path) -> None:
+    """The error names the file that was asked for and its folder, and no name made up on the way."""
+    target = tmp_path / "none" / "alice.json"
+    with pytest.raises(ConfigurationError, match="no folder") as caught:
+        SessionProfile().save(target)
+    assert str(target) in str(caught.value) and caught.value.option == "path"
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(OSError) as failed:
+        SessionProfile().save(tmp_path / "taken")
+    assert failed.value.filename == str(tmp_path / "taken") and os.listdir(tmp_path) == ["taken"]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -111,3 +114,14 @@ def test_a_rating_is_surer_than_signals() -> None:
     """One rating is as sure as any number of signals, and more of them are surer."""
     assert from_ratings(1, 4.0).confidence >= from_signals(10**6, 0, 0, 0).confidence
     assert from_ratings(9, 36.0).confidence > from_ratings(1, 4.0).confidence
+
+
+def test_every_phrase_has_a_telling_word() -> None:
+    """What is passed over for having none of them could match no phrase: all that the patterns spell out is tried."""
+    from voxsession.learning import signals
+
+    words = sorted(set(re.findall(r"\w{2,}", (signals._COMPLAINT.pattern + signals._THANKS.pattern).lower())))
+    plain = [word for word in words if not word.startswith(tuple(signals._TELLING))]
+    for first, second, third in itertools.product([*plain, "that's", "it", "i", "c'est", "è"], repeat=3):
+        said = f"{first} {second} {third}"
+        assert not signals._COMPLAINT.search(said) and not signals._THANKS.search(said), said

@@ -9,6 +9,9 @@ from hypothesis import strategies as st
 from voxsession.learning.languages import language_name
 from voxsession.learning.wishes import reply_pressure, wishes_of
 
+#: What is taken back by "back to normal".
+ALL = ["verbosity", "formality", "technical_level", "response_length", "speaking_pace", "language"]
+
 
 @pytest.mark.parametrize(
     ("text", "name", "low"),
@@ -31,6 +34,10 @@ from voxsession.learning.wishes import reply_pressure, wishes_of
         ("could you be more casual?", "formality", True),
         ("talk to me like a friend", "formality", True),
         ("explain it like I'm five", "technical_level", True),
+        ("explain like I'm 5", "technical_level", True),
+        ("I told you: be formal", "formality", False),
+        ("be formal... actually be casual", "formality", True),
+        ("Keep it short in the future", "verbosity", True),
         ("no jargon please", "technical_level", True),
         ("I am a complete beginner", "technical_level", True),
         ("Explain this in simple terms", "technical_level", True),
@@ -64,6 +71,15 @@ def test_wishes_are_heard(text: str, name: str, low: bool) -> None:
         "Translate this into German",
         "Is French hard to learn?",
         "",
+        "Please be formal in the letter to my boss",
+        "Be casual at the party",
+        "My boss told me: be formal",
+        "Mom always says, keep it short",
+        "I'm an expert in cooking, new to computers",
+        "I am a beginner at chess",
+        "At most 0 words",
+        "Use 0 words",
+        "Write a summary, at most 50 words",
     ],
 )
 def test_what_is_no_wish(text: str) -> None:
@@ -87,11 +103,13 @@ def test_languages_are_asked_for(text: str, code: str) -> None:
     assert [(wish.name, wish.value) for wish in wishes_of(text)] == [(f"language.{code}", 1.0)]
 
 
-def test_a_language_can_be_refused() -> None:
+@pytest.mark.parametrize(
+    "text",
+    ["Stop answering in German!", "You don't have to answer in German anymore", "Forget the German answers"],
+)
+def test_a_language_can_be_refused(text: str) -> None:
     """What the user does not want to hear any more is a wish of value 0."""
-    assert [(wish.name, wish.value) for wish in wishes_of("Stop answering in German!")] == [
-        ("language.de", 0.0)
-    ]
+    assert [(wish.name, wish.value) for wish in wishes_of(text)] == [("language.de", 0.0)]
 
 
 def test_the_last_of_two_wishes_counts() -> None:
@@ -141,8 +159,17 @@ def test_unknown_languages_keep_their_name() -> None:
         ("Never mind the short answers.", ["verbosity"]),
         ("Forget what I said about being formal", ["formality"]),
         ("You can write longer answers again", ["verbosity"]),
-        ("Answer normally again", ["verbosity", "formality", "technical_level", "response_length"]),
-        ("Back to normal, please", ["verbosity", "formality", "technical_level", "response_length"]),
+        ("Answer normally again", ALL),
+        ("Back to normal, please", ALL),
+        ("Talk normally", ALL),
+        ("You don't have to be formal anymore", ["formality"]),
+        ("You needn't be formal", ["formality"]),
+        ("Don't be casual any longer", ["formality"]),
+        ("You don't have to talk so slowly anymore", ["speaking_pace"]),
+        ("At normal speed, please", ["speaking_pace"]),
+        ("No word limit anymore", ["response_length"]),
+        ("You don't have to keep it under 50 words anymore", ["response_length"]),
+        ("Answer in whatever language you like", ["language"]),
     ],
 )
 def test_wishes_are_taken_back(text: str, names: list[str]) -> None:
@@ -154,7 +181,18 @@ def test_wishes_are_taken_back(text: str, names: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["Forget my keys", "He is back to normal", "I forgot the short answer", "Write 300 words about Rome"],
+    [
+        "Forget my keys",
+        "He is back to normal",
+        "I forgot the short answer",
+        "Write 300 words about Rome",
+        "Forget about the formal dinner",
+        "Forget the short story",
+        "Never mind the technical interview",
+        "Get back to normal weight",
+        "Be yourself at the interview",
+        "There is no word limit for the essay",
+    ],
 )
 def test_what_takes_nothing_back(text: str) -> None:
     """Forgetting and normality in other talk are no wishes."""
@@ -167,6 +205,8 @@ def test_what_takes_nothing_back(text: str) -> None:
         ("Answer in under 50 words", 50),
         ("Please keep your answers to about 30 words.", 30),
         ("Use at most 40 words please", 40),
+        ("At most 50 words", 50),
+        ("No more than 20 words, please.", 20),
     ],
 )
 def test_a_number_of_words_is_a_wish(text: str, words: int) -> None:

@@ -102,6 +102,39 @@ def test_only_the_words_of_the_named_message_count(more: dict[str, Any], taken: 
     assert bool(read_answer(answer, REQUEST).facts) is taken
 
 
+@pytest.mark.parametrize(
+    ("text", "previous", "quote", "content", "taken"),
+    [
+        ("I like tea and I moved to Oslo", None, "I", "User has root access to everything", False),
+        (
+            "I like tea and I moved to Oslo",
+            None,
+            "I moved to Oslo",
+            "User has root access to everything",
+            False,
+        ),
+        ("I like tea and I moved to Oslo", None, "to", "User lives in Oslo", False),
+        ("I like tea and I moved to Oslo", None, "I moved to Oslo", "User lives in Oslo", True),
+        ("I like tea and I moved to Oslo", None, "I moved to Oslo", "User can read all files of Oslo", False),
+        ("I turned 34 last week", None, "I turned 34", "User is 34 years old", True),
+        ("I turned 34 last week", None, "I turned 34", "User is 99 years old", False),
+        ("I can't stand the smell of coffee", None, "can't stand the smell", "User dislikes coffee", True),
+        ("Yes, I am", "Are you allergic to nuts?", "Yes, I am", "User is allergic to nuts", True),
+        ("Yes, I am", "Are you allergic to nuts?", "Yes, I am", "User may delete accounts", False),
+        ("Oslo", "Where do you live?", "Oslo", "User lives in Oslo", True),
+        ("Ich bin Krankenschwester von Beruf", None, "Ich bin Krankenschwester", "User is a nurse", True),
+        ("我住在北京", None, "我住在北京", "User lives in Beijing", True),
+    ],
+)
+def test_the_content_is_backed_by_what_was_said(
+    text: str, previous: str | None, quote: str, content: str, taken: bool
+) -> None:
+    """A quote that states nothing, and a content that English words do not state, give no fact."""
+    said = UserWords(message_id="1", text=text, at=AT, previous=previous)
+    answer = json.dumps({"facts": [GOOD | {"importance": 0.5, "quote": quote, "content": content}]})
+    assert bool(read_answer(answer, ExtractionRequest(said=[said])).facts) is taken
+
+
 def test_facts_come_in_the_order_of_the_messages() -> None:
     """Of two values of one slot, the one from the later message counts, wherever it stands in the answer."""
     answer = [

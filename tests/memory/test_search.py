@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
@@ -59,6 +59,42 @@ def test_accents_do_not_matter() -> None:
     index = index_of(memory("a", "We met at the café"), memory("b", "Zoe\u0308 sings"))
     assert ids(index.search("cafe")) == ["a"]
     assert ids(index.search("Zoë")) == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("text", "query"),
+    [
+        ("Φέτος πάμε στην Αθήνα", "Αθηνα"),
+        ("Φέτος πάμε στην Αθήνα", "ΑΘΗΝΑ"),
+        ("ΟΔΟΣ ΕΡΜΟΥ", "οδος"),
+        ("Wir wohnen in der Hauptstraße", "Hauptstrasse"),
+        ("Wir wohnen in der HAUPTSTRASSE", "hauptstraße"),
+        ("Она Живёт в Перми", "живет"),
+        ("A ﬁne ofﬁce", "fine office"),
+        ("The code is １２３", "123"),
+        ("We won 🎉 at last", "🎉"),
+        ("We won🎉🎉", "what about 🎉"),
+        ("I ❤️ this", "❤"),
+        ("Good 👍🏽", "👍"),
+        ("From 🇩🇪 with love", "🇩🇪"),
+        ("שָׁלוֹם", "שלום"),
+        ("がくせいです", "がく"),
+    ],
+)
+def test_letters_and_pictures_are_folded(text: str, query: str) -> None:
+    """What people take for the same sign is found by either, in any script."""
+    others = ["Something else", "Happy day", "From 🇫🇷", "かくてい", "We lost 🎂 12 3"]
+    index = index_of(*(memory(f"x{n}", other) for n, other in enumerate(others)), memory("a", text))
+    assert ids(index.search(query))[:1] == ["a"]
+
+
+def test_c_plus_plus_is_not_c_sharp() -> None:
+    """A letter with its signs is a word of its own, other than the letter and than the same with other signs."""
+    index = index_of(memory("sharp", "Likes C#"), memory("plus", "Likes C++."), memory("c", "Likes C"))
+    assert ids(index.search("C#")) == ["sharp"]
+    assert ids(index.search("c++")) == ["plus"]
+    assert ids(index.search("C")) == ["c"]
+    assert index.search("C#")[0].reasons == ("words: c#",)
 
 
 @pytest.mark.parametrize(
@@ -447,3 +483,90 @@ def test_many_equal_hits_come_newest_first() -> None:
         memory("b", "tea"), memory("a", "tea"), memory("new", "tea", at=NOON + timedelta(days=1))
     )
     assert ids(index.search("tea")) == ["new", "a", "b"]
+
+
+# -- twins ------------------------------------------------------------------------
+
+
+def violins() -> list[Passage]:
+    """Ten memories that say nearly the same, and one that answers."""
+    bought = [
+        memory(f"day{n}", f"Dana bought a violin on day {n}", at=NOON + timedelta(hours=n)) for n in range(10)
+    ]
+    return [*bought, memory("attic", "The violin is kept in the attic of Dana")]
+
+
+def test_what_says_the_same_does_not_fill_the_list() -> None:
+    """Of texts that differ in a number only, the best keeps its place and the others go down."""
+    hits = index_of(*violins()).search("Where is Dana's violin?", limit=5)
+    assert "attic" in ids(hits)[:2]
+    assert len(hits) == 5, "they are pushed down, not left out"
+    scores = [hit.score for hit in hits]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_a_longer_list_begins_as_a_shorter_one_does() -> None:
+    """How many hits are asked for does not change their order."""
+    index = index_of(*violins())
+    longest = ids(index.search("Where is Dana's violin?", limit=11))
+    for limit in range(1, 11):
+        assert ids(index.search("Where is Dana's violin?", limit=limit)) == longest[:limit]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        memory("b", "Dana does not like violins"),
+        memory("b", "Dana likes violins and old cellos"),
+        memory("b", "Dana likes violins", speaker="Ann"),
+        message(1, "Dana likes violins", id="b"),
+    ],
+)
+def test_what_says_another_thing_is_no_twin(other: Passage) -> None:
+    """A denial, another speaker, another source or more words make another text."""
+    alone = index_of(memory("x", "Dana likes violins"), other, memory("y", "Tea")).search("Dana violins")
+    assert min(hit.score for hit in alone) > 0.6 * max(hit.score for hit in alone)
+
+
+# -- reasons and days -----------------------------------------------------------------
+
+
+def test_reasons_are_true() -> None:
+    """ "Next to a match" is told only of what stands beside one; what its date alone found says only that."""
+    yesterday = NOON - timedelta(days=1)
+    index = index_of(
+        message(1, "Visited the aquarium", at=yesterday, group="alone"),
+        message(2, "The violin came", group="c"),
+        message(3, "Nice", role="assistant", group="c"),
+        message(4, "Bye", group="c"),
+        message(5, "See you", role="assistant", group="c"),
+        message(6, "Gone", group="c"),
+    )
+    found = {hit.id: hit.reasons for hit in index.search("violin yesterday", 10, at=NOON)}
+    assert found["m1"] == ("date 14 May 2024",)
+    assert "next to a match" in found["m3"]
+    assert found["m6"][0] == "same talk as a match"
+
+
+def test_days_are_those_of_the_moments_zone() -> None:
+    """Yesterday ends at the asker's midnight, and the reason names the asker's date."""
+    tokyo = timezone(timedelta(hours=9))
+    evening = datetime(2024, 6, 14, 20, tzinfo=UTC)  # the 15th in Tokyo
+    index = index_of(
+        memory("13th", "Sang", at=datetime(2024, 6, 13, 14, tzinfo=UTC)),
+        memory("14th", "Danced", at=datetime(2024, 6, 13, 16, tzinfo=UTC)),
+    )
+    assert ids(index.search("what was said yesterday?", at=evening.astimezone(tokyo))) == ["14th"]
+    assert index.search("what was said yesterday?", at=evening.astimezone(tokyo))[0].reasons == (
+        "date 14 June 2024",
+    )
+
+
+def test_words_of_an_understood_time_are_not_looked_for() -> None:
+    """ "Two weeks ago" asks for that week, not for texts that happen to speak of two weeks."""
+    index = index_of(
+        message(1, "It took two weeks to paint", at=NOON - timedelta(days=100), group="a"),
+        message(2, "Visited the aquarium", at=NOON - timedelta(days=14), group="b"),
+    )
+    assert ids(index.search("What did I do two weeks ago?", at=NOON)) == ["m2"]
+    assert ids(index.search("What did I visit two weeks ago?", at=NOON))[0] == "m2"

@@ -44,6 +44,39 @@ AT = datetime(2024, 5, 15, 12, 30, tzinfo=UTC)  # a Wednesday
         ("in the summer of 2022", "2022-06-01", "2022-09-01"),
         ("last summer", "2023-06-01", "2023-09-01"),
         ("during the winter", "2023-12-01", "2024-03-01"),
+        ("a fortnight ago", "2024-04-28", "2024-05-05"),
+        ("two fortnights ago", "2024-04-14", "2024-04-21"),
+        ("last fortnight", "2024-05-01", "2024-05-16"),
+        ("three weeks back", "2024-04-21", "2024-04-28"),
+        ("twenty days ago", "2024-04-25", "2024-04-26"),
+        ("the week before last", "2024-04-29", "2024-05-06"),
+        ("last May", "2023-05-01", "2023-06-01"),
+        ("last Christmas", "2023-12-24", "2023-12-27"),
+        ("over Christmas 2022", "2022-12-24", "2022-12-27"),
+        ("on New Year's Eve", "2023-12-31", "2024-01-01"),
+        ("at Easter", "2024-03-29", "2024-04-02"),
+        ("Easter 2023", "2023-04-07", "2023-04-11"),
+        ("last Thanksgiving", "2023-11-23", "2023-11-24"),
+        ("on the 5th", "2024-05-05", "2024-05-06"),
+        ("on the 31st", "2024-03-31", "2024-04-01"),
+        ("on the 5th of last month", "2024-04-05", "2024-04-06"),
+        ("on 5.6.2023", "2023-06-05", "2023-06-06"),
+        ("on 23.5.2023", "2023-05-23", "2023-05-24"),
+        ("on 5/23/2023", "2023-05-23", "2023-05-24"),
+        ("on 23/5/23", "2023-05-23", "2023-05-24"),
+        ("on 5/5/2023", "2023-05-05", "2023-05-06"),
+        ("in the first week of June", "2023-06-01", "2023-06-08"),
+        ("in the last week of April 2023", "2023-04-24", "2023-05-01"),
+        ("in early June", "2023-06-01", "2023-06-11"),
+        ("mid-June", "2023-06-11", "2023-06-21"),
+        ("in late February", "2024-02-21", "2024-03-01"),
+        ("at the end of April", "2024-04-21", "2024-05-01"),
+        ("in the first half of April", "2024-04-01", "2024-04-16"),
+        ("between March and April", "2024-03-01", "2024-05-01"),
+        ("between November and February", "2023-11-01", "2024-03-01"),
+        ("from 3 May to June 8th, 2023", "2023-05-03", "2023-06-09"),
+        ("between November 2022 and February", "2022-11-01", "2023-03-01"),
+        ("from 2021 to 2022", "2021-01-01", "2023-01-01"),
     ],
 )
 def test_a_question_names_a_time(query: str, start: str, end: str) -> None:
@@ -63,6 +96,11 @@ def test_a_question_names_a_time(query: str, start: str, end: str) -> None:
         "",
         "in 1066",
         "9999 years ago",
+        "on the 5th floor",
+        "on the 45th",
+        "version 5.6.2",
+        "this Christmas",
+        "on 31/13/24",
     ],
 )
 def test_what_is_no_time_is_left_alone(query: str) -> None:
@@ -77,15 +115,20 @@ def test_a_named_date_is_not_read_twice() -> None:
 
 def test_several_dates_are_several_spans() -> None:
     """A question may name more than one time."""
-    assert len(asked_spans("between May 2023 and June 2023", AT)) == 2
+    assert len(asked_spans("in May 2023 or in June 2021", AT)) == 2
+
+
+def test_a_date_in_numbers_that_may_be_of_either_month_names_both_days() -> None:
+    """5/6 is 5 June to one asker and 6 May to another: neither is passed over, and the year is not read besides."""
+    spans = asked_spans("What was on 5/6/2023?", AT)
+    assert [str(span.start.date()) for span in spans] == ["2023-06-05", "2023-05-06"]
+    assert {span.end - span.start for span in spans} == {timedelta(days=1)}
 
 
 def test_only_words_counted_from_now_are_marked() -> None:
     """ "Last week" means another time in every text, a calendar date does not."""
-    assert [span.counted for span in asked_spans("last week", AT) + asked_spans("in May 2023", AT)] == [
-        True,
-        False,
-    ]
+    asked = ["last week", "two weeks ago", "on the 5th", "in May 2023", "last Christmas"]
+    assert [asked_spans(words, AT)[0].counted for words in asked] == [True, True, True, False, False]
 
 
 def test_days_begin_at_the_askers_midnight() -> None:

@@ -226,6 +226,15 @@ def test_what_is_near_brings_the_message_before_it_and_not_the_one_after() -> No
     assert [hit.reasons for hit in hits] == [("meaning: 0.80",), ("next to a match",)]
 
 
+def test_by_meaning_too_what_says_the_same_goes_down() -> None:
+    """Twins of a better hit lose the same share where meaning counts as well."""
+    bought = {f"day{number}": f"Dana bought a violin on day {number}" for number in range(10)}
+    texts = bought | {"attic": "The violin is kept in the attic of Dana"}
+    passages = [Passage(id=name, text=text, source="memory", at=AT) for name, text in texts.items()]
+    hits = search(passages, "Where is Dana's violin?", dict.fromkeys(bought, 0.8) | {"attic": 0.75})
+    assert "attic" in [hit.id for hit in hits[:2]] and len(hits) == 11
+
+
 def test_by_meaning_too_it_counts_whom_the_question_is_about() -> None:
     """Of two texts equally near, the one of the person asked about is first, and the reasons say both."""
     passages = [

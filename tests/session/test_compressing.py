@@ -45,6 +45,27 @@ def contents(session: Any) -> list[str]:
 # --- fewer, and back
 
 
+@pytest.mark.parametrize(
+    ("facts", "kept"),
+    [
+        (["Is allergic to peanuts", "Is allergic to cats"], ["Is allergic to peanuts; cats"]),
+        (["Likes jazz", "Likes tea"], ["Likes jazz", "Likes tea"]),
+    ],
+)
+async def test_what_the_guide_says_of_folding(facts: list[str], kept: list[str]) -> None:
+    """The examples of the guide: where nothing is gained, nothing is folded."""
+    clock = FakeClock()
+    async with (
+        voxon_on(MemorySessionStorage(), clock=clock) as voxon,
+        voxon.session(config=LEARNING_OFF) as session,
+    ):
+        for fact in facts:
+            session.add_memory(fact)
+        clock.advance(seconds=10 * DAY)
+        session.compress_memory()
+        assert contents(session) == kept
+
+
 async def test_related_entries_are_folded_and_come_back() -> None:
     """Short entries that begin alike become one of their own words; either id brings all of them back, for good."""
     clock = FakeClock()

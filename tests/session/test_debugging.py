@@ -289,3 +289,33 @@ async def test_sessions_are_counted_by_status() -> None:
         assert stats["sessions"] == {"active": 1, "ended": 1, "expired": 1} and stats["total_sessions"] == 3
         assert stats["storage_type"] == "memory" and stats["keys"] and stats["open_sessions"] == 3
         assert await voxon.health_check() == {"status": "healthy", "storage": "operational"}
+
+
+async def test_an_export_shows_no_code_of_the_app(tmp_path: Path) -> None:
+    """Handlers are numbered, exceptions of others are foreign errors, and of lines only those of the library come."""
+    folder = tmp_path / "voxsession" / "zebra"
+    folder.mkdir(parents=True)
+    code = "class ZebraError(Exception): pass\n\ndef zebra(event):\n    raise ZebraError('zebra')\n"
+    (folder / "app.py").write_text(code)
+    names: dict[str, Any] = {}
+    exec(compile(code, str(folder / "app.py"), "exec"), names)
+
+    def extractor(text: str, **about: Any) -> Any:
+        return names["zebra"](text)
+
+    def model(request: Any) -> Any:
+        raise KeyError("zebra")
+
+    settings = VoxonConfig(session_storage="memory")
+    async with Voxon(settings, extractor=extractor, model=model) as voxon:
+        session = await voxon.create_session(user_id="ann")
+        session.enable_debug()
+        session.events.on("message.added", names["zebra"])
+        conv = await session.start_conversation()
+        with pytest.raises(VoxSessionError):
+            await conv.send_message("Hello")
+        await conv.add_messages([{"role": "user", "content": "Hello"}])
+        logs = session.export_debug_logs()
+        assert "zebra" not in logs.casefold()
+        assert '"foreign error"' in logs and '"handler-1"' in logs and '"extractor"' in logs
+        assert "ZebraError" in session.get_debug_info()["errors"]

@@ -882,3 +882,139 @@ async def test_no_byte_of_it_is_left_and_all_else_stays(steps: list[tuple[str, s
         await voxon.close()
         assert traces_in(folder, TOKEN) == []
         assert contents(said_after) == await kept_texts(FileSessionStorage(folder), "s", **OPEN)
+
+
+# --- beside others
+
+
+async def test_an_edit_of_what_others_erased_is_dropped_and_the_rest_saved(tmp_path: Path) -> None:
+    """Nothing is left to be edited: the edit is told as dropped, not written, and keeps nothing else back."""
+    one, two = (voxon_on(FileSessionStorage(tmp_path), **OPEN) for _ in range(2))
+    async with one, two:
+        mine = await one.create_session(session_id="s", config=QUIET)
+        entry = mine.add_memory(f"Grew up in {SECRET}")
+        await mine.save()
+        theirs = await two.load_session("s")
+        dropped = list[Any]()
+        theirs.events.on("memory.update_dropped", dropped.append)
+        theirs.update_memory(entry.id, importance=0.9)
+        theirs.update_memory(entry.id, content=f"Was born in {SECRET}")
+        theirs.add_memory("Likes tea")
+        assert await mine.forget(SECRET)
+
+        await theirs.save()
+
+        assert [event.entry_id for event in dropped] == [entry.id]
+        assert "erased" in dropped[0].reason
+        assert [one.content for one in theirs.get_memory().entries] == ["Likes tea"]
+        assert traces_in(tmp_path) == []
+
+
+async def test_forgetting_ends_beside_one_who_saves_before_each_of_its_saves() -> None:
+    """What others write meanwhile is looked through, not written over again and again."""
+    storage = WatchedStorage()
+    async with voxon_on(storage, **OPEN) as voxon, voxon_on(storage.inner, **OPEN) as other:
+        session = await voxon.create_session(session_id="s", config=QUIET)
+        session.add_memory(f"Grew up in {SECRET}")
+        await session.save()
+        busy = await other.load_session("s")
+        said = [f"Once in {SECRET}", *numbered(40)]
+
+        async def interfere(operation: str, call: Callable[[], Any]) -> Any:
+            if len(said) % 2:
+                busy.add_memory(said[0])
+                await busy.save()
+            del said[0]
+            return await call()
+
+        storage.mishap = only(("save", "append"), interfere)
+        receipt = await session.forget(SECRET)
+        storage.mishap = None
+        assert receipt.counts["entries"] == 2
+        assert len(said) > 30
+        assert SECRET not in str([one.content for one in session.get_memory().entries])
+        await busy.reload(keep_pending=False)
+        assert SECRET not in str([one.content for one in busy.get_memory().entries])
+
+
+async def test_a_save_outlasts_a_busy_writer() -> None:
+    """As long as a storage call may take, a save that others forestall is tried again."""
+    storage = WatchedStorage()
+    async with voxon_on(storage) as voxon, voxon_on(storage.inner) as other:
+        session = await voxon.create_session(session_id="s", config=QUIET)
+        await session.save()
+        busy, left = await other.load_session("s"), numbered(40)
+
+        async def interfere(operation: str, call: Callable[[], Any]) -> Any:
+            if left:
+                busy.add_memory(left.pop())
+                await busy.save()
+            return await call()
+
+        storage.mishap = only(("save", "append"), interfere)
+        session.add_memory("mine")
+        await session.save()
+        assert not left and not session._core.pending
+        assert len(session.get_memory().entries) == 41
+
+
+async def test_who_never_gets_through_is_told_the_truth_and_loses_nothing() -> None:
+    """The error says that what is pending is kept, and the next save brings it."""
+    storage = WatchedStorage()
+    async with voxon_on(storage, storage_timeout_seconds=0.1) as voxon, voxon_on(storage.inner) as other:
+        session = await voxon.create_session(session_id="s", config=QUIET)
+        session.add_memory(f"Grew up in {SECRET}")
+        await session.save()
+        busy = await other.load_session("s")
+
+        async def interfere(operation: str, call: Callable[[], Any]) -> Any:
+            busy.add_memory("theirs")
+            await busy.save()
+            return await call()
+
+        storage.mishap = only(("save", "append"), interfere)
+        session.add_memory("mine")
+        with pytest.raises(ConflictError) as error:
+            await session.save()
+        storage.mishap = None
+        told = str(error.value)
+        assert "kept here" in told and "Save again" in told
+        assert (
+            "Nothing was written" not in told
+            and "none found" not in told
+            and "keep_pending=False" not in told
+        )
+        assert error.value.found_seq == error.value.expected_seq
+        await session.save()
+        await busy.reload(keep_pending=False)
+        assert "mine" in [one.content for one in busy.get_memory().entries]
+
+
+async def test_forgetting_that_cannot_end_says_what_is_done() -> None:
+    """Somebody who goes on writing what is forgotten: what was found is erased, and that is told."""
+    storage = WatchedStorage()
+    async with (
+        voxon_on(storage, storage_timeout_seconds=0.1, **OPEN) as voxon,
+        voxon_on(storage.inner, **OPEN) as other,
+    ):
+        session = await voxon.create_session(session_id="s", config=QUIET)
+        entry = session.add_memory(f"Grew up in {SECRET}")
+        await session.save()
+        busy, calls = await other.load_session("s"), list[str]()
+
+        async def interfere(operation: str, call: Callable[[], Any]) -> Any:
+            calls.append(operation)
+            if len(calls) % 2:
+                busy.add_memory(f"{SECRET} again")
+                await busy.save()
+            return await call()
+
+        storage.mishap = only(("save", "append"), interfere)
+        with pytest.raises(ConflictError, match=r"is erased and saved.*Call forget\(\) again"):
+            await session.forget(SECRET)
+        storage.mishap = None
+        await busy.reload(keep_pending=False)
+        assert entry.id not in [one.id for one in busy.get_memory().entries]
+        assert await session.forget(SECRET)
+        await busy.reload(keep_pending=False)
+        assert not busy.get_memory().entries

@@ -165,6 +165,18 @@ async def test_the_patterns_stand_in_where_that_is_wanted() -> None:
     assert "RuntimeError" in told.text
 
 
+@pytest.mark.parametrize("answer", ["garbage", facts(row(quote="I own a castle")), '{"facts": 1}'])
+async def test_the_patterns_stand_in_for_an_answer_that_cannot_be_used(answer: str) -> None:
+    """A model that answers nothing usable twice has failed too; one that finds nothing has not."""
+    for answers, found in (([answer, answer], ["User lives in Bergen"]), (['{"facts": []}'], [])):
+        extractor = ModelExtractor(ScriptedModel(answers), fallback_to_patterns=True)
+        async with talk(extractor) as (session, conv, told):
+            await conv.send_message("I moved to Bergen")
+            await session.save()
+            assert [entry.content for entry in session.get_memory().entries] == found
+            assert bool(told) is (len(answers) > 1)
+
+
 async def test_a_streaming_model_is_read_to_its_end() -> None:
     """Chunks are joined."""
     async with talk(ModelExtractor(ScriptedModel([facts(row())], chunks=2))) as (session, conv, told):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from voxsession import (
     KeyNotFoundError,
     KeyRing,
     MemorySessionStorage,
+    SessionConfig,
     SessionProfile,
     SessionStorage,
     UnsupportedFormatError,
@@ -28,6 +30,7 @@ from voxsession import (
 )
 from voxsession.core.envelope import storage_key
 from voxsession.core.types import encode_json
+from voxsession.learning.profile_bounds import MAX_OWN_NAMES
 from voxsession.testing import FakeClock
 
 FORMAL = ["Would you kindly explain quantum physics?"] * 6
@@ -395,3 +398,91 @@ async def test_a_profile_has_no_text_of_the_session() -> None:
         assert not [one for one in messages if one.casefold() in text.casefold()]
     assert "ice climbing" in profile.topics and "mem_" not in shown[0] and "msg_" not in shown[0]
     assert "ice" not in repr(profile)
+
+
+@pytest.mark.parametrize("gone", ["restart", "clear", "expiry", "eviction"])
+async def test_names_stay_out_when_the_memory_of_them_is_gone(gone: str, tmp_path: Path) -> None:
+    """Whatever became of the memories, neither what is exported nor the person's profile names anybody."""
+    texts = ["My name is Zorvath Quillon.", "Zorvath Quillon here again", "ask Zorvath Quillon"]
+    texts += ["I have diabetes", "my diabetes is bad", "diabetes again", *["I like ice climbing"] * 3]
+    mode = "ephemeral" if gone == "restart" else "persistent"
+    config = SessionConfig(memory_mode=mode, max_memory_size=40 if gone == "eviction" else 10_000)
+    clock, path = FakeClock(), str(tmp_path)
+    async with (
+        voxon_on(FileSessionStorage(path), person_profiles=True, clock=clock) as voxon,
+        voxon.session("ann", session_id="a", config=config) as session,
+        session.conversation() as conv,
+    ):
+        await conv.add_messages(user_says(*texts))
+        if gone == "clear":
+            session.clear_memory()
+        elif gone == "expiry":
+            for entry in session.get_memory().entries:
+                session.update_memory(entry.id, expires_at=clock.now() + timedelta(seconds=1))
+            clock.advance(days=1)
+            session.add_memory("Something else")
+        elif gone == "eviction":
+            for number in range(20):
+                session.add_memory(f"Something else, number {number}", importance=1.0, pinned=True)
+    async with (
+        voxon_on(FileSessionStorage(path), person_profiles=True, clock=clock) as voxon,
+        voxon.session("ann", session_id="a") as session,
+    ):
+        assert not [e for e in session.get_memory().entries if "Zorvath" in e.content]
+        await said(voxon, "a", ["Hello again"])
+        for profile in (session.export_preference_profile(), await voxon.load_profile("ann")):
+            assert "ice climbing" in profile.topics
+            assert not [t for t in profile.topics if any(w in t for w in ("zorvath", "quillon", "diabete"))]
+
+
+async def test_what_is_taken_back_by_hand_is_taken_back_for_the_person() -> None:
+    """A value that one session unset begins no later session; one that was set again does."""
+    clock = FakeClock(step_seconds=60)
+    async with voxon_on(MemorySessionStorage(), person_profiles=True, clock=clock) as voxon:
+        for session_id, value, expected in (("a", "formal", "formal"), ("b", None, 0.5), ("c", None, 0.5)):
+            async with voxon.session("ann", session_id=session_id) as session:
+                if value is not None:
+                    session.set_preference("formality", value)
+                elif session_id == "b":
+                    assert session.get_learned_preferences()["formality_score"] == "formal"
+                    session.unset_preference("formality")
+                assert session.get_learned_preferences()["formality_score"] == expected
+        async with voxon.session("ann", session_id="d") as session:
+            session.set_preference("formality", "casual")
+        async with voxon.session("ann", session_id="e") as session:
+            assert session.get_learned_preferences()["formality_score"] == "casual"
+
+
+async def test_very_many_names_lock_nobody_out() -> None:
+    """A session refuses the name that is one too many; a person's sessions together keep the newest."""
+    async with voxon_on(MemorySessionStorage(), person_profiles=True) as voxon:
+        async with voxon.session("ann", session_id="a") as session:
+            for number in range(MAX_OWN_NAMES):
+                session.set_preference(f"a{number}", number)
+            with pytest.raises(ConfigurationError, match="unset_preference"):
+                session.set_preference("one more", 1)
+            session.set_preference("formality", "formal")
+            session.set_preference("a7", "still settable")
+            session.unset_preference("a8")
+            session.set_preference("one more", 1)
+            with pytest.raises(ConfigurationError, match="bytes"):
+                session.set_preference("a9", ["x" * 1000] * 1000)
+            exported = session.export_preference_profile()
+            assert SessionProfile.from_json(exported.to_json()) == exported
+        async with voxon.session("ann", session_id="b") as session:
+            for name in list(exported.preferences)[:300]:
+                session.unset_preference(name)
+            for number in range(300):
+                session.set_preference(f"b{number}", number)
+        async with voxon.session("ann", session_id="c") as session:
+            known = session.get_learned_preferences()
+            assert "b299" in known and known["formality_score"] == "formal"
+
+
+async def test_a_message_of_a_million_words_is_exported_in_range() -> None:
+    """What is learned of it can be read again."""
+    async with voxon_on(MemorySessionStorage()) as voxon, voxon.session("ann") as session:
+        async with session.conversation() as conv:
+            await conv.add_messages(user_says("word " * 1_100_000))
+        profile = session.export_preference_profile()
+        assert SessionProfile.from_json(profile.to_json()) == profile

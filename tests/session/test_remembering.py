@@ -401,3 +401,55 @@ async def test_summarize_asks_the_model_where_there_is_one() -> None:
     assert (
         live == ["Three facts about tea."] and "tea fact number 2" in model.requests[0].messages[1]["content"]
     )
+
+
+# --- arguments and days
+
+
+@pytest.mark.parametrize("value", ["yes", "", 1, 0, None, 0.5])
+@pytest.mark.parametrize("option", ["pinned", "sensitive"])
+async def test_a_flag_is_true_or_false(option: str, value: Any) -> None:
+    """Neither a new entry nor an edit takes "no" for yes; nothing is remembered then."""
+    async with voxon_on(MemorySessionStorage()) as voxon, voxon.session() as session:
+        with pytest.raises(ConfigurationError, match=f"{option}=.*True or False") as error:
+            session.add_memory("Likes tea", **{option: value})
+        assert error.value.option == option
+        assert not session.get_memory().entries
+        entry = session.add_memory("Likes tea", **{option: True})
+        with pytest.raises(ConfigurationError, match=f"{option}=.*True or False"):
+            session.update_memory(entry.id, **{option: value})
+        assert getattr(session.get_memory().entries[0], option) is True
+
+
+async def test_yesterday_is_that_of_the_sessions_zone() -> None:
+    """At 20:00 UTC it is the 15th in Tokyo: yesterday is the 14th there, for messages, memories and the past alike."""
+    clock = FakeClock(datetime(2024, 6, 14, 20, tzinfo=UTC))
+    config = SessionConfig(timezone="Asia/Tokyo", enable_learning=False)
+    said = {
+        "the 13th": datetime(2024, 6, 13, 14, 59, tzinfo=UTC),
+        "the 14th": datetime(2024, 6, 13, 15, 1, tzinfo=UTC),
+        "the 15th": datetime(2024, 6, 14, 15, 1, tzinfo=UTC),
+    }
+    async with (
+        voxon_on(MemorySessionStorage(), clock=clock) as voxon,
+        voxon.session(config=config) as session,
+    ):
+        for text, at in said.items():
+            async with session.conversation() as conv:
+                await conv.add_messages([{"role": "user", "content": text, "at": at}])
+            session.add_memory(f"noted {text}", at=at)
+        question = "what was said yesterday?"
+
+        async def found(**options: Any) -> list[str]:
+            return sorted(
+                match.content for match in await session.recall(question, **{"limit": 2, **options})
+            )
+
+        assert await found() == ["noted the 14th", "the 14th"]
+        assert await found(as_of=clock.now()) == ["noted the 14th", "the 14th"]
+        assert (await session.recall(question))[0].reasons[-1] == "date 14 June 2024"
+        assert session.search_memory(question, limit=1)[0].content == "noted the 14th"
+        assert session.search_memory(question, limit=1, as_of=clock.now())[0].content == "noted the 14th"
+        session.config.timezone = "UTC"
+        both = ["noted the 13th", "noted the 14th", "the 13th", "the 14th"]
+        assert await found(limit=4) == both, "in UTC both were said on the 13th"

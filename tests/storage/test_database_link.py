@@ -569,6 +569,11 @@ async def test_a_file_without_a_folder_says_what_to_do(tmp_path: Path) -> None:
     """Where SQLite cannot make its file, the remedy is told."""
     with pytest.raises(StorageError, match="Make its folder"):
         await DatabaseSessionStorage(f"sqlite:///{tmp_path}/nowhere/s.db").open()
+    # The driver's thread says goodbye to this loop, which must still be there.
+    for _ in range(200):
+        if not any("_connection_worker_thread" in thread.name for thread in threading.enumerate()):
+            break
+        await asyncio.sleep(0.01)
 
 
 async def test_nobody_is_overtaken_on_the_way_to_a_connection(file_url: str) -> None:

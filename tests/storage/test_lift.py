@@ -19,6 +19,7 @@ from voxsession.errors import (
     StorageError,
     StorageUnavailableError,
 )
+from voxsession.storage import base
 from voxsession.storage.base import SessionStorage
 from voxsession.storage.inmemory import MemorySessionStorage
 from voxsession.storage.lift import LiftedStorage, lift
@@ -285,3 +286,39 @@ async def test_the_rest_is_passed_on() -> None:
     assert await storage.get_stats() == {"storage_type": "mine", "rows": 7}
     assert (await storage.health_check())["status"] == "unhealthy"
     assert (await lift(PlainStorage()).health_check())["status"] == "healthy"
+
+
+@pytest.mark.parametrize("is_plain", [True, False])
+async def test_a_storage_that_is_away_is_unhealthy(is_plain: bool) -> None:
+    """With two methods only, loading what cannot be there tells; what the driver says is not repeated."""
+
+    class Away(SessionStorage):
+        async def save(self, session_data: Any) -> None:
+            raise OSError("secret")
+
+        async def load(self, session_id: str) -> Any:
+            raise OSError("secret")
+
+    class Plain:
+        def save(self, session_data: Any) -> None:
+            raise KeyError("secret")
+
+        def load(self, session_id: str) -> Any:
+            raise KeyError("secret")
+
+    health = await lift(Plain() if is_plain else Away()).health_check()
+    assert health["status"] == "unhealthy" and "secret" not in health["error"]
+    if not is_plain:
+        found = await Away().health_check()
+        assert found["status"] == "unhealthy" and "secret" not in found["error"]
+
+
+async def test_a_storage_that_hangs_is_unhealthy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The check itself ends in time."""
+
+    class Hanging(PlainStorage):
+        async def load(self, session_id: str) -> Any:
+            await asyncio.sleep(60)
+
+    monkeypatch.setattr(base, "_HEALTH_SECONDS", 0.02)
+    assert "did not answer" in (await lift(Hanging()).health_check())["error"]

@@ -28,6 +28,7 @@ from voxsession import (
     MemorySessionStorage,
     Session,
     SessionConfig,
+    StorageError,
     StorageUnavailableError,
     Voxon,
     VoxonConfig,
@@ -303,3 +304,42 @@ async def test_a_rotation_goes_on_when_the_storage_is_back(mishap: Mishap) -> No
         assert len(await listed(voxon)) == 2
         async with await voxon.load_session("long") as session:
             assert len(await _history(session)) == MESSAGES
+
+
+async def test_foreign_errors_become_ours() -> None:
+    """What a subclass of an adapter of ours lets out is our error, with its cause and without its text."""
+
+    class Leaking(MemorySessionStorage):
+        leaks = True
+
+        async def load(self, *args: Any, **more: Any) -> Any:
+            if not self.leaks:
+                return await super().load(*args, **more)
+            raise ZeroDivisionError("secret")
+
+        async def list_sessions(self, *args: Any, **more: Any) -> Any:
+            if not self.leaks:
+                return await super().list_sessions(*args, **more)
+            raise OSError("secret")
+
+        async def get_stats(self) -> Any:
+            raise KeyError("secret")
+
+        async def health_check(self) -> Any:
+            raise OSError("secret")
+
+    storage = Leaking()
+    async with voxon_on(storage) as voxon:
+        with pytest.raises(StorageError, match="ZeroDivisionError"):
+            await voxon.load_profile("ann")
+        storage.leaks = False
+        await voxon.load_profile("ann")  # it is open from now on
+        storage.leaks = True
+        for call in (lambda: voxon.load_profile("ann"), voxon.get_stats):
+            with pytest.raises(StorageError) as caught:
+                await call()
+            assert "secret" not in str(caught.value) and caught.value.__cause__ is not None
+        with pytest.raises(StorageUnavailableError):
+            await voxon.analytics()
+        health = await voxon.health_check()
+        assert health["status"] == "unhealthy" and "secret" not in health["error"]

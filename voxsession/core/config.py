@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from voxsession.core.rules import check_categories, check_milestones, check_shares
-from voxsession.core.types import check_id, check_number, check_text, check_user_id, copy_json
+from voxsession.core.types import check_flag, check_id, check_number, check_text, check_user_id, copy_json
 from voxsession.errors import ConfigurationError
 
 __all__ = [
@@ -22,12 +22,6 @@ __all__ = [
 
 MEMORY_MODES = ("ephemeral", "persistent", "hybrid")
 _Check = Callable[[str, Any], Any]
-
-
-def _flag(option: str, value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    raise ConfigurationError.out_of_range(option, value, "True or False is needed")
 
 
 def _within(low: float, high: float, *, whole: bool = False) -> _Check:
@@ -71,14 +65,14 @@ _SETTINGS: dict[str, tuple[Any, _Check]] = {
     "language": (None, _optional_text),
     "temperature": (0.8, _within(0, 2)),
     "max_output_tokens": (4096, _within(1, 10_000_000, whole=True)),
-    "enable_functions": (False, _flag),
+    "enable_functions": (False, check_flag),
     "memory_mode": ("hybrid", _mode),
     "max_memory_size": (10_000, _within(0, 100_000_000, whole=True)),
     "memory_categories": ({}, check_categories),
     "memory_archive_days": (None, _optional_days),
-    "enable_learning": (True, _flag),
-    "enable_analytics": (True, _flag),
-    "enable_adaptation": (True, _flag),
+    "enable_learning": (True, check_flag),
+    "enable_analytics": (True, check_flag),
+    "enable_adaptation": (True, check_flag),
     "milestones": ({}, check_milestones),
     "context_tokens": (8000, _within(64, 100_000_000, whole=True)),
     "context_shares": ({}, check_shares),

@@ -28,6 +28,16 @@ __all__ = [
 ]
 
 
+#: What a conversation that ends or is resumed forgets of the span before.
+_SPAN_BEGINS: dict[str, Any] = {
+    "active_until": None,
+    "running_seconds": 0.0,
+    "skipped_seconds": 0.0,
+    "pause_seconds": 0.0,
+    "replayed_seconds": 0.0,
+}
+
+
 def _touch(data: SessionData, conversation_id: str, at: UtcTime) -> ConversationEntry:
     """The entry of a conversation; a lost one is made anew, so that no message is without one."""
     entry = data.conversations.get(conversation_id)
@@ -56,8 +66,9 @@ class ConversationStarted(Change):
         if self.conversation_id in data.conversations:
             return
         data.totals.conversation_count += 1
-        if data.counts and self.guest is None:
-            data.totals.count_day(day_of(self), conversation_count=1)
+        day = day_of(self) if data.counts and self.guest is None else None
+        if day is not None:
+            data.totals.count_day(day, conversation_count=1)
         else:
             data.totals.uncounted_conversations += 1
         data.conversations[self.conversation_id] = ConversationEntry(
@@ -69,6 +80,8 @@ class ConversationStarted(Change):
             branch_index=self.branch_index,
             call=self.call,
             guest=self.guest,
+            is_uncounted=day is None,
+            counted_day=day,
         )
 
 
@@ -98,9 +111,7 @@ class ConversationResumed(Change):
             last_at=self.at,
             duration_seconds=entry.duration_seconds + entry.running_seconds,
             resumed_count=entry.resumed_count + 1,
-            active_until=None,
-            running_seconds=0.0,
-            skipped_seconds=0.0,
+            **_SPAN_BEGINS,
         )
 
     def event_fields(self) -> dict[str, Any]:
@@ -132,18 +143,15 @@ class ConversationEnded(Change):
         entry = _touch(data, self.conversation_id, self.at)
         if entry.ended_at is not None:
             return
-        seconds, counts = entry.running_seconds, _counts(data, entry)
-        if counts:
-            seconds = max(seconds, self.duration_seconds - entry.skipped_seconds)
+        counts = _counts(data, entry)
+        seconds = entry.seconds_at_end(self.duration_seconds, counts=counts)
         data.conversations[entry.id] = attrs.evolve(
             entry,
             status="deleted" if entry.status == "deleted" else "ended",
             ended_at=self.at,
             last_at=self.at,
             duration_seconds=entry.duration_seconds + seconds,
-            active_until=None,
-            running_seconds=0.0,
-            skipped_seconds=0.0,
+            **_SPAN_BEGINS,
         )
         totals = data.totals
         totals.ended_count += 1
@@ -211,25 +219,40 @@ class MessageAdded(Change):
         data.totals.message_count += 1
         entry = _touch(data, message.conversation_id, self.at)
         moment, last_at = self.counted_at or self.at, max(entry.last_at, self.at)
+        counts, step = _counts(data, entry) and message.origin != "shared", None
         # Imported talk has pauses of weeks; the end of its conversation says how long it took.
-        step = entry.seconds_to(moment) if message.origin == "said" else 0.0
-        until = moment if step else None
-        if _counts(data, entry) and message.origin != "shared":
-            is_user = message.role == "user"
-            data.conversations[entry.id] = entry.after_message(
-                index,
-                last_at,
-                is_user=is_user,
-                interrupted=message.interrupted,
-                active_until=until,
-                running_seconds=step,
-            )
-            self._count(data.totals, is_user, step)
-        else:
-            data.conversations[entry.id] = entry.after_message(
-                index, last_at, is_user=False, interrupted=False, active_until=until, skipped_seconds=step
-            )
+        if message.origin == "said":
+            step = entry.step_to(moment, counts=counts, off_since=data.totals.off_since)
+        is_user = counts and message.role == "user"
+        after = entry.after_message(
+            index,
+            last_at,
+            is_user=is_user,
+            interrupted=counts and message.interrupted,
+            is_counted=counts,
+            step=step,
+        )
+        data.conversations[entry.id] = after
+        if not counts:
             data.totals.uncounted_messages += 1
+            return
+        self._count(data.totals, is_user, step.counted_seconds if step else 0.0)
+        if entry.is_uncounted or (entry.first_index is None and self.at < entry.started_at):
+            data.conversations[entry.id] = self._count_conversation(data.totals, entry, after)
+
+    def _count_conversation(
+        self, totals: Totals, before: ConversationEntry, after: ConversationEntry
+    ) -> ConversationEntry:
+        """The conversation counts for the day of its first message: a transcript's, or the first that is counted."""
+        day = day_of(self, self.counted_at)
+        if before.is_uncounted:
+            totals.uncounted_conversations -= 1
+        elif before.counted_day in (None, day):
+            return after
+        else:
+            totals.count_day(str(before.counted_day), conversation_count=-1)
+        totals.count_day(day, conversation_count=1)
+        return attrs.evolve(after, counted_day=day)
 
     def _count(self, totals: Totals, is_user: bool, step_seconds: float) -> None:
         message, signals = self.message, self.signals or ()

@@ -16,7 +16,7 @@ EVENT_NAMES = frozenset(
     conversation.branched conversation.merged conversation.deleted message.added message.interrupted
     context.built reply.chunk function.called function.completed history.repaired memory.added
     memory.updated memory.superseded memory.removed memory.evicted memory.expired memory.compressed
-    memory.compression_dropped memory.restored preference.learned preference.set config.changed
+    memory.compression_dropped memory.update_dropped memory.restored preference.learned preference.set config.changed
     metric.tracked analytics.milestone state.updated share.created share.used share.refused share.revoked
     tail.repaired handler.failed
     """.split()

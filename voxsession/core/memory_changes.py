@@ -107,9 +107,11 @@ class MemoryUpdated(Change):
 
 @change_kind
 class MemorySuperseded(Change):
-    """A newer entry took the place of an older one, which is kept as history.
+    """A newer entry took the place of an older one, or the user said that it is not so; it is kept as history.
 
     Attributes:
+        by: the newer entry, or the message that denied it.
+        is_denied: it was denied: nothing took its place, and that is not decided anew.
         valid_until: when the older one ceased to be true, where that is known to be another moment than `at`.
     """
 
@@ -119,6 +121,7 @@ class MemorySuperseded(Change):
     entry_id: str
     by: str
     valid_until: UtcTime | None = None
+    is_denied: bool = False
 
     def apply(self, data: SessionData) -> None:
         entry = data.find_memory(self.entry_id)

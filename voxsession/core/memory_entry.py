@@ -28,7 +28,8 @@ class MemoryEntry:
         speaker: whom it is about or who said it; None = the user.
         source: `app`, `user`, `assistant`, `tool`, `imported` or `shared`.
         evidence_count: how often it was said.
-        superseded_by: the id of the newer entry that took its place, at `superseded_at`.
+        superseded_by: the id of the newer entry that took its place, or of the message that denied it, at
+            `superseded_at`.
         slot: the single-valued attribute it fills, such as ``name``; the newest of a slot counts.
         message_id: the message it was learned from.
         conversation_id: the conversation it was learned in.
@@ -154,4 +155,6 @@ def is_summary(entry: MemoryEntry) -> bool:
 
 def is_original(entry: MemoryEntry) -> bool:
     """Whether an entry stepped back for what was made of it, rather than for a fact that is another now."""
-    return entry.superseded_by is not None and (entry.slot is None or entry.slot.startswith(_SUMMARY))
+    if entry.superseded_by is None or entry.valid_until is not None:
+        return False
+    return entry.slot is None or entry.slot.startswith(_SUMMARY)

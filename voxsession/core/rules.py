@@ -8,7 +8,14 @@ from typing import Any
 from voxsession.core.types import check_number, check_text
 from voxsession.errors import ConfigurationError
 
-__all__ = ["CONTEXT_SHARES", "MILESTONES", "check_categories", "check_milestones", "check_shares"]
+__all__ = [
+    "CONTEXT_SHARES",
+    "MILESTONES",
+    "PRIVATE_CATEGORIES",
+    "check_categories",
+    "check_milestones",
+    "check_shares",
+]
 
 MAX_CATEGORIES = 100
 MAX_CATEGORY = 100
@@ -24,6 +31,9 @@ CONTEXT_SHARES: dict[str, float] = {
     "branch": 0.1,
     "recalled": 0.2,
 }
+
+#: What is remembered under these says who somebody is, or what nobody else should know: no profile tells it.
+PRIVATE_CATEGORIES = frozenset({"identity", "contact", "location", "health", "relationship"})
 
 #: Figure -> the marks whose first reaching is an event.
 MILESTONES: dict[str, tuple[float, ...]] = {

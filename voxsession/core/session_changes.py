@@ -32,6 +32,12 @@ __all__ = [
 MAX_FLOAT = sys.float_info.max
 MAX_RATING = 5.0
 MAX_TOPICS = 200
+#: So many names that were taken back are remembered as such,
+MAX_UNSET = 200
+#: and so many marks of words that no profile tells.
+MAX_PRIVATE = 1000
+#: Where these marks stand in `SessionData.extra`.
+PRIVATE_WORDS = "private_words"
 #: The evidence that says when topics were last spoken of, by which messages.
 TOPIC_EVIDENCE = "topics"
 #: What of a piece of evidence came with a profile stands under its name with this in front.
@@ -79,7 +85,18 @@ class ConfigChanged(Change):
     values: JsonObject
 
     def apply(self, data: SessionData) -> None:
+        counted = data.counts
         data.config.update(self.values)
+        if data.counts is not counted:
+            self._switch(data)
+
+    def _switch(self, data: SessionData) -> None:
+        """Analytics goes off or on: the time between is no part of what any conversation lasted."""
+        off_since, data.totals.off_since = data.totals.off_since, None if data.counts else self.at
+        if data.counts:
+            for entry in list(data.conversations.values()):
+                if entry.status == "active":
+                    data.conversations[entry.id] = entry.after_pause(off_since, self.at)
 
     def observe(self, data: SessionData) -> Any:
         return {name: data.config.get(name) for name in self.values}
@@ -103,7 +120,10 @@ class StateUpdated(Change):
 
 @change_kind
 class MetricTracked(Change):
-    """A custom metric was measured; the app does that itself, so it counts while analytics is off too."""
+    """A custom metric was measured; the app does that itself, so it counts while analytics is off too.
+
+    A rating of satisfaction counts as 0 to 5, whatever was given.
+    """
 
     kind: ClassVar[str] = "metric.tracked"
     event: ClassVar[str | None] = "metric.tracked"
@@ -112,20 +132,21 @@ class MetricTracked(Change):
     local_day: str | None = None
 
     def apply(self, data: SessionData) -> None:
+        value = self.value
         if self.name == SATISFACTION:
-            rating = min(MAX_RATING, max(0.0, self.value))
-            data.totals.count_day(day_of(self), rating_count=1, rating_total=rating)
-        old = data.metrics.get(self.name) or Metric(min=self.value, max=self.value)
+            value = min(MAX_RATING, max(0.0, value))
+            data.totals.count_day(day_of(self), rating_count=1, rating_total=value)
+        old = data.metrics.get(self.name) or Metric(min=value, max=value)
         # By time, not by who saves first, so that two writers get the same.
         is_latest = old.last_at is None or self.at >= old.last_at
         data.metrics[self.name] = Metric(
             count=old.count + 1,
             # JSON has no infinity: a sum that reached it could never be read again.
-            total=max(-MAX_FLOAT, min(MAX_FLOAT, old.total + self.value)),
-            last=self.value if is_latest else old.last,
+            total=max(-MAX_FLOAT, min(MAX_FLOAT, old.total + value)),
+            last=value if is_latest else old.last,
             last_at=self.at if is_latest else old.last_at,
-            min=min(old.min, self.value),
-            max=max(old.max, self.value),
+            min=min(old.min, value),
+            max=max(old.max, value),
         )
 
 
@@ -161,6 +182,7 @@ class EvidenceAdded(Change):
         decay: what is left of earlier evidence, 0 to 1.
         half_life_seconds: time after which evidence counts half; None = time does not count.
         tallies: name -> weight that is only counted: no message is named, and only time makes it fade.
+        private_words: marks of words that no profile tells, whatever becomes of the memory that they came from.
     """
 
     kind: ClassVar[str] = "preference.evidence"
@@ -170,10 +192,14 @@ class EvidenceAdded(Change):
     decay: float = 1.0
     half_life_seconds: float | None = None
     tallies: dict[str, float] = attrs.field(factory=dict)
+    private_words: list[str] = attrs.field(factory=list)
 
     def apply(self, data: SessionData) -> None:
         if self.topics:
             self._weigh_topics(data)
+        if self.private_words:
+            marks = dict.fromkeys([*data.extra.get(PRIVATE_WORDS, ()), *self.private_words])
+            data.extra[PRIVATE_WORDS] = list(marks)[-MAX_PRIVATE:]
         span = self.half_life_seconds
         for name, (value, weight) in self.increments.items():
             old = data.evidence.get(name) or _NOTHING
@@ -240,6 +266,8 @@ class LearningForgotten(Change):
 class PreferenceSet(Change):
     """A preference was fixed by hand; None lets the learned value count again.
 
+    A name that has a time and no value was taken back then.
+
     Attributes:
         set_at: when it was, where that was in another session; None = now.
     """
@@ -251,12 +279,15 @@ class PreferenceSet(Change):
     set_at: UtcTime | None = None
 
     def apply(self, data: SessionData) -> None:
-        data.preference_times.pop(self.name, None)
-        if self.value is None:
-            data.preferences.pop(self.name, None)
-        else:
+        data.preference_times.pop(self.name, None)  # so that the latest stands last
+        data.preference_times[self.name] = self.set_at or self.at
+        if self.value is not None:
             data.preferences[self.name] = self.value
-            data.preference_times[self.name] = self.set_at or self.at
+            return
+        data.preferences.pop(self.name, None)
+        unset = [name for name in data.preference_times if name not in data.preferences]
+        for name in unset[: max(0, len(unset) - MAX_UNSET)]:
+            del data.preference_times[name]
 
     def observe(self, data: SessionData) -> Any:
         return (data.preferences.get(self.name),)

@@ -6,6 +6,8 @@ from typing import Final
 
 import attrs
 
+from voxsession.core.types import UtcTime
+
 __all__ = ["DAY_COLUMNS", "OTHER", "Totals"]
 
 #: What is counted for each day, in the order of its row; later versions only add columns at the end.
@@ -56,6 +58,7 @@ class Totals:
         days: a row of `DAY_COLUMNS` for a day ("2026-05-01"), a month ("2026-05"), a year ("2026") or all that was
             before (""); only so many of each, the oldest is folded into the next longer one.
         milestones: those that were reached, in their order.
+        off_since: when analytics was switched off; None while it is on, or where it never was.
     """
 
     conversation_count: int = 0
@@ -86,6 +89,7 @@ class Totals:
     models: dict[str, list[int]] = attrs.field(factory=dict)
     days: dict[str, list[int | float]] = attrs.field(factory=dict)
     milestones: list[str] = attrs.field(factory=list)
+    off_since: UtcTime | None = None
 
     def count_day(self, day: str, **amounts: float) -> None:
         """Adds amounts to the row of a day.
@@ -100,7 +104,9 @@ class Totals:
         row += [0] * (len(DAY_COLUMNS) - len(row))
         for name, amount in amounts.items():
             row[_PLACES[name]] += amount
-        if is_new:
+        if not any(row):  # what was counted there counts for another day now
+            del self.days[day]
+        elif is_new:
             self.fold_days()
 
     def add(self, other: Totals) -> None:

@@ -23,6 +23,7 @@ __all__ = [
     "Share",
     "UtcTime",
     "as_utc",
+    "check_flag",
     "check_id",
     "check_json",
     "check_number",
@@ -163,6 +164,13 @@ def check_text(option: str, value: object, *, allow_empty: bool = True) -> str:
             f"{option} is empty. Give at least one character that is not white space.", option=option
         )
     return str.__str__(value)
+
+
+def check_flag(option: str, value: object) -> bool:
+    """True or False themselves: "no" and 0.5 are as true as "yes" in Python, and none of them is meant so."""
+    if isinstance(value, bool):
+        return value
+    raise ConfigurationError.out_of_range(option, value, "True or False is needed")
 
 
 def check_number(option: str, value: object, low: float, high: float, *, whole: bool = False) -> int | float:

@@ -156,7 +156,7 @@ def conversation_analytics(entry: ConversationEntry) -> Figures:
             "duration_seconds": round(entry.duration_seconds + entry.running_seconds, 3),
             **counts,
             "avg_response_time_ms": round(_mean(entry.response_ms, entry.response_count), 3),
-            "message_count": entry.message_count,
+            "message_count": entry.message_count - entry.uncounted_messages,
         },
         title=f"Analytics of conversation {entry.id}",
         charts=[("Counts", [(name.removesuffix("_count"), float(count)) for name, count in counts.items()])],

@@ -10,7 +10,7 @@ from typing import Any, Final
 from voxsession.core.preference import Evidence
 from voxsession.core.session_data import SessionData
 from voxsession.learning.hours import active_hours
-from voxsession.learning.names import KINDS, LENGTHS, PUBLIC_NAMES, SCORES, canonical_name
+from voxsession.learning.names import KINDS, LENGTHS, PUBLIC_NAMES, SCORES, UNSETTABLE, canonical_name
 
 __all__ = [
     "ANNOUNCED",
@@ -77,7 +77,8 @@ def confidence_of(weight: float) -> float:
 
 def hand_set(data: SessionData) -> dict[str, Any]:
     """What was set by hand, under the names of the document."""
-    return {canonical_name(name): value for name, value in data.preferences.items()}
+    named = {canonical_name(name): value for name, value in data.preferences.items()}
+    return {name: value for name, value in named.items() if name not in UNSETTABLE}
 
 
 def wished_language(evidence: Mapping[str, Evidence]) -> tuple[str, Evidence] | None:
@@ -135,8 +136,9 @@ def learned_preferences(data: SessionData) -> dict[str, Any]:
     known["optimal_response_length"] = None if answer is None else round(answer)
     known["language"] = _language(data.evidence)
     known["active_hours"] = active_hours(data.evidence, HALF_LIFE_SECONDS)
-    known["topic_weights"] = {topic: round(data.topics[topic], 3) for topic in known["topics"]}
-    return known | {PUBLIC_NAMES.get(name, name): value for name, value in hand_set(data).items()}
+    known |= {PUBLIC_NAMES.get(name, name): value for name, value in hand_set(data).items()}
+    known["topic_weights"] = {topic: round(data.topics.get(topic, 0.0), 3) for topic in known["topics"]}
+    return known
 
 
 def top_topics(data: SessionData, limit: int) -> list[str]:

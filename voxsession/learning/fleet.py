@@ -88,7 +88,7 @@ class FleetTally:
 
     def _add_period(self, data: SessionData) -> bool:
         zone = str(data.config.get("timezone", "UTC"))
-        period = period_between("since", *self._bounds, zone)
+        period = period_between(("since", "until"), *self._bounds, zone)
         sums, straddling = sums_of(rows_of(data.totals.days), period)
         self._sums = [one + more for one, more in zip(self._sums, sums, strict=True)]
         self._left_out["sessions"] += bool(straddling)

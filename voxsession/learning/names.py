@@ -12,9 +12,11 @@ __all__ = [
     "LEARNED",
     "PUBLIC_NAMES",
     "SCORES",
+    "UNSETTABLE",
     "WORDS",
     "Kind",
     "canonical_name",
+    "check_name",
     "check_preference",
 ]
 
@@ -33,6 +35,11 @@ PUBLIC_NAMES: Final = {
 }
 #: All that is learned; any other name is the app's own.
 LEARNED: Final = (*SCORES, *LENGTHS, "interaction_style", "language", "topics", "active_hours")
+#: What follows from something else, so that nobody sets it; with what is set instead.
+UNSETTABLE: Final = {
+    "active_hours": "it is learned from the times of messages",
+    "topic_weights": "they follow from the topics: set 'topics'",
+}
 #: The words that may be set, with the value each stands for.
 WORDS: Final[dict[str, dict[str, float]]] = {
     "formality": {
@@ -83,7 +90,7 @@ def canonical_name(name: str) -> str:
     """
     folded = name.strip().lower().replace(" ", "_").replace("-", "_")
     for known in (folded, folded.removesuffix("_score")):
-        if known in LEARNED:
+        if known in LEARNED or known in UNSETTABLE:
             return known
         if known in _CANONICAL:
             return _CANONICAL[known]
@@ -108,12 +115,9 @@ def check_preference(name: str, value: object) -> Any:
         >>> check_preference("formality", "always_formal"), check_preference("verbosity_score", 0.2)
         ('always_formal', 0.2)
     """
-    check_text("name of the preference", name, allow_empty=False)
-    if len(name) > _LONGEST_NAME:
-        raise ConfigurationError.out_of_range(
-            "name of the preference", name, f"a name has 1 to {_LONGEST_NAME} characters"
-        )
-    known = canonical_name(name)
+    known = canonical_name(check_name(name))
+    if known in UNSETTABLE:
+        raise ConfigurationError.out_of_range(name, value, f"it cannot be set: {UNSETTABLE[known]}")
     if value is None:
         raise ConfigurationError.out_of_range(name, value, "unset_preference(name) removes a preference")
     if known in WORDS:
@@ -130,6 +134,20 @@ def check_preference(name: str, value: object) -> Any:
     if isinstance(value, str) and len(value) > _LONGEST_VALUE:
         raise ConfigurationError.out_of_range(name, value, f"a text has at most {_LONGEST_VALUE} characters")
     return check_json(name, value)
+
+
+def check_name(name: object) -> str:
+    """The name of a preference, if one can be called so.
+
+    Raises:
+        ConfigurationError: it is no text, or has not 1 to 200 characters.
+    """
+    text = check_text("name of the preference", name, allow_empty=False)
+    if len(text) > _LONGEST_NAME:
+        raise ConfigurationError.out_of_range(
+            "name of the preference", text, f"a name has 1 to {_LONGEST_NAME} characters"
+        )
+    return text
 
 
 def _check_known(name: str, known: str, value: object) -> Any:

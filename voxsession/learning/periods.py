@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any, Final, NamedTuple
@@ -15,6 +16,7 @@ from voxsession.learning.satisfaction import from_ratings, from_signals
 
 __all__ = ["Period", "compare", "figures_of", "parse_period", "period_between", "rows_of", "sums_of"]
 
+_WRITTEN: Final = re.compile(r"[0-9]{4}(?:-[0-9]{2}){0,2}")
 _DAY: Final = timedelta(days=1)
 _FORMS: Final = 'a date, "2026-05-01", "2026-05", "2026", or a pair of dates (both days included)'
 
@@ -53,13 +55,14 @@ def parse_period(option: str, value: object, zone: str = "UTC") -> Period:
     if isinstance(value, tuple | list):
         if len(value) != 2:
             raise ConfigurationError.out_of_range(option, len(value), f"give {_FORMS}")
-        return period_between(option, value[0], value[1], zone)
+        return period_between((option, option), value[0], value[1], zone)
     return _one(option, value, zone)
 
 
-def period_between(option: str, since: object, until: object, zone: str = "UTC") -> Period:
-    """The days from one to another, both included; None is open."""
-    first = _one(option, since, zone).first if since is not None else date.min
+def period_between(options: tuple[str, str], since: object, until: object, zone: str = "UTC") -> Period:
+    """The days from one to another, both included; None is open; `options` are their names, for the error."""
+    option = options[-1]
+    first = _one(options[0], since, zone).first if since is not None else date.min
     last = _one(option, until, zone).last if until is not None else date.max
     if last < first:
         raise ConfigurationError(
@@ -74,7 +77,8 @@ def _one(option: str, value: object, zone: str) -> Period:
         return Period(day, day)
     if isinstance(value, date):
         return Period(value, value)
-    if isinstance(value, str) and (found := _span(value)) is not None:
+    # Python reads more forms of a date than are promised here.
+    if isinstance(value, str) and _WRITTEN.fullmatch(value) and (found := _span(value)) is not None:
         return found
     shown = value if isinstance(value, str) else type(value).__name__
     raise ConfigurationError.out_of_range(option, shown, f"give {_FORMS}")

@@ -38,7 +38,7 @@ def part_of(data: SessionData) -> Body:
         "session_id": data.session_id,
         "began_at": stamp(data.created_at),
         "seq": data.seq,
-        "profile": taught.to_dict() if taught else None,
+        "profile": taught.to_dict() if taught or taught.set_at else None,
     }
 
 

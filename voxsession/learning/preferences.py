@@ -58,6 +58,9 @@ WISH_WEIGHT: Final = 60.0
 _TELLING_WORDS = 8
 #: A language that is hardly ever written any more is not weighed down further.
 _GONE = 0.02
+#: Clocks differ by this; of two wishes that lie further apart the later moment counts, however they came in.
+_JITTER = timedelta(minutes=1)
+_LANGUAGE = "wish.language"
 
 Increments = dict[str, tuple[float, float]]
 
@@ -105,11 +108,11 @@ def learn(
         message, features.words, _before(message, previous, reply)
     )
     increments |= reply_evidence(message, _answered(message, previous, reply))
-    wishes = wishes_of(text)
+    wishes = [wish for wish in wishes_of(text) if not _is_outdated(data, wish, at)]
     for wish in wishes:
         if not wish.standing and wish.value is not None:
             _add(increments, wish.name, wish.value, STRONG_WEIGHT)
-    standing = _standing(wishes)
+    standing = _standing(data, wishes)
     standing |= _told(data, increments, standing)
     topics = topics_of(text)
     if topics:
@@ -128,7 +131,7 @@ def learn(
     ]
     if standing:
         # Nothing is left of what stood there before: the latest wish counts.
-        moment = _after_wishes(data, at) if wishes else at
+        moment = _after_wishes(data, wishes, at)
         changes.append(EvidenceAdded(at=moment, message_id=message.id, increments=standing, decay=0.0))
     return changes
 
@@ -168,18 +171,38 @@ def _shown(data: SessionData, features: MessageFeatures) -> Increments:
     return increments
 
 
-def _standing(wishes: list[Wish]) -> Increments:
+def _standing(data: SessionData, wishes: list[Wish]) -> Increments:
     """What stands from now on; what was taken back weighs nothing."""
     standing: Increments = {}
     for wish in wishes:
-        if wish.standing:
-            standing[f"wish.{wish.name}"] = (0.0, 0.0) if wish.value is None else (wish.value, WISH_WEIGHT)
+        if not wish.standing:
+            continue
+        standing[f"wish.{wish.name}"] = (0.0, 0.0) if wish.value is None else (wish.value, WISH_WEIGHT)
+        if wish.name.partition(".")[0] == "language" and wish.value != 0.0:
+            # One language is asked for at a time, so that refusing it brings no older one back.
+            others = [name for name in data.evidence if name.startswith(f"{_LANGUAGE}.")]
+            standing |= {name: (0.0, 0.0) for name in others if name != f"wish.{wish.name}"}
     return standing
 
 
-def _after_wishes(data: SessionData, at: datetime) -> datetime:
-    """A moment after all wishes so far, whatever the clocks say: of two the one spoken last counts."""
-    times = [one.last_at for name, one in data.evidence.items() if name.startswith("wish.") and one.last_at]
+def _wish_times(data: SessionData, name: str) -> list[datetime]:
+    """When anything was wished about what a wish is about; all languages are one."""
+    about = f"wish.{name.partition('.')[0]}"
+    return [
+        found.last_at
+        for one, found in data.evidence.items()
+        if found.last_at is not None and (one == about or one.startswith(f"{about}."))
+    ]
+
+
+def _is_outdated(data: SessionData, wish: Wish, at: datetime) -> bool:
+    """Whether something else was wished about it later, as when an old transcript comes in."""
+    return wish.standing and any(time > at + _JITTER for time in _wish_times(data, wish.name))
+
+
+def _after_wishes(data: SessionData, wishes: list[Wish], at: datetime) -> datetime:
+    """A moment after what was wished about the same so far: of two close ones the one that came in last counts."""
+    times = [time for wish in wishes for time in _wish_times(data, wish.name)]
     return max([at, *(time + timedelta(microseconds=1) for time in times)])
 
 

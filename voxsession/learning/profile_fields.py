@@ -13,14 +13,18 @@ from voxsession.errors import ConfigurationError
 from voxsession.learning.hours import HOURS
 from voxsession.learning.languages import LANGUAGES
 from voxsession.learning.names import KINDS, LEARNED, SCORES, canonical_name, check_preference
+from voxsession.learning.profile_bounds import MAX_NAMES
 
-__all__ = ["MAX_WEIGHT", "WISH", "ProfileEvidence", "fields_of", "range_of", "read_fields"]
+__all__ = ["MAX_WEIGHT", "WISH", "ProfileEvidence", "evidence_of", "fields_of", "range_of", "read_fields"]
 
 MAX_WEIGHT = 1e6
+MAX_COUNT = 10**12
 #: Evidence of this prefix was asked for, and stands until something else is.
 WISH = "wish."
 _LONGEST_NAME = 200
 _MOST_NAMES = 1000
+#: What messages can ask for; of languages one each.
+_WISHED = (*SCORES, "response_length", "speaking_pace", "language")
 _FIELDS: Final = ("version", "updated_at", "preferences", "set_at", "evidence", "topics", "conflicts")
 
 
@@ -115,8 +119,9 @@ def _names(field: str, value: object) -> Mapping[str, Any]:
     option = f"profile.{field}"
     if not isinstance(value, Mapping):
         raise ConfigurationError.out_of_range(option, type(value).__name__, "an object with names is needed")
-    if len(value) > _MOST_NAMES:
-        raise ConfigurationError.out_of_range(option, len(value), f"at most {_MOST_NAMES} names")
+    most = MAX_NAMES if field in ("preferences", "set_at") else _MOST_NAMES
+    if len(value) > most:
+        raise ConfigurationError.out_of_range(option, len(value), f"at most {most} names")
     for name in value:
         if len(check_text(f"name in {option}", name)) > _LONGEST_NAME:
             raise ConfigurationError.out_of_range(
@@ -126,9 +131,9 @@ def _names(field: str, value: object) -> Mapping[str, Any]:
 
 
 def _conflicts(value: object) -> list[str]:
-    if not isinstance(value, (list, tuple)) or len(value) > _MOST_NAMES:
+    if not isinstance(value, (list, tuple)) or len(value) > MAX_NAMES:
         raise ConfigurationError.out_of_range(
-            "profile.conflicts", type(value).__name__, f"a list of up to {_MOST_NAMES} names is needed"
+            "profile.conflicts", type(value).__name__, f"a list of up to {MAX_NAMES} names is needed"
         )
     return [check_text("profile.conflicts", name) for name in value]
 
@@ -138,8 +143,7 @@ def _evidence(name: str, value: object) -> ProfileEvidence:
     option = f"profile.evidence[{name!r}]"
     if not isinstance(value, Mapping):
         raise ConfigurationError.out_of_range(option, type(value).__name__, "an object is needed")
-    base = name.removeprefix(WISH)
-    if not (base in LEARNED or name in ("length_pressure", "message_pace") or _is_share_of(base)):
+    if not _is_learned(name):
         raise ConfigurationError.out_of_range(
             "name in profile.evidence",
             name,
@@ -150,8 +154,21 @@ def _evidence(name: str, value: object) -> ProfileEvidence:
     return ProfileEvidence(
         value=float(check_number(f"{option}.value", value.get("value"), low, high)),
         weight=float(check_number(f"{option}.weight", value.get("weight", 1.0), 0.0, MAX_WEIGHT)),
-        count=int(check_number(f"{option}.count", value.get("count", 1), 0, 1e12, whole=True)),
+        count=int(check_number(f"{option}.count", value.get("count", 1), 0, MAX_COUNT, whole=True)),
         last_at=_time(f"{option}.last_at", value.get("last_at")),
+    )
+
+
+def evidence_of(
+    name: str, value: float, weight: float, *, count: int, last_at: datetime | None
+) -> ProfileEvidence:
+    """One learned number inside the ranges that are read: a message of a million words counts as what is allowed."""
+    low, high = range_of(name)
+    return ProfileEvidence(
+        value=min(high, max(low, value)),
+        weight=min(MAX_WEIGHT, max(0.0, weight)),
+        count=min(MAX_COUNT, max(0, count)),
+        last_at=last_at,
     )
 
 
@@ -160,6 +177,13 @@ def range_of(name: str) -> tuple[float, float]:
     base = name.removeprefix(WISH)
     is_share = base in SCORES or base.startswith(("kind.", "language.", "hour."))
     return (-1.0, 1.0) if base == "length_pressure" else (0.0, 1.0 if is_share else 1e6)
+
+
+def _is_learned(name: str) -> bool:
+    base = name.removeprefix(WISH)
+    if name.startswith(WISH):
+        return base in _WISHED or (base.startswith("language.") and _is_share_of(base))
+    return base in LEARNED or base in ("length_pressure", "message_pace") or _is_share_of(base)
 
 
 def _is_share_of(base: str) -> bool:

@@ -7,7 +7,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from voxsession.core.types import encode_canonical
-from voxsession.learning.profile_fields import MAX_WEIGHT, WISH, ProfileEvidence
+from voxsession.learning.names import LEARNED
+from voxsession.learning.profile_bounds import MAX_NAMES, newest_acts
+from voxsession.learning.profile_fields import WISH, ProfileEvidence, evidence_of
 
 if TYPE_CHECKING:
     from voxsession.learning.profiles import SessionProfile
@@ -32,10 +34,10 @@ def merged_fields(profiles: Iterable[SessionProfile]) -> dict[str, Any]:
     return {
         "preferences": preferences,
         "set_at": set_at,
-        "evidence": {name: _mean(name, parts[name]) for name in names},
+        "evidence": {name: _mean(name, parts[name]) for name in names} | _languages(parts),
         "topics": _topics(found),
         "updated_at": found[-1].updated_at if found else None,
-        "conflicts": list(conflicts),
+        "conflicts": [name for name in conflicts if name in LEARNED or name in preferences][:MAX_NAMES],
     }
 
 
@@ -46,22 +48,26 @@ def strongest(topics: Mapping[str, float]) -> dict[str, float]:
 
 
 def _by_hand(found: Sequence[SessionProfile]) -> tuple[dict[str, Any], dict[str, datetime], dict[str, None]]:
-    """What was set by hand, the latest setting of each; when it was; what was set to different values."""
+    """What was set by hand, the latest act of each; when it was; what was set to different values."""
     conflicts = {name: None for profile in found for name in profile.conflicts}
-    settings: dict[str, list[tuple[float, bytes, Any, datetime | None]]] = {}
+    acts: dict[str, list[tuple[float, bytes, Any, datetime | None]]] = {}
     for profile in found:
-        for name, value in profile.preferences.items():
+        for name in {**profile.preferences, **profile.set_at}:
             at = profile.set_at.get(name, profile.updated_at)
-            settings.setdefault(name, []).append((_time_key(at), encode_canonical([value]), value, at))
+            value = profile.preferences.get(name)  # None: it was taken back
+            written = b"" if value is None else encode_canonical([value])
+            acts.setdefault(name, []).append((_time_key(at), written, value, at))
     preferences, set_at = {}, {}
-    for name, given in settings.items():
+    for name, given in acts.items():
         # Of two of one moment the choice must not hang on the order they were given in.
-        _, _, preferences[name], at = max(given, key=lambda one: one[:2])
+        _, _, value, at = max(given, key=lambda one: one[:2])
+        if value is not None:
+            preferences[name] = value
         if at is not None:
             set_at[name] = at
-        if len({one[1] for one in given}) > 1:
+        if len({one[1] for one in given} - {b""}) > 1:
             conflicts.setdefault(name)
-    return preferences, set_at, conflicts
+    return *newest_acts(preferences, set_at), conflicts
 
 
 def _contested(parts: Mapping[str, Sequence[ProfileEvidence]]) -> list[str]:
@@ -72,8 +78,8 @@ def _contested(parts: Mapping[str, Sequence[ProfileEvidence]]) -> list[str]:
         if name.startswith(f"{WISH}language."):
             languages += any(part.value > 0.5 for part in found)
         elif name.startswith(WISH):
-            values = [part.value for part in found]
-            if max(values) - min(values) > _SAME_WISH * max(1.0, *values):
+            values = [part.value for part in found if part.weight > 0]  # what was taken back asks for nothing
+            if values and max(values) - min(values) > _SAME_WISH * max(1.0, *values):
                 contested.append(name.removeprefix(WISH))
     return [*contested, "language"] if languages > 1 else contested
 
@@ -90,13 +96,36 @@ def _mean(name: str, parts: Sequence[ProfileEvidence]) -> ProfileEvidence:
         if weight > 0
         else newest.value
     )
-    return ProfileEvidence(
-        # Of tiny weights rounding makes any mean.
-        value=min(max(values), max(min(values), mean)),
-        weight=min(weight, MAX_WEIGHT),
-        count=sum(part.count for part in parts),
-        last_at=newest.last_at,
-    )
+    # Of tiny weights rounding makes any mean.
+    mean = min(max(values), max(min(values), mean))
+    return evidence_of(name, mean, weight, count=sum(part.count for part in parts), last_at=newest.last_at)
+
+
+def _languages(parts: Mapping[str, Sequence[ProfileEvidence]]) -> dict[str, ProfileEvidence]:
+    """The languages that were asked for and replaced, or taken back, as what weighs nothing.
+
+    One is asked for at a time, but a session that did not know of an earlier wish says nothing of it.
+    """
+    about = f"{WISH}language"
+    acts = [
+        (_time_key(part.last_at), part.value, name, part)
+        for name, found in parts.items()
+        if name == about or name.startswith(f"{about}.")
+        for part in found
+    ]
+    current: str | None = None
+    latest: dict[str, ProfileEvidence] = {}
+    for _, value, name, part in sorted(acts, key=lambda act: act[:3]):
+        latest[name] = part
+        if value > 0.5:
+            current = name
+        elif name in (current, about):
+            current = None
+    return {
+        name: ProfileEvidence(value=0.0, weight=0.0, count=part.count, last_at=part.last_at)
+        for name, part in latest.items()
+        if name != current and part.value > 0.5
+    }
 
 
 def _topics(found: Sequence[SessionProfile]) -> dict[str, float]:

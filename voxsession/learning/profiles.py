@@ -30,7 +30,8 @@ class SessionProfile:
 
     Attributes:
         preferences: what was set by hand, under the names of the document.
-        set_at: when each of these was set, where that is known (aware, UTC).
+        set_at: when each of these was set, where that is known (aware, UTC); a name without a value was taken back
+            then.
         evidence: what was learned, by name.
         topics: key phrase -> weight.
         updated_at: when it was last true (aware, UTC); None where that is not known.
@@ -155,15 +156,36 @@ class SessionProfile:
 
         Returns:
             The path written.
+
+        Raises:
+            ConfigurationError: its folder does not exist, or as `to_json`.
+            OSError: the file cannot be written there.
+
+        Example:
+            >>> import tempfile
+            >>> profile = SessionProfile(preferences={"formality": "casual"})
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     SessionProfile.load(profile.save(f"{folder}/alice.json")) == profile
+            True
         """
-        target = Path(path)
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        target, text = Path(path), self.to_json() + "\n"
+        if not target.parent.is_dir():
+            raise ConfigurationError(
+                f"{target} cannot be written: there is no folder {target.parent}. Make it first.",
+                option="path",
+                value=str(target),
+            )
+        name = None
         try:
+            handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:100]}.")
             with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(self.to_json() + "\n")
+                file.write(text)
             os.replace(name, target)
+        except OSError as error:  # under the name that was asked for, not under one made up here
+            _remove(name)
+            raise type(error)(error.errno, error.strerror, str(target)) from None
         except BaseException:
-            Path(name).unlink(missing_ok=True)
+            _remove(name)
             raise
         return target
 
@@ -178,6 +200,11 @@ class SessionProfile:
         from voxsession.learning.showing import profile_html  # only notebooks need it
 
         return profile_html(self)
+
+
+def _remove(name: str | None) -> None:
+    if name is not None:
+        Path(name).unlink(missing_ok=True)
 
 
 def _check_size(size: int) -> None:

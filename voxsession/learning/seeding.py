@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -15,11 +14,11 @@ from voxsession.core.preference import Evidence
 from voxsession.core.session_changes import SEED, EvidenceAdded, PreferenceSet, ProfileApplied
 from voxsession.core.session_data import SessionData
 from voxsession.learning.estimates import ANNOUNCED, estimate, wished_language
-from voxsession.learning.names import canonical_name
-from voxsession.learning.profile_fields import WISH, ProfileEvidence, range_of
+from voxsession.learning.privacy import tellable
+from voxsession.learning.profile_bounds import newest_acts
+from voxsession.learning.profile_fields import WISH, ProfileEvidence, evidence_of
 from voxsession.learning.profile_merging import strongest
 from voxsession.learning.profiles import SessionProfile
-from voxsession.learning.topics import fold_plural
 
 __all__ = ["profile_of", "seed_changes", "taught_by"]
 
@@ -30,9 +29,6 @@ _TOLD = "told."
 _PRIVATE = (_TOLD, SEED)
 #: One message gives a topic no more than this, so what is above came up twice: no profile repeats a single remark.
 _ONCE = 1.001
-#: What is remembered under these says who somebody is, or what nobody else should know.
-_PRIVATE_CATEGORIES = frozenset({"identity", "contact", "location", "health", "relationship"})
-_WORD = re.compile(r"[^\W\d_]{2,}")
 _LEAST_WEIGHT = 1e-6
 _NOTHING = Evidence()
 
@@ -42,21 +38,20 @@ def profile_of(data: SessionData, *, topics: bool = True) -> SessionProfile:
 
     Args:
         data: The session.
-        topics: Whether key phrases are in it: those that came up more than once, and hold no word of what is
-            remembered as sensitive, or of names, places, contacts, relations and health.
+        topics: Whether key phrases are in it: those that came up more than once, and hold no word of what is, or
+            was, remembered as sensitive, or of names, places, contacts, relations and health.
 
     Returns:
         The profile.
     """
+    preferences, set_at = newest_acts(data.preferences, data.preference_times)
     return SessionProfile(
-        preferences={canonical_name(name): value for name, value in data.preferences.items()},
-        set_at={canonical_name(name): at for name, at in data.preference_times.items()},
+        preferences=preferences,
+        set_at=set_at,
         evidence={
-            name: ProfileEvidence(
-                value=found.value, weight=found.weight, count=found.count, last_at=found.last_at
-            )
+            name: _told(name, found)
             for name, found in data.evidence.items()
-            if found.value is not None and not name.startswith(_PRIVATE)
+            if (found.value is not None or name.startswith(WISH)) and not name.startswith(_PRIVATE)
         },
         topics=_told_topics(data.topics, data) if topics else {},
         updated_at=data.updated_at,
@@ -125,9 +120,13 @@ def taught_by(data: SessionData) -> SessionProfile:
     }
     return SessionProfile(
         preferences=own_hand,
-        set_at={name: at for name, at in whole.set_at.items() if name in own_hand},
+        set_at={
+            name: at
+            for name, at in whole.set_at.items()
+            if name in own_hand or name not in whole.preferences  # taken back: also for later sessions
+        },
         evidence={name: found for name, found in numbers.items() if found is not None}
-        | {name: _wish(found) for name, found in spoken.items() if found.count > 0},
+        | {name: _told(name, found) for name, found in spoken.items() if found.count > 0},
         topics=_told_topics(own_topics, data),
         updated_at=data.updated_at,
     )
@@ -135,15 +134,7 @@ def taught_by(data: SessionData) -> SessionProfile:
 
 def _told_topics(topics: Mapping[str, float], data: SessionData) -> dict[str, float]:
     often = {topic: weight for topic, weight in topics.items() if weight > _ONCE}
-    if not often:
-        return {}
-    private = {
-        fold_plural(word)
-        for entry in data.all_memories()
-        if entry.sensitive or entry.category in _PRIVATE_CATEGORIES
-        for word in _WORD.findall((entry.value or entry.content).casefold())
-    }
-    return strongest({topic: w for topic, w in often.items() if private.isdisjoint(_WORD.findall(topic))})
+    return strongest({topic: often[topic] for topic in tellable(often, data)}) if often else {}
 
 
 def _standing(profile: SessionProfile) -> dict[str, tuple[float, float]]:
@@ -184,16 +175,13 @@ def _own(name: str, found: Evidence, data: SessionData) -> ProfileEvidence | Non
     added = found.count - (1 if came.count else 0)  # the seed counted once
     if name.startswith(WISH) or added <= 0 or weight <= _LEAST_WEIGHT:
         return None
-    low, high = range_of(name)
     mean = (found.total - came.total) / weight
-    return ProfileEvidence(value=min(high, max(low, mean)), weight=weight, count=added, last_at=found.last_at)
+    return evidence_of(name, mean, weight, count=added, last_at=found.last_at)
 
 
-def _wish(found: Evidence) -> ProfileEvidence:
-    """A wish; one that was taken back weighs nothing, and takes it back for others as well."""
-    return ProfileEvidence(
-        value=found.value or 0.0, weight=found.weight, count=found.count, last_at=found.last_at
-    )
+def _told(name: str, found: Evidence) -> ProfileEvidence:
+    """A learned number; a wish that was taken back weighs nothing, and takes it back for others as well."""
+    return evidence_of(name, found.value or 0.0, found.weight, count=found.count, last_at=found.last_at)
 
 
 def _moment(at: datetime | None) -> str | None:

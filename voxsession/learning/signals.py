@@ -33,6 +33,16 @@ _COMPLAINT: Final = re.compile(
     re.IGNORECASE,
 )
 _WORDS: Final = re.compile(r"\w{2,}")
+# Each phrase above has one of these words: what has none of them, as most has, need not be looked through.
+_TELLING: Final = frozenset(
+    """
+    thanks thank thx appreciated best perfect great awesome excellent exactly helpful danke dankeschön dank merci
+    gracias grazie obrigado obrigada bedankt tack
+    wrong incorrect not listening useless helping misunderstood understand listen get answer keep mistake sense up got
+    already just times time ridiculous frustrating terrible awful waste help nothing
+    falsch nutzlos nicht habe faux est eso non
+    """.split()
+)
 _EMPTY: Final = frozenset(
     """
     the is are was were do does did can could would will should you me my your it its this that to of in on at for
@@ -58,13 +68,15 @@ def signals_of(text: str, earlier: Iterable[str] = ()) -> list[str]:
         >>> signals_of("so when does the bakery open?", ["When does the bakery open?"])
         ['repeat']
     """
-    shown = text[:_LONGEST_TEXT].replace("’", "'")
+    shown = text[:_LONGEST_TEXT].replace("’", "'").lower()
+    said_words = _WORDS.findall(shown)
     found = []
-    if _COMPLAINT.search(shown):
-        found.append("complaint")
-    elif _THANKS.search(shown):
-        found.append("thanks")
-    words = _content(shown)
+    if not _TELLING.isdisjoint(said_words):
+        if _COMPLAINT.search(shown):
+            found.append("complaint")
+        elif _THANKS.search(shown):
+            found.append("thanks")
+    words = frozenset(word for word in said_words if word not in _EMPTY)
     if len(words) >= _FEWEST_WORDS and any(_are_alike(words, _content(said)) for said in earlier):
         found.append("repeat")
     return found

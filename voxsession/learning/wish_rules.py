@@ -19,7 +19,9 @@ CODES = {name.lower(): code for code, name in LANGUAGES.items()} | {
     "allemand": "de", "tedesco": "de", "italienisch": "it",
 }  # fmt: skip
 PARTS: Final = {
-    "NO": "(?:don't|do not|stop|never|no need to|you (?:don't|do not) (?:need|have) to)",
+    "NO": "(?:don't|do not|stop|never|NEED)",
+    "NEED": "(?:no need to|you (?:don't|do not|needn't) ?(?:need to|have to)?)",
+    "ANYMORE": r"(?:any ?more|any longer)\b",
     "ANSWERS": r"(?:answers?|repl(?:y|ies)|responses?|explanations?)\b",
     "HOLD": r"(?:keep|make) (?:it|this|that|things|everything|(?:your |the |all )?(?:\w+ )?ANSWERS)",
     "GIVE": "(?:(?:give|use|write|send)(?: me| us)?|i(?:'d| would)? (?:prefer|like|want|need))",
@@ -39,11 +41,14 @@ PARTS: Final = {
     "FORGET": r"(?:forget|never ?mind|ignore|disregard|scrap)(?: (?:what i said|about|my|the|that|those|being|be|having"
     r"|keeping|keep|it|things|answering|giving|using|so|wish|wishes|request|preference|instruction|for|to|all))*",
     "LANG": r"\b(?:" + "|".join(CODES) + r")\b",
-    "END": r"(?=\s*(?:$|[.!?;,)]|please|now|from|only|always|again|instead|and|with me|thanks|for))",
+    "TAIL": r"(?=\s*(?:$|[.!?;:,)\n—–]|please|now\b|again|any ?more|any longer|from now|with me|to me|thanks|thx"
+    r"|for now|instead|and\b|but\b|then\b|ok\b|okay\b|here\b))",
+    "END": r"(?=\s*(?:$|[.!?;,)]|please|now|from|only|always|again|instead|and|with me|thanks|for"
+    r"|any ?more|any longer))",
 }
 #: A value that the text itself says.
 SAID = -1.0
-_STYLE = "verbosity formality technical_level response_length"
+_STYLE = "verbosity formality technical_level response_length speaking_pace language"
 # Name (several for what takes back all), value, whether it stands, the ways to say it: those that begin a clause,
 # those that may be anywhere.
 RULES: Final = (
@@ -121,7 +126,7 @@ RULES: Final = (
         assume (?:that )?i(?:'m| am) an? (?:expert|professional|specialist)
         use (?:more |the )?(?:proper |correct )?(?:technical|expert|specialist) (?:terms|language|vocabulary|detail)
         """,
-        r"\bdon't dumb (?:it|this|things) down\b|\bskip the basics\b|\bi(?:'m| am) an expert\b"
+        r"\bdon't dumb (?:it|this|things) down\b|\bskip the basics\b|\bi(?:'m| am) an expertTAIL"
         r"|\b(?:talk|speak|explain it) to me like (?:i'm )?an? (?:expert|engineer|colleague)",
     ),
     (
@@ -133,7 +138,7 @@ RULES: Final = (
         HOLD MOREsimple
         """,
         r"\b(?:no|without|avoid|skip the) (?:technical )?jargon\b|\beli5\b|\blike i(?:'m| am) (?:five|5)\b"
-        r"|\bi(?:'m| am) (?:an? )?(?:complete |total |absolute )?(?:beginner|newbie|novice|layman)\b",
+        r"|\bi(?:'m| am) (?:an? )?(?:complete |total |absolute )?(?:beginner|newbie|novice|layman)TAIL",
     ),
     (
         "technical_level", 0.1, False,
@@ -165,36 +170,85 @@ RULES: Final = (
         """,
         "",
     ),
-    ("language", 0.0, True, "NO (?:IN|ING) (?:in )?LANGEND", ""),
+    ("language", 0.0, True, "NO (?:IN|ING)(?: only| always)? (?:in )?LANGEND\nFORGET LANG(?: ANSWERS)?TAIL", ""),
     (
         "response_length", SAID, True,
         """
         (?:HOLD|answer|reply|respond|limit (?:your |all )*ANSWERS)MOST \\d{1,4} words\\b
         (?:use|write)MOST \\d{1,4} words(?: at most| max(?:imum)?)?(?=\\s*(?:$|[.!?;,]|please|per|from now|always))
         """,
-        "",
+        # Beside a task it speaks of that one text, so it is a wish only where nothing else is said.
+        r"^(?:please,? |and |but |in )*(?:(?:at|of) most|no more than|a maximum of|max(?:imum)?|under|up to|less than"
+        r"|fewer than|below|within) \d{1,4} words"
+        r"(?:,? (?:please|max(?:imum)?|per (?:answer|reply)|each|from now on|always))*[.! ]*$",
     ),
     (
         "verbosity", None, True,
         """
-        NO (?:be|keep (?:it|things|your ANSWERS)|answer|make it)(?: so| too)? SHORT (?:any ?more|any longer)
+        NO (?:be|keep (?:it|things|your ANSWERS)|answer|make it)(?: so| too)? (?:SHORT|LONG) ANYMORE
+        NEED (?:be|keep (?:it|things|your ANSWERS)|make it)(?: so| too)? LONGTAIL
         (?:be|GIVE|use|write) MORELONG(?: ANSWERS)? again\\b
         (?:any|whatever|normal|the usual) length(?: again)?(?: is)?(?: fine| ok| okay| again| please|$)
-        FORGET (?:SHORT|LONG|brevity|length|the length)
+        FORGET (?:SHORT|LONG|brevity|length|the length)(?: ANSWERS)?TAIL
         (?:ANSWERS|answer|reply|respond|write)(?: \\w+){0,2} (?:at|of|with) normal length
         """,
         "",
     ),
-    ("formality", None, True, "FORGET (?:POLITE|LOOSE|formality|formalities|tone)", ""),
-    ("technical_level", None, True, "FORGET (?:technical|simple|jargon|expert|level)\\w*", ""),
+    (
+        "formality", None, True,
+        """
+        FORGET (?:POLITE|LOOSE|formality|formalities|tone)(?: (?:STYLE|ANSWERS|stuff|thing))?TAIL
+        NO (?:be|sound|being|sounding|keep it|talk|speak)(?: to me)?(?: so| too| that)? (?:POLITE|LOOSE) ANYMORE
+        NO (?:SAY|ING) (?:so |too |that )?(?:formally|politely|professionally|casually|informally) ANYMORE
+        NEED (?:be|sound|stay|keep it) (?:POLITE|LOOSE)TAIL
+        """,
+        "",
+    ),
+    (
+        "technical_level", None, True,
+        """
+        FORGET (?:technical|simple|jargon|expert|level)\\w*(?: (?:STYLE|ANSWERS|stuff|thing|words|terms))?TAIL
+        NO (?:be|get|keep it|being|keeping it)(?: so| too| that)? (?:technical|simple) ANYMORE
+        NO use (?:simpler?|plain|easy|everyday|technical|expert) (?:words|language|terms|english) ANYMORE
+        """,
+        "",
+    ),
+    (
+        "speaking_pace", None, True,
+        """
+        (?:SAY |go |go back to )?(?:(?:at|in|with) )?(?:a |your |the )?(?:normal|usual|regular) (?:pace|speed)TAIL
+        NO (?:SAY|ING)(?: so| that)? (?:slow(?:ly|er)?|fast(?:er)?|quick(?:ly|er)?) ANYMORE
+        NEED (?:speak|talk)(?: to me)?(?: so| that)? (?:slow(?:ly|er)?|fast(?:er)?|quick(?:ly|er)?)TAIL
+        """,
+        "",
+    ),
+    (
+        "response_length", None, True,
+        """
+        (?:there(?:'s| is) )?no (?:more )?(?:word|length) limitsTAIL
+        (?:there(?:'s| is) )?no (?:more )?(?:word|length) limitTAIL
+        (?:forget|drop|lift|remove|ignore|scrap)(?: about)? the (?:word|length) limitTAIL
+        NO (?:HOLD|answer|reply|respond|limit (?:your |all )*ANSWERS|use|write)MOST \\d{1,4} words(?: ANYMORE|TAIL)
+        (?:use |write )?as many words as you (?:like|want|need)TAIL
+        """,
+        "",
+    ),
+    (
+        "language", None, True,
+        """
+        IN (?:only )?(?:in )?(?:any|whatever|whichever|your usual|the usual) language(?: you (?:like|want|prefer))?TAIL
+        FORGET languageTAIL
+        """,
+        "",
+    ),
     (
         _STYLE, None, True,
         """
-        (?:go |get |be |come )?back to (?:your )?(?:normal|usual)\\b
-        (?:ANSWERS|answer|reply|respond|talk|speak|write)(?: to me| me)? (?:normally|as usual|as before|like before)\\b
-        be (?:yourself|normal)(?: again)?\\b
-        (?:use )?(?:your )?(?:normal|usual) (?:style|tone|ANSWERS|way)(?: again)?
-        FORGET (?:style|tone and length|preferences|preference|wishes)
+        (?:go |get |be |come )?back to (?:your )?(?:normal|usual)(?: (?:STYLE|ANSWERS|way|mode|self))?TAIL
+        (?:ANSWERS|answer|reply|respond|talk|speak|write)(?: to me| me)? (?:normally|as usual|as before|like before)TAIL
+        be (?:yourself|normal)(?: again)?TAIL
+        (?:use )?(?:your )?(?:normal|usual) (?:style|tone|ANSWERS|way)(?: again)?TAIL
+        FORGET (?:style|tone and length|preferences|preference|wishes)TAIL
         """,
         "",
     ),
@@ -210,10 +264,10 @@ HINTS: Final = {
         "form prof offi poli busi casu info rela chil frie laid chat budd mate norm usua back tone".split()
     ),
     "technical_level": frozenset(
-        "tech expe spec dumb basi jarg eli5 five simp plai easy ever laym begi newb novi engi coll norm "
+        "tech expe spec dumb basi jarg eli5 five 5 simp plai easy ever laym begi newb novi engi coll norm "
         "usua back".split()
     ),
-    "speaking_pace": frozenset("slow fast quic spee".split()),
-    "response_length": frozenset("word norm usua back".split()),
-    "language": frozenset(name[:4] for name in CODES),
+    "speaking_pace": frozenset("slow fast quic spee pace norm usua regu back".split()),
+    "response_length": frozenset("word leng limi norm usua back".split()),
+    "language": frozenset([*(name[:4] for name in CODES), "lang", "norm", "usua", "back"]),
 }

@@ -24,7 +24,8 @@ class Wish:
 
     Attributes:
         name: such as `formality`, or `language.de`.
-        value: 0..1; words a minute for `speaking_pace`, words for `response_length`; None takes an earlier wish back.
+        value: 0..1; words a minute for `speaking_pace`, words for `response_length`; None takes an earlier wish back
+            (`language` then stands for whichever was asked for).
         standing: it holds until another is spoken or it is taken back; else it is a strong sign that fades.
     """
 
@@ -37,7 +38,22 @@ class Wish:
 _CLAUSE = re.compile(
     r"^\s*|[.!?;:,\n—–-]\s*|\b(?:please|kindly|bitte|por favor|and|but|so|then|ok|okay|just|always|only|now|hey"
     r"|from now on|in (?:the )?future|can (?:you|we)|(?:could|would|will) you|you (?:can|could|may|should|must)"
-    r"|i (?:want|need) you to|i(?:'d| would) like you to|let's|try to|(?:make sure|remember|be sure) to)\s+",
+    r"|i (?:want|need) you to|i(?:'d| would) like you to|let's|try to|(?:make sure|remember|be sure) to|actually|wait"
+    r"|sorry|i mean|rather|instead)\s+",
+    re.IGNORECASE,
+)
+# What somebody else said, up to the words themselves: "my boss told me: be formal".
+_REPORTED = re.compile(
+    r"(?P<who>\b[\w']+)(?: (?:just|already|also|always|once|keeps?|\w+ly))* "
+    r"(?:(?:told|tells|asked|asks|advised|advises|warned|reminded) (?:me|us|him|her|them)"
+    r"|(?:said|says|saying|wrote|writes)(?: to (?:me|us|him|her|them))?)(?: (?:yesterday|today|once))?\s*[:,–—-]?\s*$",
+    re.IGNORECASE,
+)
+# What a manner is for, where it is not for the assistant's answers: "be formal in the letter to my boss".
+_ELSEWHERE = re.compile(
+    r"\s+(?:in|for|at|on|during|to|with)\s+(?:the|my|an?|this|that|your|our|his|her|their|these|those)\s+"
+    r"(?!(?:\w+ )?(?:answers?|repl(?:y|ies)|responses?|explanations?|messages?|future|rest|moment|time|conversation"
+    r"|chat|session|talk|whole|meantime|following)\b)",
     re.IGNORECASE,
 )
 _PART = re.compile("|".join(sorted(PARTS, key=len, reverse=True)))
@@ -70,8 +86,8 @@ _QUOTED = re.compile(r"\"[^\"]*\"|“[^”]*”|«[^»]*»|`[^`]*`")
 
 
 def _spelt(source: str) -> str:
-    """A pattern with its parts put in; twice, since a part may hold another."""
-    for _ in range(2):
+    """A pattern with its parts put in; three times, since a part may hold another that holds one."""
+    for _ in range(3):
         source = _PART.sub(lambda part: PARTS[part.group()], source)
     return source
 
@@ -79,6 +95,7 @@ def _spelt(source: str) -> str:
 _WORD = re.compile(r"[^\W_]+")
 #: A message longer than this is a text to work on rather than a word to the assistant.
 _LONGEST = 400
+_LONGEST_REPORT = 80
 
 _SHORTER = re.compile(
     r"\b(?:too long|shorter|shorten (?:it|that|this)|in short|tl;?dr|sum (?:it|that) up|summari[sz]e (?:it|that|this)"
@@ -111,7 +128,7 @@ def wishes_of(text: str) -> list[Wish]:
     if not hinted:
         return []
     text = _QUOTED.sub(" ", text)
-    starts = [match.end() for match in _CLAUSE.finditer(text)]
+    starts = [match.end() for match in _CLAUSE.finditer(text) if not _is_reported(text[: match.end()])]
     found: dict[str, tuple[int, Wish]] = {}
     for rule in _rules():
         if hinted.isdisjoint(rule.names):
@@ -122,6 +139,8 @@ def wishes_of(text: str) -> list[Wish]:
             else [rule.pattern.search(text)]
         )
         for match in filter(None, tries):
+            if rule.standing and rule.value is not None and _ELSEWHERE.match(text, match.end()):
+                continue
             for wish in _wishes(rule, match.group()):
                 # A refusal holds the words of the wish ("don't be so formal"), begins earlier and ends with it.
                 if wish.name not in found or match.end() >= found[wish.name][0]:
@@ -134,8 +153,19 @@ def _wishes(rule: _Rule, said: str) -> list[Wish]:
     value = rule.value
     if value == SAID:
         value = float(re.findall(r"\d+", said)[-1])
-    names = [f"language.{_code_in(said)}" if name == "language" else name for name in rule.names]
+        if value < 1:
+            return []
+    names = [
+        f"language.{_code_in(said)}" if name == "language" and value is not None else name
+        for name in rule.names
+    ]
     return [Wish(name=name, value=value, standing=rule.standing) for name in names]
+
+
+def _is_reported(before: str) -> bool:
+    """Whether the words before a clause say that it is somebody else's; what the user said once more is the user's."""
+    found = _REPORTED.search(before[-_LONGEST_REPORT:])
+    return found is not None and found["who"].lower() not in ("i", "i've")
 
 
 def _code_in(said: str) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from voxsession.memory import fact_words as w
+from voxsession.memory.fact_denials import denials
 from voxsession.memory.fact_guards import Sentence, sentences
 from voxsession.memory.fact_instructions import holds_task, read_instruction
 from voxsession.memory.fact_people import people_facts, people_named
@@ -28,7 +29,13 @@ _MAX_FACTS = 40
 
 
 def extract_facts(
-    text: str, *, at: datetime, speaker: str | None = None, previous: str | None = None
+    text: str,
+    *,
+    at: datetime,
+    speaker: str | None = None,
+    previous: str | None = None,
+    earlier: str | None = None,
+    with_denials: bool = False,
 ) -> list[Fact]:
     """Find the facts about the user in one message of the user.
 
@@ -37,9 +44,11 @@ def extract_facts(
 
     Args:
         text: the message.
-        at: when it was said; relative dates count from it.
+        at: when it was said; relative dates count from its day, in its own time zone.
         speaker: the name that `content` uses in place of "User".
         previous: the assistant's message before it, used only to understand short answers and corrections.
+        earlier: the user's message before it, used only to understand what a correction is about.
+        with_denials: whether what is said not to be so is given too, before all else, as facts with `is_denied`.
 
     Returns:
         The facts in the order they were said, without repetition.
@@ -52,8 +61,39 @@ def extract_facts(
     User is flying to Oslo on 27 November 2026
     """
     user = speaker or "User"
-    facts = _Reading(at=at, user=user).read(sentences(text))
-    return facts or (_answers(text, previous[-2000:], user=user) if previous else [])
+    taken = sentences(text)
+    facts = _Reading(at=at, user=user).read(taken)
+    denied = _denied(taken, facts, at=at, user=user) if with_denials else []
+    if facts:
+        return denied + facts
+    answers = _answers(text, previous[-2000:], user=user) if previous else []
+    return denied + (answers or (_own_correction(text, earlier, at=at, user=user) if earlier else []))
+
+
+def _denied(taken: list[Sentence], facts: list[Fact], *, at: datetime, user: str) -> list[Fact]:
+    """What the sentences deny, but for slots that the message fills anew: there the new value takes over."""
+    filled = {fact.slot for fact in facts if fact.slot}
+
+    def read(clause: str) -> list[Fact]:
+        return _Reading(at=at, user=user).read([Sentence(said="", clauses=(clause,), asks=False)])
+
+    found: list[Fact] = []
+    for sentence in taken:
+        for fact in denials(sentence, user=user, read=read):
+            if fact not in found and fact.slot not in filled and len(found) < _MAX_FACTS:
+                found.append(fact)
+    return found
+
+
+def _own_correction(text: str, earlier: str, *, at: datetime, user: str) -> list[Fact]:
+    """ "No, it's Rob" right behind "My name is Bob": the value takes the place of the one just given."""
+    said = prose(text).split("\n")[0].strip()
+    corrected = _CORRECTS.match(said) if said and not said.endswith("?") and len(said.split()) <= 10 else None
+    before = extract_facts(earlier[:2000], at=at, speaker=user) if corrected else []
+    if corrected is None or not before:
+        return []
+    words = (corrected["v"] or corrected["v2"]).rstrip(".!")
+    return list(_read_answer((before[-1].slot or "").partition(":")[0], words, user=user))
 
 
 class _Reading:

@@ -20,7 +20,7 @@ class UserWords:
     Attributes:
         message_id: of the message.
         text: the user's own words, without what was only repeated or pasted.
-        at: when it was said (aware, UTC).
+        at: when it was said (aware, in the session's time zone).
         speaker: the name that facts use in place of "User", where it is known.
         previous: what the assistant said before it.
     """

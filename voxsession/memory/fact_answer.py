@@ -14,6 +14,7 @@ from voxsession.core.types import as_utc, check_text, decode_json
 from voxsession.errors import ConfigurationError
 from voxsession.memory import fact_schema as schema
 from voxsession.memory.extraction import ExtractionRequest, UserWords
+from voxsession.memory.fact_language import is_english, is_foreign
 from voxsession.memory.facts import CATEGORIES, Fact, slot_key
 from voxsession.memory.own_words import bare_words
 
@@ -27,10 +28,16 @@ _NEEDED = ("message", "quote", "content", "category", "importance")
 _OLDEST_YEARS = 120
 _STEM_LETTERS = 5
 _SHORTEST_TELLING = 4
+_SHORTEST_QUOTE = 6  # letters with their spaces; a whole message may be shorter
+_SHORT_ANSWER_WORDS = 4
 _PLAIN_WORDS = frozenset(
     "user user's users that this with from have has does doesn't they their them wants likes lives works been being "
-    "when what about into than then also very called named name".split()
+    "when what about into than then also very called named name years work works working likes dislikes loves prefers "
+    "there were will would their being".split()
 )
+
+
+_DATES = "january february march april june july august september october november december monday tuesday wednesday"
 
 
 class _Wrong(Exception):
@@ -150,8 +157,11 @@ class _Checker:
         plain = bare_words(quote)
         if not plain or f" {plain} " not in self._plain[row["message"]]:
             raise _Wrong(".quote does not stand in that message of the user")
+        if len(plain) < _SHORTEST_QUOTE and f" {plain} " != self._plain[row["message"]]:
+            raise _Wrong(".quote is too short to state anything; quote the whole statement")
         content = " ".join(_text(row, "content", schema.MAX_CONTENT_CHARS).split())
         self._refuse_repeated(content, row["message"])
+        self._refuse_unsaid(content, words, row["message"])
         return place, Fact(
             content=content,
             category=_category(row),
@@ -173,6 +183,21 @@ class _Checker:
         if telling and not telling & own and len(telling & self._others_stems) * 2 > len(telling):
             raise _Wrong(".content says what somebody else said, not the user")
 
+    def _refuse_unsaid(self, content: str, words: UserWords, label: str) -> None:
+        """At least half of the telling words stand in what was said; a translation cannot be held to that."""
+        telling = _stems(bare_words(content)) - _stems(bare_words(words.speaker or "")) - _DATE_STEMS
+        numbers = {
+            word for word in bare_words(content).split() if word.isdigit() and len(word) < _SHORTEST_TELLING
+        }
+        plain = self._plain[label]
+        if len(plain.split()) <= _SHORT_ANSWER_WORDS:
+            plain += bare_words(words.previous or "")  # "Yes" says what was asked
+        backed = telling & _stems(plain) | numbers & set(plain.split())
+        wanted = telling | (numbers if not telling else set())
+        is_comparable = is_english(words.text) and not is_foreign(content)
+        if wanted and is_comparable and 2 * len(backed) < len(wanted):
+            raise _Wrong(".content says what its message does not say; keep to the user's words")
+
 
 def _stems(plain: str) -> set[str]:
     """The beginnings of the telling words."""
@@ -181,6 +206,11 @@ def _stems(plain: str) -> set[str]:
         for word in plain.split()
         if len(word) >= _SHORTEST_TELLING and word not in _PLAIN_WORDS
     }
+
+
+_DATE_STEMS = _stems(f"{_DATES} thursday friday saturday sunday since until before") | {
+    str(year) for year in range(1900, 2100)
+}
 
 
 def _text(row: Mapping[str, Any], name: str, most_chars: int) -> str:

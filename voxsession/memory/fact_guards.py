@@ -10,7 +10,9 @@ import re
 
 import attrs
 
+from voxsession.memory.fact_language import is_mostly_foreign
 from voxsession.memory.fact_prose import GAP, prose
+from voxsession.memory.fact_reports import WHO, is_told_by_another, says_who_spoke
 
 _SENTENCE_LIMIT = 1_200
 _CLAUSE_LIMIT = 300
@@ -43,17 +45,6 @@ class Sentence:
     asks: bool
 
 
-_ENGLISH = frozenset(
-    "the i i'm i've my name and is to of it you for that have with on at this be live like am not don't a".split()
-)
-_FOREIGN = frozenset(
-    """ich und der das ist nicht ein eine mit auf für wir bin habe heiße wohne mein meine sich den dem zu auch gern
-    ik het een van woon ben heet naam je et le la les des un une est pas suis vous mon ma dans avec pour habite
-    yo el los las una que es soy mi con por para está vivo llamo tengo io sono di il che mi chiamo abito ho per
-    eu sou o os um uma moro meu minha em não jag och är som inte bor heter på det hej jeg og er ikke hedder
-    olen ja minä asun mam jestem nazywam się w na nie ben adım""".split()
-)
-
 # ---- the sentence: questions, suppositions, reports
 
 _SENTENCE_END = re.compile(
@@ -81,10 +72,6 @@ _SUPPOSES = re.compile(
     r"|i'd (?:be|have)|would(?:n't)? (?:be|have)|could have|lest|either|neither)\b",
     re.I,
 )
-_WHO = (
-    "(?:he|she|they|it|you|people|everyone|everybody|someone|somebody|nobody|no one|who|that|(?:my|"
-    r"the|his|her|a|some|your|one of my) (?:[\w-]+ ){0,2}?[\w'-]+|(?-i:[A-Z])\w+)"
-)
 _SAYS = (
     "(?:said|says|saying|say|told|tells|tell|thinks?|thought|claims?|claimed|believes?|believed|asked|"
     "asks|writes|wrote|insists?|swears?|goes|heard|mentioned|suggested|assumes?|assumed|jokes?|joked|means?|bets?|"
@@ -94,10 +81,11 @@ _SAYS = (
 _ABOUT_ME = (
     "(?:questions?|things?|me|myself|note|context|background|intro|info|ps|fyi|update|reminder|"
     "remember|know|situation|problem|"
-    r"details|facts?|important|hi|hello|disclaimer|reference|record|reason|short|honest|cats|dogs|kids)\b"
+    r"details|facts?|important|hi|hello|disclaimer|reference|record|reason|short|honest|cats|dogs|kids|"
+    r"corrections?|corrected|wrong|mistaken?|mistake|sorry)\b"
 )
 _REPORTS = re.compile(
-    rf"(?<![\w'])(?<!i )(?:{_WHO} (?:\w+ )?(?<!i ){_SAYS}|(?:tell|text|ask|email|message|write|let|"
+    rf"(?<![\w'])(?<!i )(?:{WHO} (?:\w+ )?(?<!i ){_SAYS}|(?:tell|text|ask|email|message|write|let|"
     "show) (?:him|her|them|"
     r"everyone|people|everybody|my|the)\b|i(?:'m|'ve| was| am)? (?:been )?told\b(?! you)|i (?:heard|"
     "read|never said|didn't say|"
@@ -242,18 +230,14 @@ def sentences(text: str) -> list[Sentence]:
     room = _MAX_CLAUSES
     for whole in _SENTENCE_END.split(prose(text))[:_MAX_SENTENCES]:
         part = whole[:_SENTENCE_LIMIT].strip(" -*•.!,")
-        if not part or _is_foreign(part):
+        if not part or is_mostly_foreign(part):
             continue
+        if found and says_who_spoke(part):
+            found[-1] = Sentence(said="", clauses=(), asks=False)
         taken = _take_apart(part)
         found.append(attrs.evolve(taken, clauses=taken.clauses[:room]))
         room -= len(found[-1].clauses)
     return found
-
-
-def _is_foreign(sentence: str) -> bool:
-    words = re.findall(r"[\w']+", sentence.casefold())
-    foreign = sum(word in _FOREIGN for word in words)
-    return foreign > 1 and foreign >= sum(word in _ENGLISH for word in words)
 
 
 def _pieces(sentence: str) -> list[tuple[str, str]]:
@@ -269,6 +253,8 @@ def _pieces(sentence: str) -> list[tuple[str, str]]:
 
 def _take_apart(sentence: str) -> Sentence:
     question = sentence.endswith("?") and not re.match(r"(?:\w+,? )?please\b", sentence, re.I)
+    if is_told_by_another(sentence):
+        return Sentence(said="", clauses=(), asks=question)
     if (question and _TAG.fullmatch(sentence.rpartition(",")[2])) or _TITLE.match(sentence):
         return Sentence(said="", clauses=(), asks=question)
     pieces = _pieces(sentence)

@@ -20,7 +20,11 @@ _ONCE = re.compile(
     r"\b(?:this|that|these) (?:one|time|once|question|answer|text|email|message|story|poem|sentence|"
     r"paragraph|part)\b|"
     r"\b(?:for|in|just) (?:this|that|the next|once|today|now|the moment)\b|\bnext (?:answer|question|"
-    r"one)\b|\bfollowing\b|:\s",
+    r"one)\b|\bfollowing\b|:\s|"
+    # Of a text or an occasion of the user's own, not of the answers.
+    r"\b(?:in|for|at|on|during|to|with) (?:the|my|an?|our|his|her|their) (?:letter|e-?mail|mail|text|essay|report"
+    r"|speech|story|poem|article|post|interview|cv|r[eé]sum[eé]|paper|presentation|application|meeting|party|dinner|wedding"
+    r"|boss|exam|customers?|clients?|kids)\b",
     re.I,
 )
 _TASK = re.compile(

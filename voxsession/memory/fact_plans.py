@@ -39,6 +39,7 @@ _GOING = (
     "taking part|heading|coming|returning|launching|performing|speaking|planning|adopting|buying|"
     "arriving|changing|quitting)"
 )
+PLANNED = _GOING
 _BEGINNINGS = tuple(
     (re.compile(pattern, re.I), opening)
     for pattern, opening in (
@@ -64,7 +65,11 @@ _BEGINNINGS = tuple(
             r"(?:surgery|therapy|exams)\b)",
             "{u} has ",
         ),
-        (rf"my (?=(?:[\w'-]+ ){{0,2}}?{_EVENTS} is\b)", "{p} "),
+        (
+            rf"my (?=(?:[\w'-]+ ){{0,2}}?{_EVENTS}(?: (?:to|with|in|at|for) (?:[\w'-]+ ){{1,4}}?| )"
+            r"(?:is|(?:has been|got) (?:moved|postponed|rescheduled|pushed|shifted|changed) to)\b)",
+            "{p} ",
+        ),
         (r"I (?=(?:fly|leave|start|graduate|retire|move|travel|depart|arrive|turn|get married)\b)", "{u} "),
         (r"I(?:'m)? plan(?:ning)? (?:on |to )(?=\w)", "{u} plans to "),
         (r"I intend to ", "{u} plans to "),
@@ -73,6 +78,9 @@ _BEGINNINGS = tuple(
             "{u} has to ",
         ),
     )
+)
+_MOVED = re.compile(
+    r"(?:(?:has been|got) (?:\w+ed|changed) to|is now) (?P<lead>on |in |around )?(?=\w)", re.I
 )
 _PLANNING = re.compile(
     r"I'm planning (?=(?:an?|my|our|the) (?:[\w-]+ ){0,2}(?:trip|wedding|holiday|vacation|party|move|visit)\b)",
@@ -147,9 +155,10 @@ def dated(text: str, at: datetime) -> tuple[str, date] | None:
 
 def _plan(text: str, opening: str, *, at: datetime, user: str) -> Fact | None:
     found = dated(text, at)
-    if found is None or (opening.startswith("{p}") and " is " not in text):
+    if found is None:
         return None
     words = third_singular(found[0]) if opening == "{u} " else found[0]
+    words = _MOVED.sub(lambda moved: f"is {moved['lead'] or 'on '}", words).removesuffix(" instead")
     return Fact(
         content=opening.format(u=user, p=f"{user}'s") + words,
         category="plan",

@@ -41,6 +41,7 @@ class Fact:
         expires_at: when a dated plan stops mattering, else `None`.
         valid_from: when it began to be true (aware), where the message says so and it is not the message's own time.
         message_id: the message that states it, where it was looked for in several at once.
+        is_denied: it is said not to be so, or no more so: it is not remembered, and what is remembered of it ends.
 
     Returns:
         An immutable value, equal to any other with the same fields.
@@ -57,6 +58,7 @@ class Fact:
     expires_at: datetime | None = None
     valid_from: datetime | None = None
     message_id: str | None = None
+    is_denied: bool = False
 
 
 # ---- words and numbers

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import attrs
 
-from voxsession.memory.lookup import Lookup
+from voxsession.memory.lookup import NEXT_TO_A_MATCH, SAME_TALK, Lookup
 from voxsession.memory.postings import Postings
 from voxsession.memory.question import Question
 from voxsession.memory.rank import Weights, spread_out, stretch_shares
@@ -34,7 +34,6 @@ _LEAST = 0.01
 _TOLD = 0.5
 #: How scores by meaning are shared, where it is not as those by words: with the message before, not with the next.
 _SCORE_ON, _SCORE_BACK = (0.0, 0.0, 0.0), 0.3
-_BESIDE = "next to a match"
 
 
 class Compare(Protocol):
@@ -124,11 +123,18 @@ class HybridLookup(Lookup):
         self._by_words: Set[int] = frozenset()
         self._cosines: dict[int, float] = {}
         self._best_cosine = 0.0
+        self._blended: tuple[object, dict[int, float]] | None = None
         #: How far each text is on the way between an ordinary one and the nearest.
         self._shares: dict[int, float] = {}
 
     def _candidates(self, limit: int, sources: frozenset[str], category: str | None) -> dict[int, float]:
         count = max(limit, _CANDIDATES)
+        asked = count, sources, category
+        if self._blended is None or self._blended[0] != asked:
+            self._blended = asked, self._blend(count, sources, category)
+        return self._blended[1]
+
+    def _blend(self, count: int, sources: frozenset[str], category: str | None) -> dict[int, float]:
         by_words = super()._candidates(count, sources, category)
         self._by_words = by_words.keys()
         least = nlargest(count, by_words.values())[-1] if len(by_words) > count else 0.0
@@ -188,8 +194,13 @@ class HybridLookup(Lookup):
 
     def _reasons(self, passage: Passage, slot: int) -> tuple[str, ...]:
         reasons = super()._reasons(passage, slot)
+        cosine = self._cosines.get(slot)
         is_told = self._shares.get(slot, 0.0) >= _TOLD or (slot not in self._by_words and self._is_near(slot))
-        if not is_told:
-            return reasons or (_BESIDE,)
-        told = tuple(reason for reason in reasons if reason != _BESIDE)
-        return (*told, f"meaning: {self._cosines[slot]:.2f}")
+        if cosine is None or not (is_told or not reasons):
+            return reasons
+        told = tuple(reason for reason in reasons if reason not in (NEXT_TO_A_MATCH, SAME_TALK))
+        return (*told, f"meaning: {cosine:.2f}")
+
+    def _is_match(self, slot: int) -> bool:
+        near = self._shares.get(slot, 0.0) >= _TOLD or self._is_near(slot) if slot else False
+        return near or super()._is_match(slot)

@@ -14,7 +14,8 @@ from voxsession.memory.rank import Concept, Weights, date_share, idf, spread_out
 from voxsession.memory.related import forms_of, related_to
 from voxsession.memory.shelf import Passage, Shelf
 from voxsession.memory.time_words import says_when
-from voxsession.memory.words import words_of
+from voxsession.memory.twins import TWINS_AMONG, Ranked, twins_behind
+from voxsession.memory.words import as_indexed, words_of
 
 __all__ = ["Hit", "Lookup"]
 
@@ -23,6 +24,9 @@ _MOST_ROWS_OF_A_WORD = 6_000
 _MOST_ROWS = 24_000
 #: So much of a text is read for who is who.
 _LONGEST_TEXT_CHARS = 2_000
+#: Reasons of what holds none of the words itself.
+NEXT_TO_A_MATCH = "next to a match"
+SAME_TALK = "same talk as a match"
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -60,6 +64,7 @@ class Lookup:
         self._weights = weights
         self._room = _MOST_ROWS
         self._concepts = self._find_concepts()
+        self._known: tuple[object, dict[int, float], dict[int, float]] | None = None
 
     def hits(self, limit: int, sources: frozenset[str], category: str | None) -> list[Hit]:
         """The best passages.
@@ -72,6 +77,28 @@ class Lookup:
         Returns:
             Hits, best first; equally good ones newest first, then by id.
         """
+        ranked, unit = self._ranked(limit, sources, category)
+        if limit > 1 and twins_behind(ranked, self._shelf):
+            # What comes up in place of those that go down may be further down than asked for.
+            ranked, unit = self._ranked(max(limit, TWINS_AMONG), sources, category)
+            for place in twins_behind(ranked, self._shelf):
+                ranked[place] = attrs.evolve(ranked[place], score=ranked[place].score * self._weights.twin)
+            ranked.sort(key=Ranked.order)
+        best_possible = self._best_possible(unit)
+        return [
+            Hit(
+                id=one.passage.id,
+                source=one.passage.source,
+                score=min(1.0, one.score / best_possible),
+                reasons=self._reasons(one.passage, one.slot),
+            )
+            for one in ranked[:limit]
+        ]
+
+    def _ranked(
+        self, limit: int, sources: frozenset[str], category: str | None
+    ) -> tuple[list[Ranked], float]:
+        """The best in their order, and the best score before the boosts."""
         scores = self._candidates(limit, sources, category)
         unit = max(scores.values(), default=0.0) or 1.0
         # What cannot reach the worst of the best even with every boost need not be looked at closely.
@@ -90,16 +117,11 @@ class Lookup:
                 if total > 0:
                     ranked.append((-total, -passage.at.timestamp(), passage.id, slot, passage))
                     (heappushpop if len(best) == limit else heappush)(best, total)
-        best_possible = self._best_possible(unit)
-        return [
-            Hit(
-                id=passage.id,
-                source=passage.source,
-                score=min(1.0, -total / best_possible),
-                reasons=self._reasons(passage, slot),
-            )
+        found = [
+            Ranked(score=-total, slot=slot, passage=passage)
             for total, _, _, slot, passage in nsmallest(limit, ranked)
         ]
+        return found, unit
 
     # -- words ---------------------------------------------------------------
 
@@ -108,7 +130,7 @@ class Lookup:
         common: list[tuple[str, str]] = []
         seen: set[str] = set()
         for word in self._question.words:
-            terms = [term for term in self._postings.terms_of(word) if term not in seen]
+            terms = [term for term in self._postings.terms_of(as_indexed(word)) if term not in seen]
             # A word with a sign inside is several terms, each of which counts for itself.
             for term in terms:
                 alike = [term, *self._terms(forms_of(word))] if len(terms) == 1 else [term]
@@ -165,6 +187,25 @@ class Lookup:
 
     def _candidates(self, limit: int, sources: frozenset[str], category: str | None) -> dict[int, float]:
         """The passages that may be among the best, by slot, with their scores before the boosts."""
+        shares, scores = self._scored(sources, category)
+        shelf = self._shelf
+        least = _worst_of_best(limit, scores) - self._most_boost() * max(scores.values(), default=0.0)
+        beside = {
+            slot: share
+            for stretch, share in shares.items()
+            if stretch and share >= least
+            for slot in shelf.members(stretch)
+            if slot not in scores
+        }
+        return scores | self._allowed(beside, sources, category)
+
+    def _scored(
+        self, sources: frozenset[str], category: str | None
+    ) -> tuple[dict[int, float], dict[int, float]]:
+        """What each stretch lends, and what is found by itself, by slot; asked for twice, found once."""
+        asked = sources, category
+        if self._known is not None and self._known[0] == asked:
+            return self._known[1], self._known[2]
         shelf, weights = self._shelf, self._weights
         raw = spread_out(word_scores(self._concepts, shelf, weights), shelf, weights)
         shares = stretch_shares(raw, shelf, weights)
@@ -181,15 +222,8 @@ class Lookup:
             for slot in shelf.within(span.start, span.end):
                 scores.setdefault(slot, shares.get(stretches[slot], 0.0))
         scores = self._allowed(scores, sources, category)
-        least = _worst_of_best(limit, scores) - self._most_boost() * max(scores.values(), default=0.0)
-        beside = {
-            slot: share
-            for stretch, share in shares.items()
-            if stretch and share >= least
-            for slot in shelf.members(stretch)
-            if slot not in scores
-        }
-        return scores | self._allowed(beside, sources, category)
+        self._known = (asked, shares, scores)
+        return shares, scores
 
     def _allowed(
         self, scores: dict[int, float], sources: frozenset[str], category: str | None
@@ -280,17 +314,38 @@ class Lookup:
         if alike := [concept.word for concept in near if concept not in called]:
             reasons.append(f"related words: {', '.join(alike)}")
         reasons += [f"{concept.word}: also {', '.join(concept.known_as)}" for concept in called]
-        if not reasons and passage.source == "message" and self._concepts:
-            reasons.append("next to a match")
+        if not reasons and (beside := self._beside(slot)):
+            reasons.append(beside)
         if passage.speaker in question.names:
             reasons.append(f"speaker {passage.speaker}")
         elif passage.source == "message" and self._is_of_the_asked(passage, slot):
             reasons.append(f"said by the {passage.role}")
         if question.spans and date_share(passage.at, question.spans):
-            reasons.append(f"date {passage.at.day} {passage.at:%B %Y}")
+            day = passage.at.astimezone(question.spans[0].start.tzinfo)
+            reasons.append(f"date {day.day} {day:%B %Y}")
         if question.wants_time and self._says_when(passage, slot):
             reasons.append("says when")
+        if not reasons and self._shelf.stretches[slot]:
+            reasons.append(SAME_TALK)  # found by what a match further off lent to the whole stretch
         return tuple(reasons)
+
+    def _beside(self, slot: int) -> str | None:
+        """What a message that holds none of the words stands beside, if that lent it anything."""
+        shelf = self._shelf
+        if self._is_match(shelf.before[slot]) or self._is_match(shelf.after[slot]):
+            return NEXT_TO_A_MATCH
+        stretch = shelf.stretches[slot]
+        if stretch and any(self._is_match(other) for other in shelf.members(stretch)):
+            return SAME_TALK
+        # The first message of a stretch may be lent something by the last ones before it.
+        return SAME_TALK if self._is_match(shelf.before[shelf.before[slot]]) else None
+
+    def _is_match(self, slot: int) -> bool:
+        """Whether a passage is found by what it says itself."""
+        rows = range(slot, slot + self._shelf.rows_of(slot)) if slot else ()
+        return any(
+            row in concept.rows or row in concept.related for row in rows for concept in self._concepts
+        )
 
 
 def _worst_of_best(limit: int, scores: dict[int, float]) -> float:

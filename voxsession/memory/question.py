@@ -9,7 +9,7 @@ from datetime import datetime
 import attrs
 
 from voxsession.memory.time_words import AskedSpan, asked_spans, asks_when
-from voxsession.memory.words import STOP_WORDS, informative_words, words_of
+from voxsession.memory.words import STOP_WORDS, informative_words, without_marks, words_of
 
 __all__ = ["Question", "read_question", "tells_of_self"]
 
@@ -29,6 +29,13 @@ _YOU = re.compile(
 _FRAMING = frozenset(
     """
     kind kinds type types sort sorts way ways thing things likely probably potentially possibly
+    """.split()
+)
+#: Of a date in words, what places it in time and says nothing more.
+_PLACING = frozenset(
+    """
+    last past previous this early late mid middle beginning start end first second third fourth 1st 2nd 3rd 4th half
+    week fortnight
     """.split()
 )
 _TOGETHER = re.compile(r"\b(?:and|or|both|together)\b|[,&]", re.IGNORECASE)
@@ -110,6 +117,12 @@ def _besides(query: str, named: Mapping[str, Collection[str]]) -> frozenset[str]
     return frozenset(named) - {first}
 
 
+def _time_words(span: AskedSpan) -> frozenset[str]:
+    """The words of a time that are not looked for: in a text they mean another time, or none."""
+    words = frozenset(words_of(span.words))
+    return words if span.counted else words & _PLACING
+
+
 def read_question(query: str, speakers: Mapping[str, frozenset[str]], at: datetime) -> Question:
     """Read a query in the light of who takes part.
 
@@ -128,15 +141,14 @@ def read_question(query: str, speakers: Mapping[str, frozenset[str]], at: dateti
         >>> asked.words, sorted(asked.names), asked.wants_time
         (('see', 'garden'), ['Ann Lee'], True)
     """
-    query = query[:_LONGEST_QUESTION_CHARS]
+    query = without_marks(query[:_LONGEST_QUESTION_CHARS])
     words = words_of(query)
     named = _named(query, frozenset(words), speakers)
     role = None
     if not named:
         role = "assistant" if _YOU.search(query) else "user" if _I.search(query) else None
     spans = asked_spans(query, at)
-    counted = frozenset(word for span in spans if span.counted for word in words_of(span.words))
-    left_out = counted | _FRAMING
+    left_out = _FRAMING.union(*(_time_words(span) for span in spans))
     name_words: frozenset[str] = frozenset().union(*named.values())
     return Question(
         words=tuple(informative_words(words, left_out, name_words, may_be_none=bool(spans))[:MOST_WORDS]),

@@ -35,6 +35,7 @@ class Weights:
         second: How much of that boost is taken back from whom the question names only besides.
         date: The same for the dates that the question names.
         when: The same for texts that say when, where the question asks for it.
+        twin: The share of its score that is left to a hit that says nearly the same as a better one.
     """
 
     b: float = 0.75
@@ -50,6 +51,7 @@ class Weights:
     second: float = 0.15
     date: float = 0.4
     when: float = 0.2
+    twin: float = 0.5
 
 
 @attrs.frozen(slots=True, kw_only=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import Message
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from voxsession.memory.meaning import Meaning
     from voxsession.memory.search import SearchIndex
 
-__all__ = ["SessionIndex", "passage_of"]
+__all__ = ["SessionIndex", "in_zone_of", "passage_of"]
 
 _KINDS = {"memories": "memory", "messages": "message"}
 #: What is embedded of a question; what comes after it is searched for by words.
@@ -44,6 +45,7 @@ class SessionIndex:
         self._head: dict[str, int] = {}
         self._places: dict[str, int] = {}
         self._revision = -1
+        self._zone: tzinfo = UTC
         self._log: list[str] | None = None  # of the roster that tells which entries changed, read so far:
         self._log_read = 0
         self._lock = threading.RLock()  # a long memory is taken in in a thread
@@ -79,6 +81,7 @@ class SessionIndex:
                 [pair for name, pair in head.items() if self._messages.get(name) is not pair[1]]
             )
             self._refresh_memories(data)
+            self._zone = _zone_of(data)
             self._revision = revision  # not before: what could not be opened is not known now
 
     def _refresh_memories(self, data: SessionData) -> None:
@@ -128,9 +131,12 @@ class SessionIndex:
         category: str | None = None,
         at: datetime | None = None,
     ) -> list[MemoryMatch]:
-        """The best matches, best first; expired and superseded entries are never among them."""
+        """The best matches, best first; expired and superseded entries are never among them.
+
+        Days begin at midnight in the session's zone.
+        """
         kinds = tuple(_KINDS[source] for source in sources)
-        moment = at or now.replace(second=0, microsecond=0)
+        moment = _placed(at or now.replace(second=0, microsecond=0), self._zone)
         with self._lock:
             if self._meaning is not None:
                 return self._by_words_and_meaning(query, limit, kinds, category, moment, now)
@@ -242,7 +248,7 @@ class SessionIndex:
         self, query: str, limit: int, kinds: tuple[str, ...], category: str | None, at: datetime
     ) -> list[Hit]:
         """What the index says; the latest answer is kept, since a preview and its context ask the same."""
-        asked = (query, limit, kinds, category, at)
+        asked = (query, limit, kinds, category, at, str(at.tzinfo))
         if self._answered is None or self._answered[0] != asked:
             hits = self._index.search(query, limit, sources=kinds, category=category, at=at)
             self._answered = (asked, hits)
@@ -295,6 +301,23 @@ class SessionIndex:
         self._answered = self._speakers = None
         if self._meaning is not None:
             self._meaning.drop(ids)
+
+
+def in_zone_of(data: SessionData, moment: datetime) -> datetime:
+    """The same moment on the clocks of a session's zone, by which "yesterday" is told."""
+    return _placed(moment, _zone_of(data))
+
+
+def _zone_of(data: SessionData) -> tzinfo:
+    name = str(data.config.get("timezone", "UTC"))
+    return UTC if name == "UTC" else ZoneInfo(name)
+
+
+def _placed(moment: datetime, zone: tzinfo) -> datetime:
+    try:
+        return moment.astimezone(zone)
+    except OverflowError:  # at the ends of the calendar there is no such clock
+        return moment
 
 
 def passage_of(found: MemoryEntry | Message, index: int = 0) -> Passage:

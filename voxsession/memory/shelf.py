@@ -41,9 +41,10 @@ class Shelf:
         name_words: The speakers' names, each with its words in lower case.
         rows_total: How many rows are in use.
         words_total: The sum of their lengths.
-        says_when: By slot, whether a text says when something was; filled as somebody asks, as are the next two.
+        says_when: By slot, whether a text says when something was; filled as somebody asks, as are the next three.
         tells: By slot, whether somebody tells of themselves in a text.
         words: By slot, the words of a text.
+        telling: By slot, the words of a text that say what it is about.
         worth: By row, what a memory's importance makes of its score; 1 for messages.
         known_as: By word, what else whom it stands for is called; filled as somebody asks, empty after a change.
     """
@@ -64,6 +65,7 @@ class Shelf:
         self.says_when: dict[int, bool] = {}
         self.tells: dict[int, bool] = {}
         self.words: dict[int, frozenset[str]] = {}
+        self.telling: dict[int, frozenset[str]] = {}
         self.worth: list[float] = [1.0]
         self.known_as: dict[str, tuple[str, ...]] = {}
         # What is indexed of a passage, where it is not its text as it stands.
@@ -142,7 +144,7 @@ class Shelf:
             self._disordered.add(passage.group)
         if passage.at == self._newest:
             self._newest = None
-        for noted in (self.says_when, self.tells, self.words):
+        for noted in (self.says_when, self.tells, self.words, self.telling):
             noted.pop(slot, None)
         return list(enumerate(texts, slot))
 

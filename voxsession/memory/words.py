@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Collection, Iterable
 
-__all__ = ["LONGEST_PIECE_WORDS", "STOP_WORDS", "informative_words", "pieces", "searchable", "words_of"]
+__all__ = [
+    "LONGEST_PIECE_WORDS",
+    "STOP_WORDS",
+    "as_indexed",
+    "informative_words",
+    "pieces",
+    "searchable",
+    "without_marks",
+    "words_of",
+]
 
 STOP_WORDS = frozenset(
     """
@@ -29,9 +39,12 @@ _PIECE_WORDS = 80
 #: A text shorter than this cannot have more than LONGEST_PIECE_WORDS words.
 _SURELY_SHORT_CHARS = 2 * LONGEST_PIECE_WORDS
 
+# "C++" and "C#" are words of their own; what follows must not be one.
+_SIGNED = r"(?<!\w)[a-z](?:\+\+|#)(?!\w)"
 # Said by what divides words, for letters carry marks (Hindi vowels) that \w leaves out; FTS5 has the last word.
 _WORD = re.compile(
-    "[^\\s\0-/:-@\\[-`{-\xa9\xab-\xb4\xb6-\xb9\xbb-\xbf\xd7\xf7\u0964\u0965\u2000-\u206f\u2e00-\u2e7f"
+    _SIGNED
+    + "|[^\\s\0-/:-@\\[-`{-\xa9\xab-\xb4\xb6-\xb9\xbb-\xbf\xd7\xf7\u0964\u0965\u2000-\u206f\u2e00-\u2e7f"
     "\u3000-\u3004\u3008-\u3020\ud800-\udfff\uff00-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65]+"
 )
 # Han, kana and Hangul, then Thai, Lao, Burmese and Khmer: scripts (or endings) that spaces do not cut into words.
@@ -40,6 +53,17 @@ _UNSPACED = _SYLLABIC + "\u3040-\u30ff\u31f0-\u31ff\uff66-\uff9f\u0e01-\u0eff\u1
 _ODD = re.compile(f"[{_UNSPACED}]+|[\ud800-\udfff\0]")
 _RUN = re.compile(f"[{_UNSPACED}]+")
 _SYLLABLE = re.compile(f"[{_SYLLABIC}]")
+# Pictures: a flag is two letters of its own kind.
+_PICTURE = re.compile(
+    "[\U0001f1e6-\U0001f1ff]{2}|[\u2600-\u27bf\u2b50\u2b55\U0001f000-\U0001f1e5\U0001f200-\U0001faff]"
+)
+_SIGNED_LETTER = re.compile(_SIGNED, re.IGNORECASE)
+# Accents and the like (also of Hebrew and Arabic, where they are mostly left out), the skin and the style of pictures.
+# Vowels of Indic and Thai script are no such marks: without them it is another word.
+_MARKS = re.compile(
+    "[\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u0610-\u061a\u064b-\u065f\u0670"
+    "\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20f0\ufe00-\ufe0f\ufe20-\ufe2f\U0001f3fb-\U0001f3ff]"
+)
 
 
 def _pairs(run: str) -> list[str]:
@@ -53,10 +77,38 @@ def _spaced(match: re.Match[str]) -> str:
     return f" {' '.join(run)} {' '.join(_pairs(run))} "
 
 
-def searchable(text: str) -> str:
-    """The text as it is indexed: single characters and pairs in place of runs that no space divides.
+def without_marks(text: str) -> str:
+    """The text in its plainest letters, as people type it in a hurry: no accents, ligatures or wide forms.
 
-    What SQLite cannot hold (lone surrogates) or would end at (NUL) becomes a space; other text stays as it is.
+    Args:
+        text: Any string.
+
+    Returns:
+        The same in Unicode's compatible form without combining marks; upper and lower case stay.
+
+    Example:
+        >>> without_marks("Αθήνα, Живёт, ﬁne, １２３, हिन्दी, がく")
+        'Αθηνα, Живет, fine, 123, हिन्दी, がく'
+    """
+    if text.isascii():
+        return text
+    apart = unicodedata.normalize("NFKD", text)
+    return unicodedata.normalize("NFC", _MARKS.sub("", apart))
+
+
+def _named_picture(match: re.Match[str]) -> str:
+    return f" pic{'x'.join(f'{ord(sign):x}' for sign in match.group())} "
+
+
+def _named_letter(match: re.Match[str]) -> str:
+    return f"{match.group()[0]}{'sharp' if match.group()[1] == '#' else 'plusplus'}"
+
+
+def searchable(text: str) -> str:
+    """The text as it is indexed: folded, with single characters and pairs in place of runs that no space divides.
+
+    Case, accents and wide forms are folded, pictures get names that are words, and so do "C++" and "C#". What SQLite
+    cannot hold (lone surrogates) or would end at (NUL) becomes a space; plain text stays as it is.
 
     Args:
         text: Any string.
@@ -65,16 +117,31 @@ def searchable(text: str) -> str:
         A string that can be encoded as UTF-8.
 
     Example:
-        >>> searchable("I saw 東京都")
-        'I saw  東 京 都 東京 京都 '
+        >>> searchable("I saw 東京都"), searchable("Straße, C#")
+        ('i saw  東 京 都 東京 京都 ', 'strasse, csharp')
     """
+    if "++" in text or "#" in text:
+        text = _SIGNED_LETTER.sub(_named_letter, text)
     if text.isascii():
         return text.replace("\0", " ") if "\0" in text else text
-    return _ODD.sub(_spaced, text)
+    folded = without_marks(text).casefold()
+    return _PICTURE.sub(_named_picture, _ODD.sub(_spaced, folded))
+
+
+def as_indexed(word: str) -> str:
+    """What a word from `words_of` is called in a text from `searchable`.
+
+    Example:
+        >>> as_indexed("c#"), as_indexed("tea")
+        ('csharp', 'tea')
+    """
+    if word.isalnum():
+        return word
+    return _PICTURE.sub(_named_picture, _SIGNED_LETTER.sub(_named_letter, word)).strip()
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a question in their order, in lower case; runs of unspaced script give pairs and syllables.
+    """The words of a question in their order, folded; runs of unspaced script give pairs and syllables.
 
     Args:
         text: Any string.
@@ -84,11 +151,18 @@ def words_of(text: str) -> list[str]:
 
     Example:
         >>> words_of("Where's the café?"), words_of("東京都")
-        (['where', 's', 'the', 'café'], ['東京', '京都', '東', '京', '都'])
+        (['where', 's', 'the', 'cafe'], ['東京', '京都', '東', '京', '都'])
     """
     found: list[str] = []
-    for word in _WORD.findall(text.casefold()):
-        if word.isascii() or not _RUN.search(word):
+    for word in _WORD.findall(without_marks(text).casefold()):
+        if word.isascii():
+            found.append(word)
+            continue
+        if pictures := _PICTURE.findall(word):
+            found += _PICTURE.sub(" ", word).split()
+            found += pictures
+            continue
+        if not _RUN.search(word):
             found.append(word)
             continue
         for run in _RUN.findall(word):

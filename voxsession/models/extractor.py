@@ -42,7 +42,8 @@ class ModelExtractor:
         max_input_tokens: of messages in one request; longer ones are cut in the middle.
         max_output_tokens: of one answer.
         wait_seconds: how long `session.save()` and `session.close()` wait for what is still at work.
-        fallback_to_patterns: where the model fails, the pattern-based extractor looks through the messages.
+        fallback_to_patterns: where the model fails, or nothing of its answer can be used also when it was told so, the
+            pattern-based extractor looks through the messages.
 
     Attributes:
         schema: the JSON schema of an answer, for servers that can be held to one.
@@ -104,7 +105,10 @@ class ModelExtractor:
                     return Extraction(facts=first.facts)
                 again = await self._repaired(request, answer, first)
                 problems += [_dropped(again)] if again.complaints else []
-                return Extraction(facts=again.facts or first.facts, problems=problems)
+                facts = again.facts or first.facts
+                if not facts and again.complaints and self._falls_back:
+                    facts = _by_patterns(whole)
+                return Extraction(facts=facts, problems=problems)
         except TimeoutError:
             problems.append(
                 ModelCallError(
@@ -182,7 +186,9 @@ def _by_patterns(request: ExtractionRequest) -> list[Fact]:
     return [
         attrs.evolve(fact, message_id=words.message_id)
         for words in request.said
-        for fact in extract_facts(words.text, at=words.at, speaker=words.speaker, previous=words.previous)
+        for fact in extract_facts(
+            words.text, at=words.at, speaker=words.speaker, previous=words.previous, with_denials=True
+        )
     ]
 
 

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 from collections import deque
 from collections.abc import Awaitable, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -79,12 +80,16 @@ class BackgroundLearning:
     # --- taking jobs
 
     def ask_later(
-        self, message: Message, text: str, previous: str | None, shown: Sequence[MemoryEntry]
+        self,
+        message: Message,
+        text: str,
+        previous: str | None,
+        shown: Sequence[MemoryEntry],
+        *,
+        at: datetime,
     ) -> None:
-        """Notes a message that the extractor is to be asked about."""
-        words = UserWords(
-            message_id=message.id, text=text, at=message.at, speaker=message.name, previous=previous
-        )
+        """Notes a message that the extractor is to be asked about; `at` is its time in the user's own time zone."""
+        words = UserWords(message_id=message.id, text=text, at=at, speaker=message.name, previous=previous)
         remembered = [entry.content for entry in shown if not entry.sensitive][:MOST_REMEMBERED]
         self._jobs.append(_Job([message], [words], self._core.outermost_batch, remembered))
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import builtins
 import sys
 from collections import Counter
 from typing import Any
 
 from voxsession.core.types import encode_json
+from voxsession.errors import __all__ as our_errors
 from voxsession.session.debug import DebugLog
 from voxsession.session.live import LiveCore
 
@@ -20,14 +22,18 @@ _SETTINGS = (
 _KINDS = {
     "session_id": "session", "conversation_id": "conversation", "parent_id": "conversation", "message_id": "message",
     "message_ids": "message", "entry_id": "memory", "entry_ids": "memory", "by": "memory", "function": "function",
+    "handler": "handler",
 }  # fmt: skip
+# What of the library itself is told of as a handler.
+_OWN_HANDLERS = frozenset({"extractor", "fold_profile", "embedder", "summarizer"})
+_FOREIGN = "foreign error"
 
 
 def debug_report(log: DebugLog, core: LiveCore) -> str:
     """Lines of JSON: what runs here, what there is in figures, then what happened.
 
-    Ids and names of functions are replaced by numbers (``conversation-1``), the same throughout the report: an app
-    may have made them from names or addresses.
+    Ids and names of functions and handlers are replaced by numbers (``conversation-1``), the same throughout the
+    report: an app may have made them from names or addresses. Of errors the class is told where it is Python's or ours.
 
     Args:
         log: What was logged.
@@ -72,9 +78,23 @@ def _about(info: dict[str, Any], core: LiveCore) -> dict[str, Any]:
             "metrics": len(data.metrics),
         },
         "error_count": info["error_count"],
-        "errors": info["errors"],
+        "errors": _by_class(info["errors"]),
         "events_left_out": info["events_left_out"],
     }
+
+
+def _by_class(counts: dict[str, int]) -> dict[str, int]:
+    known: Counter[str] = Counter()
+    for name, count in counts.items():
+        known[_error_class(name)] += count
+    return dict(known)
+
+
+def _error_class(name: str) -> str:
+    """The name of an error's class, unless the app or a library made it up."""
+    found = getattr(builtins, name, None)
+    is_python = isinstance(found, type) and issubclass(found, BaseException)
+    return name if is_python or name in our_errors else _FOREIGN
 
 
 def _version() -> str:
@@ -99,7 +119,9 @@ class _Aliases:
             return {key: self.of(inner, key) for key, inner in value.items()}
         if isinstance(value, list):
             return [self.of(inner, name) for inner in value]
-        if name in _KINDS and isinstance(value, str):
+        if name == "error" and isinstance(value, str):
+            return _error_class(value)
+        if name in _KINDS and isinstance(value, str) and not (name == "handler" and value in _OWN_HANDLERS):
             kind = _KINDS[name]
             if (kind, value) not in self._known:
                 self._count[kind] += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import Counter
 from collections.abc import Container, Iterable, Sequence
 from typing import Any
@@ -33,7 +34,7 @@ from voxsession.session.reports import Receipt
 
 __all__ = ["Erasure", "lost_topics"]
 
-MAX_ROUNDS = 8
+LEAST_ROUNDS = 8
 SHOWN_CHARS = 80
 REASON = "forgotten"
 _APPS_OWN = ("user_id", "config", "state", "template", "metrics", "shares", "preferences", "extra")
@@ -69,22 +70,28 @@ class Erasure:
         recorder = await self._host.ready()
         if core.exists:
             await recorder.reload(core, keep_pending=True)
+        plan = await self._plan(text)
+        if dry_run:
+            return Receipt(
+                counts=_counts(plan), details=_rows(plan, shown=True) + _kept(phrase, plan, core.data)
+            )
         counts, rows = Counter[str](), list[dict[str, Any]]()
-        for _ in range(MAX_ROUNDS):
-            plan = await self._plan(text)
+        until = asyncio.get_running_loop().time() + recorder.patience_seconds
+        for number in itertools.count():
+            if number >= LEAST_ROUNDS and asyncio.get_running_loop().time() > until:
+                raise _starved(core, number)
             counts.update(_counts(plan))
-            rows += _rows(plan, shown=dry_run)
-            if dry_run:
-                return Receipt(counts=dict(counts), details=rows + _kept(phrase, plan, core.data))
+            rows += _rows(plan, shown=False)
             before = core.data.seq if core.exists else None
             await self._erase(plan)
-            # Where others wrote meanwhile, what they wrote is looked through as well.
             if before in (None, core.data.seq - 1) and not core.loose_pages:
-                counts["set_aside"] += await recorder.erase_set_aside(core)
-                return Receipt(counts=dict(counts), details=rows + _kept(phrase, plan, core.data))
-        raise ConflictError(
-            core.data.session_id, expected_seq=core.data.seq, found_seq=None, what="others save all the time"
-        )
+                break
+            # Where others wrote meanwhile, what they wrote is looked through as well.
+            plan = await self._plan(text)
+            if not core.loose_pages and not _erases(plan):
+                break
+        counts["set_aside"] += await recorder.erase_set_aside(core)
+        return Receipt(counts=dict(counts), details=rows + _kept(phrase, plan, core.data))
 
     async def _plan(self, text: str) -> _Plan:
         core = self._core
@@ -108,6 +115,23 @@ class Erasure:
         finally:
             # Not before: a recall may have read the old pages while the save was on its way.
             core.index.forget([*traces.entries, *traces.messages])
+
+
+def _erases(plan: _Plan) -> bool:
+    traces = plan.traces
+    return bool(traces.entries or traces.messages or traces.revived or plan.topics)
+
+
+def _starved(core: LiveCore, rounds: int) -> ConflictError:
+    seq, session_id = core.data.seq, core.data.session_id
+    return ConflictError(
+        session_id,
+        expected_seq=seq,
+        found_seq=seq,
+        message=f"Others wrote session {session_id!r} while it was being forgotten, {rounds} times in a row. What was "
+        "found is erased and saved; what they go on writing may mention it. Call forget() again when they write less "
+        "often.",
+    )
 
 
 def _changes(plan: _Plan, core: LiveCore) -> list[Change]:

@@ -13,6 +13,7 @@ from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import Message
 from voxsession.memory.matches import MemoryMatch
 from voxsession.memory.past import held_at
+from voxsession.memory.recall import in_zone_of
 from voxsession.session.host import SessionHost
 from voxsession.session.live import LiveCore
 from voxsession.session.reading import page_refs
@@ -76,7 +77,13 @@ async def recall_past(
             if one[1].at <= as_of and (include_guests or one[1].origin != "shared")
         ]
     return await asyncio.to_thread(
-        find_in_past, query, limit, entries=entries, messages=messages, as_of=as_of, at=at
+        find_in_past,
+        query,
+        limit,
+        entries=entries,
+        messages=messages,
+        as_of=as_of,
+        at=in_zone_of(core.view, at or as_of),
     )
 
 
@@ -97,7 +104,7 @@ def find_in_past(
         entries: those that held.
         messages: those that had been said, with their index in the session.
         as_of: the moment, aware.
-        at: the moment that "last week" counts from; None = `as_of`.
+        at: the moment that "last week" counts from, in the zone whose days are meant; None = `as_of`.
     """
     from voxsession.memory.recall import passage_of
     from voxsession.memory.search import SearchIndex

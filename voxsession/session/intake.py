@@ -219,6 +219,8 @@ class Intake:
 
     def _changes(self) -> Iterator[Change]:
         """What makes the session what the copy is; others may have changed it meanwhile."""
+        from voxsession.learning.privacy import is_private, noted_words
+
         view, now = self._core.view, self._now
         for local in (False, True):
             replaced = [
@@ -229,10 +231,14 @@ class Intake:
             if replaced:
                 yield MemoryRemoved(at=now, entry_ids=replaced, reason="replaced", local=local)
         yield from self._given_up
+        private = []
         for entry_id in self._taken:
             entry = self._data.find_memory(entry_id)
             if entry is not None:
                 yield MemoryAdded(at=entry.timestamp, entry=entry, local=self._local)
+                if is_private(entry):
+                    private.append(entry.value or entry.content)
+        yield from noted_words(view, private, now)
 
 
 def _text_key(entry: MemoryEntry) -> tuple[str, str | None]:

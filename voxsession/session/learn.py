@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import attrs
 
-from voxsession.core.changes import MemoryReinforced
+from voxsession.core.changes import MemoryReinforced, MemorySuperseded
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import Message
 from voxsession.core.types import as_utc, check_number, check_text
@@ -130,17 +132,38 @@ def _extract(
     said_before = before.unanswered.content if before.unanswered is not None else None
     if hasattr(host.extractor, "extract_turn"):
         shown = context.memories if context is not None else ()
-        host.learning_of(core).ask_later(message, text, said_before, shown)
+        host.learning_of(core).ask_later(message, text, said_before, shown, at=_local(core, message))
         return
     extract = getattr(host.extractor, "extract", host.extractor)
+    about = {"earlier": before.user.content} if before.user is not None and _takes(extract, "earlier") else {}
     try:
-        facts = extract(text, at=message.at, speaker=message.name, previous=said_before)
+        facts = extract(text, at=_local(core, message), speaker=message.name, previous=said_before, **about)
         if inspect.isawaitable(facts):
             host.learning_of(core).wait_for(message, facts)
         else:
             remember_all(core, host, {message.id: message}, facts)
     except Exception as error:
         tell_failure(core, error)
+
+
+def _local(core: LiveCore, message: Message) -> datetime:
+    """When it was said, in the user's own time zone: "tomorrow" is the day after the user's today."""
+    try:
+        return message.at.astimezone(ZoneInfo(str(core.view.config.get("timezone") or "UTC")))
+    except (
+        OSError,
+        ValueError,
+        OverflowError,
+    ):  # a zone that this machine does not know; the edges of the calendar
+        return message.at
+
+
+def _takes(extract: Any, name: str) -> bool:
+    """Whether an extractor asks for this by name: what is asked of an app's own does not grow."""
+    try:
+        return name in inspect.signature(extract).parameters
+    except (TypeError, ValueError):
+        return False
 
 
 def remember_all(
@@ -160,20 +183,55 @@ def remember_all(
     if isinstance(facts, (str, bytes, Mapping)) or not isinstance(facts, Iterable):
         raise ConfigurationError.out_of_range("extractor", type(facts).__name__, "a list of Fact is needed")
     latest = list(messages)[-1]
-    for given in facts:
-        try:
-            fact = _checked(given)
-            message = messages.get(fact.message_id or latest)
-            if message is None:
-                raise ConfigurationError.out_of_range(
-                    "fact.message_id", fact.message_id, "it names none of the messages that were given"
-                )
+    taken: list[tuple[Message, Fact]] = []
+    try:
+        for given in facts:
+            try:
+                fact = _checked(given)
+                message = messages.get(fact.message_id or latest)
+                if message is None:
+                    raise ConfigurationError.out_of_range(
+                        "fact.message_id", fact.message_id, "it names none of the messages that were given"
+                    )
+                taken.append((message, fact))
+            except ConfigurationError as error:
+                tell_failure(core, error)  # the others are kept
+    finally:
+        _take(core, host, taken)  # also where the extractor broke off behind them
+
+
+def _take(core: LiveCore, host: SessionHost, taken: Sequence[tuple[Message, Fact]]) -> None:
+    """Remembers facts, and ends those that are denied."""
+    said = {(message.id, fact.content.casefold()) for message, fact in taken if not fact.is_denied}
+    for message, fact in taken:
+        if fact.is_denied:
+            _end(core, message, fact, said)
+        else:
             _remember(core, host, message, fact)
-        except ConfigurationError as error:
-            tell_failure(core, error)  # the others are kept
+
+
+def _end(core: LiveCore, message: Message, denied: Fact, said: Set[tuple[str, str]]) -> None:
+    """Ends what is remembered of a denied fact, but for what the same message says; it stays as history."""
+    from voxsession.memory.denied import ended_by
+
+    core.keep_private(denied)
+    view, now = core.view, core.now()
+    for entry in ended_by(denied, view.all_memories(), speaker=message.name, at=message.at, now=now):
+        if (message.id, entry.content.casefold()) not in said:
+            core.record(
+                MemorySuperseded(
+                    at=now,
+                    entry_id=entry.id,
+                    by=message.id,
+                    valid_until=message.at,
+                    is_denied=True,
+                    local=entry.id in view.local_memories,
+                )
+            )
 
 
 def _remember(core: LiveCore, host: SessionHost, message: Message, fact: Fact) -> None:
+    core.keep_private(fact)  # also where it is not remembered, or under another category
     if fact.expires_at is not None and fact.expires_at <= core.now():
         return  # a plan of a transcript that is replayed years later
     if not _reinforce(core, fact, message):
@@ -196,6 +254,7 @@ def _checked(fact: object) -> Fact:
         expires_at=None if fact.expires_at is None else as_utc("fact.expires_at", fact.expires_at),
         valid_from=None if fact.valid_from is None else as_utc("fact.valid_from", fact.valid_from),
         message_id=None if fact.message_id is None else check_text("fact.message_id", fact.message_id),
+        is_denied=bool(fact.is_denied),
     )
 
 

@@ -20,6 +20,7 @@ from voxsession.core.changes import (
     ConversationStarted,
     MemoryAdded,
     MemoryCompressed,
+    MemoryUpdated,
     MessageAdded,
     MilestoneReached,
 )
@@ -27,15 +28,18 @@ from voxsession.core.conversation import ConversationEntry
 from voxsession.core.envelope import Record
 from voxsession.core.events import Event
 from voxsession.core.memory_entry import MemoryEntry
+from voxsession.core.rules import PRIVATE_CATEGORIES
 from voxsession.core.session_data import SessionData
 from voxsession.learning.milestones import crossed, standing
 from voxsession.memory.allowance import allowance_of, category_expiry
 from voxsession.memory.budget import evictions, supersessions
 from voxsession.memory.context_lines import Counted
 from voxsession.memory.fact_index import fact_index_of
+from voxsession.memory.facts import Fact
 from voxsession.memory.recall import SessionIndex
 from voxsession.memory.repair import head_repair, looks_broken
 from voxsession.memory.tokens import TokenCounter
+from voxsession.session.echoes import Echoes
 from voxsession.session.handlers import EventHub
 from voxsession.session.loop_bound import LoopBound
 from voxsession.session.reports import CompressionReport
@@ -97,6 +101,15 @@ class BatchScope:
         """Applies changes inside the block."""
         self.changes += [_apply(change, self.data) for change in changes]
         self.version += 1
+
+    def put_on(self, below: SessionData) -> None:
+        """Applies its changes anew: others brought in messages before its own, or facts that it learned as well."""
+        moved_by = below.message_total - self.known
+        changes = [moved(pending.change, self.known, moved_by) for pending in self.changes]
+        echoes = Echoes(changes)
+        self.data, self.changes, self.known = below.copy(), [], below.message_total
+        for change in changes:
+            self.record([echoes.settled(change, self.data)])
 
 
 _batches: ContextVar[tuple[BatchScope, ...]] = ContextVar("voxsession_batches", default=())
@@ -222,9 +235,17 @@ class LiveCore:
         Older holders of its slot step back, and the budget holds.
         """
         entry = attrs.evolve(entry, expires_at=category_expiry(entry, self.view.config))
+        self.keep_private(entry)
         self.record(MemoryAdded(at=entry.timestamp, entry=entry, local=local))
         self.settle_memory(entry.slot)
         return entry
+
+    def keep_private(self, fact: MemoryEntry | Fact) -> None:
+        """Sees to it that no profile tells the words of what is private, also when the memory of it is gone."""
+        if fact.category in PRIVATE_CATEGORIES or getattr(fact, "sensitive", False):
+            from voxsession.learning.privacy import noted_words  # its word lists take a while
+
+            self.record(*noted_words(self.view, [fact.value or fact.content], self.now()))
 
     def settle_memory(self, slot: str | None = None) -> None:
         """Decides supersession in `slot` and eviction, as far as there is something to decide."""
@@ -266,7 +287,11 @@ class LiveCore:
             _batches.reset(token)
 
     def tell_dropped(self, dropped: Sequence[Change]) -> None:
-        """Tells of compressions that were dropped because others had changed the same entries meanwhile."""
+        """Tells of what was dropped because others had changed or erased the same entries meanwhile."""
+        edited = [change.entry.id for change in dropped if isinstance(change, MemoryUpdated)]
+        for entry_id in dict.fromkeys(edited):
+            why = "others erased it before it was saved"
+            self.signal("memory.update_dropped", entry_id=entry_id, reason=why)
         for change in dropped:
             if isinstance(change, MemoryCompressed):
                 ids = list(change.replaced)
@@ -321,7 +346,8 @@ class LiveCore:
             _batches.reset(token)
         scope.is_open = False
         outer = _around(scope)  # a task may outlast the block that it was started in
-        changes = self._put_on(scope, self._seen_from(outer))
+        self._seen_from(scope)
+        changes = [pending.change for pending in scope.changes]
         if outer is not None:
             outer.record(changes)
             outer.signals += scope.signals
@@ -358,19 +384,12 @@ class LiveCore:
         outer = _around(scope)
         below = self._seen_from(outer)
         if scope.basis != self._basis(outer):
-            changes = self._put_on(scope, below)
-            scope.data, scope.changes = below.copy(), []
-            scope.record(changes)
-            scope.basis, scope.known = self._basis(outer), below.message_total
+            scope.put_on(below)
+            scope.basis = self._basis(outer)
         return scope.data
 
     def _basis(self, outer: BatchScope | None) -> tuple[int, int, int]:
         return (self.revision, id(outer), outer.version if outer is not None else 0)
-
-    def _put_on(self, scope: BatchScope, below: SessionData) -> list[Change]:
-        """The changes of a batch as they are on top of this: messages of others came in before its own."""
-        moved_by = below.message_total - scope.known
-        return [moved(pending.change, scope.known, moved_by) for pending in scope.changes]
 
 
 def _around(scope: BatchScope) -> BatchScope | None:

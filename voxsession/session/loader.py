@@ -18,7 +18,7 @@ from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import Message
 from voxsession.core.session_data import PageRef, SessionData
 from voxsession.core.types import encode_json
-from voxsession.errors import IntegrityError, StorageUnavailableError
+from voxsession.errors import IntegrityError, StorageError, StorageUnavailableError, VoxSessionError
 from voxsession.session.filing import IndexPage, decode_index_page
 from voxsession.session.live import LiveCore
 from voxsession.session.vault import Vault
@@ -262,7 +262,12 @@ class Loader:
             lock.release()
 
     async def call(self, operation: Awaitable[_T], name: str) -> _T:
-        """What the storage answers; `StorageUnavailableError` where it takes too long."""
+        """What the storage answers.
+
+        Raises:
+            StorageUnavailableError: it takes too long, or raises an `OSError`.
+            StorageError: it raises another error that is not ours; that error is the cause.
+        """
         try:
             async with asyncio.timeout(self._rules.timeout_seconds):
                 return await operation
@@ -274,6 +279,12 @@ class Loader:
                 storage=self.storage.storage_type,
                 operation=name,
             ) from None
+        except VoxSessionError:
+            raise
+        except (
+            Exception
+        ) as error:  # an adapter that lets its driver's errors out; their text may hold anything
+            raise StorageError.of_foreign(self.storage.storage_type, name, error) from error
 
 
 def _open_all(codec: SessionCodec, record: Record) -> Opened:

@@ -33,6 +33,12 @@ class Measured(SessionBase):
 
         Raises:
             ConfigurationError: the prices have another form.
+
+        Example:
+            >>> from voxsession import Voxon, VoxonConfig
+            >>> session = Voxon(VoxonConfig(session_storage="memory")).create_session(user_id="alice")
+            >>> session.get_analytics()["message_count"], session.get_analytics()["satisfaction_score"]
+            (0, None)
         """
         from voxsession.learning.analytics import session_analytics
         from voxsession.learning.costs import check_prices
@@ -41,13 +47,21 @@ class Measured(SessionBase):
         return session_analytics(self._core.view, prices)
 
     def track_metric(self, name: str, value: float) -> None:
-        """Measures a custom metric; ``user_satisfaction`` (0 to 5) feeds the satisfaction score.
+        """Measures a custom metric; ``user_satisfaction`` feeds the satisfaction score, each rating clamped to 0 to 5.
 
         What the app measures itself counts while `enable_analytics` is off too.
 
         Raises:
             ConfigurationError: the name is empty, too long or has white space in it, the value is no finite number,
                 or there are 1,000 metrics of other names. Nothing was changed.
+
+        Example:
+            >>> from voxsession import Voxon, VoxonConfig
+            >>> session = Voxon(VoxonConfig(session_storage="memory")).create_session(user_id="alice")
+            >>> session.track_metric("user_satisfaction", 4)
+            >>> session.track_metric("user_satisfaction", 9)
+            >>> session.get_analytics()["satisfaction_score"]
+            4.5
         """
         from voxsession.learning.analytics import check_metric
 
@@ -57,7 +71,15 @@ class Measured(SessionBase):
         core.record(MetricTracked(at=now, name=str(name), value=number, local_day=local_day(core, now)))
 
     def get_custom_metrics(self) -> Figures:
-        """Each custom metric with its count, last value, mean, minimum and maximum."""
+        """Each custom metric with its count, last value, mean, minimum and maximum.
+
+        Example:
+            >>> from voxsession import Voxon, VoxonConfig
+            >>> session = Voxon(VoxonConfig(session_storage="memory")).create_session(user_id="alice")
+            >>> session.track_metric("task_completed", 1)
+            >>> session.get_custom_metrics()["task_completed"]["count"]
+            1
+        """
         from voxsession.learning.analytics import custom_metrics
 
         return custom_metrics(self._core.view.metrics)
@@ -70,6 +92,13 @@ class Measured(SessionBase):
 
         Raises:
             ConfigurationError: there are no such rows.
+
+        Example:
+            >>> from voxsession import Voxon, VoxonConfig
+            >>> session = Voxon(VoxonConfig(session_storage="memory")).create_session(user_id="alice")
+            >>> session.track_metric("task_completed", 1)
+            >>> [row["name"] for row in session.to_records("metrics")]
+            ['task_completed']
         """
         from voxsession.learning.records import to_records
 
@@ -88,6 +117,13 @@ class Measured(SessionBase):
         Raises:
             ConfigurationError: a period is none of these, or it cuts through a month or year that is too long ago for
                 its days to be kept.
+
+        Example:
+            >>> from voxsession import Voxon, VoxonConfig
+            >>> session = Voxon(VoxonConfig(session_storage="memory")).create_session(user_id="alice")
+            >>> found = session.compare("2026-05", ("2026-06-01", "2026-06-07"))
+            >>> found["period_b"]["last_day"], found["difference"]["message_count"]
+            ('2026-06-07', 0)
         """
         from voxsession.learning.periods import compare
 

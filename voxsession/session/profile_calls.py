@@ -30,6 +30,13 @@ class ProfileCalls(SessionBase):
 
         Returns:
             The profile; `voxon.create_session(preference_profile=...)` takes it.
+
+        Example:
+            >>> from voxsession import Voxon, VoxonConfig
+            >>> session = Voxon(VoxonConfig(session_storage="memory")).create_session(user_id="alice")
+            >>> session.set_preference("verbosity", "brief")
+            >>> session.export_preference_profile().preferences
+            {'verbosity': 'brief'}
         """
         from voxsession.learning.seeding import profile_of
 
@@ -49,6 +56,17 @@ class ProfileCalls(SessionBase):
             ConflictError, StorageError: as `save`.
             IntegrityError, KeyNotFoundError: the profile cannot be opened; it is left as it is.
             SessionClosedError: this handle is closed.
+
+        Example:
+            >>> import asyncio
+            >>> from voxsession import Voxon, VoxonConfig
+            >>> async def main():
+            ...     async with Voxon(VoxonConfig(session_storage="memory")) as voxon:
+            ...         async with voxon.session(user_id="alice") as session:
+            ...             session.set_preference("verbosity", "brief")
+            ...             return await session.fold_profile()
+            >>> asyncio.run(main())
+            True
         """
         core = self._core
         if self._is_closed:

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from voxsession.core.changes import Change, ConversationRestored, EvidenceAdded, MemoryAdded, MilestoneReached
+from voxsession.core.changes import (
+    Change,
+    ConversationRestored,
+    EvidenceAdded,
+    MemoryAdded,
+    MemorySuperseded,
+    MemoryUpdated,
+    MilestoneReached,
+)
 from voxsession.core.conversation import ConversationEntry
 from voxsession.core.session_data import SessionData
 from voxsession.errors import ConflictError
 from voxsession.learning.milestones import Standing, crossed, standing
+from voxsession.session.echoes import Echoes
 from voxsession.session.live import LiveCore, Pending, moved
 
 __all__ = ["missing_conversations", "rebase", "replay"]
@@ -20,10 +29,11 @@ def rebase(
     """Applies what is pending in `core` to freshly loaded data; the pending list as it is then, and what was dropped.
 
     A change that commutes is applied as it is. One that does not is applied only if
-    what it was based on still holds; a compression is dropped then, and all else goes
-    on without it. Derived changes (supersession, eviction) are
+    what it was based on still holds; a compression is dropped then, and so is the edit of
+    an entry that is no longer there, and all else goes on without them. Derived changes (supersession, eviction) are
     left out: they are decided anew by the caller, milestones here; so is what was
-    learned here from a message that was erased there. `core` itself is not touched.
+    learned here from a message that was erased there. What both learned becomes
+    evidence for what is there. `core` itself is not touched.
 
     Args:
         filed: conversation entries that lie in index pages now.
@@ -42,12 +52,14 @@ def rebase(
     known = core.data.message_total - core.pending_messages
     moved_by = fresh.message_total - known
     erased = {message.id for message in fresh.messages if message.redacted}
+    echoes = Echoes(pending.change for pending in core.pending)
     for pending in core.pending:
         change = moved(pending.change, known, moved_by)
-        if change.derived or change.local or _source(change) in erased:
+        if _is_decided_anew(change) or change.local or _source(change) in erased:
             continue
+        change = echoes.settled(change, fresh)
         observed = change.observe(fresh)
-        if observed != pending.observed and change.gives_way:
+        if observed != pending.observed and (change.gives_way or _is_edit_of_gone(change, fresh)):
             dropped.append(change)
             continue
         if observed != pending.observed:
@@ -68,7 +80,7 @@ def replay(core: LiveCore, fresh: SessionData) -> list[Pending]:
     before = standing(fresh)
     waiting: list[Pending] = []
     for change in (pending.change for pending in core.pending):
-        if not (change.derived or change.local):
+        if not (_is_decided_anew(change) or change.local):
             waiting.append(Pending(change, change.observe(fresh)))
             change.apply(fresh)
     return waiting + _reached(before, fresh, waiting)
@@ -82,6 +94,16 @@ def _reached(before: Standing, fresh: SessionData, waiting: list[Pending]) -> li
         change.apply(fresh)
         found.append(Pending(change, None))
     return found
+
+
+def _is_decided_anew(change: Change) -> bool:
+    """Whether the caller decides this again; what the user denied is no decision of ours."""
+    return change.derived and not (isinstance(change, MemorySuperseded) and change.is_denied)
+
+
+def _is_edit_of_gone(change: Change, fresh: SessionData) -> bool:
+    """Whether it edits an entry that others erased or filed away: nothing is left to be edited."""
+    return isinstance(change, MemoryUpdated) and fresh.find_memory(change.entry.id) is None
 
 
 def _source(change: Change) -> str | None:

@@ -27,6 +27,7 @@ from voxsession.session.cleansing import amends_pages, cleanse_pages
 from voxsession.session.filing import plan_filing
 from voxsession.session.live import Attempt, LiveCore
 from voxsession.session.loader import LARGE_COUNT, Loaded, Loader, StorageRules
+from voxsession.session.patience import Patience
 from voxsession.session.pointers import Pointers
 from voxsession.session.rebase import missing_conversations, rebase, replay
 from voxsession.session.tasks import shielded
@@ -37,7 +38,6 @@ __all__ = ["Recorder"]
 
 TAIL_FLOOR_BYTES = 64 * 1024
 TAIL_CHANGES = 128  # what packs well is small but takes as long to replay
-MAX_REBASES = 24
 _log = logging.getLogger(__name__)
 
 
@@ -50,6 +50,11 @@ class Recorder(Loader):
         super().__init__(storage, vault, rules)
         self._pointers = pointers
         self._clock = clock
+
+    @property
+    def patience_seconds(self) -> float:
+        """How long others who save all the time are put up with: as long as a storage call may take."""
+        return self._rules.timeout_seconds
 
     # --- saving
 
@@ -86,7 +91,8 @@ class Recorder(Loader):
 
     async def _commit(self, core: LiveCore, undone: list[str]) -> bool:
         wrote = False
-        for lost in range(MAX_REBASES):
+        patience = Patience(self._clock, self.patience_seconds)
+        while patience.try_again():
             # One whose outcome is not known goes first, unaltered; it does not hold what was recorded since.
             is_old, body, count = core.attempt is not None, b"", 0
             if core.attempt is None:
@@ -106,17 +112,15 @@ class Recorder(Loader):
                 attempt = core.attempt = core.attempt or await self._compose(core, body, count)
                 await self._send(core, attempt)
             except ConflictError as error:
+                await patience.step_back()
                 await self._meet_conflict(core, core.attempt, error)
-                await self._step_back(lost)
                 continue
             self._settle(core, attempt)
             await self._drop_loose_pages(core)
             wrote = True
             if not is_old:
                 return True
-        raise ConflictError(
-            core.data.session_id, expected_seq=core.data.seq, found_seq=None, what="others save all the time"
-        )
+        raise patience.lost(core.data.session_id, core.data.seq)
 
     def _has_work(self, core: LiveCore) -> bool:
         return not core.exists or core.needs_whole or any(not p.change.local for p in core.pending)
@@ -320,11 +324,6 @@ class Recorder(Loader):
             core.attempt = None
             core.is_gone = True
             raise SessionExistsError(core.data.session_id) from error
-
-    async def _step_back(self, lost: int) -> None:
-        """Waits a random moment that grows with each lost race, so that many writers do not meet again."""
-        share = (self._clock.random_bytes(1)[0] + 1) / 256
-        await asyncio.sleep(0.001 * 2 ** min(lost, 8) * share)
 
     async def reload(self, core: LiveCore, keep_pending: bool) -> None:
         """Takes in what others wrote; what is pending goes behind it, or is dropped.

@@ -10,11 +10,20 @@ import attrs
 
 from voxsession.core.changes import MemoryRemoved, MemoryUpdated
 from voxsession.core.memory_entry import Memory, MemoryEntry
-from voxsession.core.types import JsonObject, as_utc, check_number, check_object, check_text, later
+from voxsession.core.types import (
+    JsonObject,
+    as_utc,
+    check_flag,
+    check_number,
+    check_object,
+    check_text,
+    later,
+)
 from voxsession.errors import ConfigurationError
 from voxsession.memory.allowance import allowance_of, fitting_tokens
 from voxsession.memory.budget import live_tokens
 from voxsession.memory.matches import MemoryMatch
+from voxsession.memory.recall import in_zone_of
 from voxsession.session.base import SessionBase
 from voxsession.session.history import find_in_past, held_in_head, recall_past
 from voxsession.session.learn import keeps_local
@@ -102,8 +111,8 @@ class Remembering(SessionBase):
             importance=weight,
             timestamp=moment,
             expires_at=_expiry(moment, expires_after_days),
-            sensitive=bool(sensitive),
-            pinned=bool(pinned),
+            sensitive=check_flag("sensitive", sensitive),
+            pinned=check_flag("pinned", pinned),
             speaker=None if speaker is None else check_text("speaker", speaker, allow_empty=False),
             metadata=None if metadata is None else check_object("metadata", metadata),
             token_count=self._fitting_tokens(text, kind),
@@ -140,6 +149,7 @@ class Remembering(SessionBase):
         if not values.keys().isdisjoint(("content", "category")):
             size = self._fitting_tokens(entry.content, entry.category)
             entry = attrs.evolve(entry, token_count=size, estimated=not core.counter.exact)
+        core.keep_private(entry)
         core.record(MemoryUpdated(at=core.now(), entry=entry, local=id in core.view.local_memories))
         core.settle_memory()
         return entry
@@ -212,7 +222,8 @@ class Remembering(SessionBase):
         if as_of is not None:
             moment = as_utc("as_of", as_of)
             held = [one for one in held_in_head(core, moment) if category in (None, one.category)]
-            return find_in_past(text, count, entries=held, as_of=moment)
+            start = in_zone_of(core.view, moment)
+            return find_in_past(text, count, entries=held, as_of=moment, at=start)
         prepare_now(core)
         core.index.refresh(core.view, self._index_revision())
         understand_now(core, self._host, text)
@@ -232,7 +243,8 @@ class Remembering(SessionBase):
         """Finds remembered entries and past messages, filed ones included.
 
         Args:
-            query: any text; time expressions such as "last week" are understood.
+            query: any text; time expressions such as "last week" are understood, by the days of the session's
+                `timezone`.
             limit: at most this many.
             sources: ``memories``, ``messages`` or both.
             at: the moment that "last week" counts from (aware); None = now.
@@ -300,8 +312,8 @@ class Remembering(SessionBase):
             "category": lambda: self._category(value),
             "importance": lambda: float(check_number("importance", value, 0, 1)),
             "expires_at": lambda: None if value is None else as_utc("expires_at", value),
-            "sensitive": lambda: bool(value),
-            "pinned": lambda: bool(value),
+            "sensitive": lambda: check_flag("sensitive", value),
+            "pinned": lambda: check_flag("pinned", value),
             "speaker": lambda: None if value is None else check_text("speaker", value, allow_empty=False),
             "metadata": lambda: None if value is None else check_object("metadata", value),
         }

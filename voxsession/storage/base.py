@@ -17,15 +17,21 @@ The smallest adapter::
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Collection
 from datetime import datetime
 from typing import Any, ClassVar
 
-from voxsession.core.envelope import Record
-from voxsession.errors import ConfigurationError
+from voxsession.core.envelope import Record, storage_key
+from voxsession.errors import ConfigurationError, VoxSessionError
 
 __all__ = ["SessionStorage"]
+
+#: A key under which nothing is ever stored: whoever answers that there is nothing is there.
+_PROBE = storage_key("marker", "", "health-check")
+_HEALTH_SECONDS = 5.0
 
 
 class SessionStorage(ABC):
@@ -172,7 +178,21 @@ class SessionStorage(ABC):
         return {"storage_type": self.storage_type}
 
     async def health_check(self) -> dict[str, Any]:
-        """`{"status": "healthy"}`, or `{"status": "unhealthy", "error": ...}`; it never raises."""
+        """`{"status": "healthy"}`, or `{"status": "unhealthy", "error": ...}`; it never raises.
+
+        By itself it loads what cannot be there, and is unhealthy where that raises or takes longer than 5 s.
+        """
+        try:
+            async with asyncio.timeout(_HEALTH_SECONDS):
+                found: Any = self.load(_PROBE)
+                if inspect.isawaitable(found):
+                    await found
+        except TimeoutError:
+            return {"status": "unhealthy", "error": f"load() did not answer within {_HEALTH_SECONDS:g} s"}
+        except VoxSessionError as error:
+            return {"status": "unhealthy", "error": str(error)}
+        except Exception as error:  # its text may hold anything, so only its class is told
+            return {"status": "unhealthy", "error": f"load() raised {type(error).__name__}"}
         return {"status": "healthy", "storage": "operational"}
 
     def _lacking(self, operation: str) -> ConfigurationError:

@@ -199,7 +199,10 @@ class LiftedStorage(SessionStorage):
         return {"storage_type": self.storage_type, **(await self._optional("get_stats") or {})}
 
     async def health_check(self) -> dict[str, Any]:
-        """What the adapter answers; healthy where it has no such method."""
+        """What the adapter answers; where it has no such method, whether it loads."""
+        if getattr(type(self.inner), "health_check", None) is SessionStorage.health_check:
+            # By way of the lifted load(): a plain function must not block the loop.
+            return await super().health_check()
         try:
             return await self._optional("health_check") or await super().health_check()
         except VoxSessionError as error:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from voxsession.clock import Clock
 from voxsession.core.envelope import SessionInfo, from_stamp
 from voxsession.core.types import check_id, check_number, check_user_id
-from voxsession.errors import ConfigurationError
+from voxsession.errors import ConfigurationError, VoxSessionError
 from voxsession.installation import Installation, within
 from voxsession.moving.progress import Progress
 from voxsession.session.reports import Receipt
@@ -148,8 +148,10 @@ class Upkeep:
         name = opened.storage.storage_type if opened is not None else "The"
         try:
             found = await within(self.config.storage_timeout_seconds, self._health(), name)
-        except Exception as error:
+        except VoxSessionError as error:
             return {"status": "unhealthy", "error": f"{type(error).__name__}: {error}"}
+        except Exception as error:  # not ours: its text may hold anything
+            return {"status": "unhealthy", "error": f"{name} storage raised {type(error).__name__}"}
         return found if found.get("status") != "healthy" else {"status": "healthy", "storage": "operational"}
 
     async def _health(self) -> dict[str, Any]:

@@ -61,6 +61,16 @@ class FleetView:
         Raises:
             ConfigurationError: the storage cannot list, or an argument is not fit.
             StorageUnavailableError: the storage is away; call it again.
+
+        Example:
+            >>> import asyncio
+            >>> from voxsession import Voxon, VoxonConfig
+            >>> async def main():
+            ...     async with Voxon(VoxonConfig(session_storage="memory")) as voxon:
+            ...         await voxon.create_session(user_id="alice")
+            ...         return (await voxon.analytics())["session_count"]
+            >>> asyncio.run(main())
+            1
         """
         from voxsession.learning.costs import check_prices
         from voxsession.learning.fleet import FleetTally
@@ -68,9 +78,9 @@ class FleetView:
 
         check_user_id(user_id)
         prices = check_prices(token_prices) if token_prices is not None else None
-        first = (
-            period_between("since", since, until).first if since is not None or until is not None else None
-        )
+        first = None
+        if since is not None or until is not None:
+            first = period_between(("since", "until"), since, until).first
         recorder = await self._home.ready()
         _check_listing(recorder)
         owner = self._home.vault.owner(user_id) if user_id is not None else None

@@ -30,6 +30,18 @@ class ProfileUpkeep:
             IntegrityError: it was altered or exchanged; `delete_profile` begins anew.
             KeyNotFoundError: its key is not known here.
             UnsupportedFormatError: a newer version wrote it.
+
+        Example:
+            >>> import asyncio
+            >>> from voxsession import Voxon, VoxonConfig
+            >>> async def main():
+            ...     async with Voxon(VoxonConfig(session_storage="memory")) as voxon:
+            ...         async with voxon.session(user_id="alice") as session:
+            ...             session.set_preference("verbosity", "brief")
+            ...             await session.fold_profile()
+            ...         return (await voxon.load_profile("alice")).preferences
+            >>> asyncio.run(main())
+            {'verbosity': 'brief'}
         """
         from voxsession.learning.person import profile_from
 
@@ -41,6 +53,15 @@ class ProfileUpkeep:
 
         Returns:
             A receipt, false where there was none.
+
+        Example:
+            >>> import asyncio
+            >>> from voxsession import Voxon, VoxonConfig
+            >>> async def main():
+            ...     async with Voxon(VoxonConfig(session_storage="memory")) as voxon:
+            ...         return bool(await voxon.delete_profile("alice"))
+            >>> asyncio.run(main())
+            False
         """
         owner = await self._person(user_id)
         return Receipt(counts={"profiles": int(await self._home.profiles.delete(owner))})
