@@ -74,6 +74,10 @@ COUNTING = {
 
 # Applied behind another writer's changes only if what they were based on still holds.
 GUARDED = {
+    "call.audio",
+    "call.function",
+    "call.removed",
+    "call.resumed",
     "config.changed",
     "memory.compressed",
     "memory.restored",

@@ -25,8 +25,8 @@ def statements(dialect: str) -> list[str]:
 def test_the_statements_are_printed(dialect: str) -> None:
     """`schema_ddl` gives what would be executed, for a dialect or for a URL."""
     ddl = schema_ddl(dialect)
-    assert ddl.endswith("INSERT INTO voxsession_schema (version) VALUES (1);\n")
-    for name in ("voxsession_records", "voxsession_pages", "by_owner", "by_expiry"):
+    assert ddl.endswith("INSERT INTO voxsession_schema (version) VALUES (2);\n")
+    for name in ("voxsession_records", "voxsession_pages", "voxsession_markers", "by_owner", "by_expiry"):
         assert name in ddl
 
 
@@ -61,7 +61,7 @@ async def test_tables_made_by_hand_are_used(postgres_server: PostgresServer) -> 
     storage = DatabaseSessionStorage(url)
     await storage.save(a_document())
     await storage.append("sess_1", a_batch())
-    assert (await storage.get_stats())["schema_version"] == 1
+    assert (await storage.get_stats())["schema_version"] == 2
     await storage.close()
 
 
@@ -73,11 +73,11 @@ async def test_a_newer_schema_is_left_alone(tmp_path: Path) -> None:
     await storage.close()
     connection = sqlite3.connect(tmp_path / "sessions.db")
     with connection:
-        connection.execute("INSERT INTO voxsession_schema (version) VALUES (2)")
+        connection.execute("INSERT INTO voxsession_schema (version) VALUES (3)")
     connection.close()
 
     for call in (storage.open, lambda: storage.load("sess_1"), lambda: storage.save(a_document(seq=2))):
-        with pytest.raises(UnsupportedFormatError, match=r"format 2.*up to 1"):
+        with pytest.raises(UnsupportedFormatError, match=r"format 3.*up to 2"):
             await call()
     assert (await storage.health_check())["status"] == "unhealthy"
     await storage.close()

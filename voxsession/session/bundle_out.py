@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from voxsession.codec.bundle_rows import BUNDLE_FORMAT, BUNDLE_KIND, SessionRow, row_of
+from voxsession.core.call_record import without_audio
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.session_data import Totals
 from voxsession.memory.tokens import TokenCounter
@@ -64,7 +65,7 @@ class BundleRun:
         await self._writer.begin(head)
         if choice.messages:
             for talk in source.conversations():
-                await self._add("conversation", talk)
+                await self._add("conversation", without_audio(talk))
         async for entry in source.memories():
             await self._add_memory(entry)
         if choice.messages:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
+from voxsession.core.call_record import audio_pages_of
 from voxsession.core.changes import (
     Change,
     ConversationDeleted,
@@ -66,6 +67,9 @@ async def delete_conversation(
         counts["entries"] += len(plan.entries)
         counts["kept_for_branches"] = plan.kept
         before = core.data.seq if core.exists else None
+        talks = {talk.id: talk for talk in plan.restored} | core.data.conversations
+        if conversation_id in talks:  # what a call kept of its sound goes with it
+            core.loose_pages |= audio_pages_of([talks[conversation_id]])
         core.record(*_changes(core, plan, conversation_id))
         await host.save(core)
         core.index.forget([*plan.entries, *plan.messages])

@@ -12,6 +12,7 @@ import attrs
 from voxsession.codec.document import decode_memories
 from voxsession.codec.message_columns import decode_columns
 from voxsession.codec.session_codec import Opened, SessionCodec
+from voxsession.core.call_record import audio_pages_of
 from voxsession.core.conversation import ConversationEntry
 from voxsession.core.envelope import Record, storage_key
 from voxsession.core.memory_entry import MemoryEntry
@@ -220,8 +221,11 @@ class Loader:
 
     async def page_names(self, data: SessionData, codec: SessionCodec | None) -> set[str]:
         """The ids of all pages that this data names, in its head or in index pages."""
-        filed = (await self.index_of(data, codec)).pages if codec is not None else []
-        return {ref.id for ref in [*data.pages, *data.index_pages, *data.archive_pages, *filed]}
+        index = await self.index_of(data, codec) if codec is not None else IndexPage()
+        named = [*data.pages, *data.index_pages, *data.archive_pages, *index.pages]
+        talks = {talk.id: talk for talk in index.conversations} | data.conversations
+        heard = audio_pages_of(talks.values())
+        return {ref.id for ref in named} | heard
 
     async def stored_pages(self, core: LiveCore) -> set[str]:
         """The ids of all pages that lie in storage for a session, whether it names them or not."""

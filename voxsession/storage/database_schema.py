@@ -4,6 +4,7 @@
 effective header, in columns that are indexed, without any body. Each further row is a *line*: the
 document, then each batch since, its slot being the version that it made. So a list reads heads only, a
 load is one range of the primary key, and a turn touches two rows whatever the length of the session.
+`voxsession_markers` has what markers of device locks tell in clear.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from voxsession.errors import ConfigurationError, StorageUnavailableError, UnsupportedFormatError
+from voxsession.storage.database_markers import marker_tables
 
 __all__ = ["DIALECTS", "SCHEMA_VERSION", "dialect_of", "prepare", "schema_ddl"]
 
@@ -88,8 +90,12 @@ def _first_tables(dialect: str) -> list[str]:
     return [*tables, *indexes]
 
 
+def _table_of_markers(dialect: str) -> list[str]:
+    return marker_tables(dialect, _types(dialect))
+
+
 # Step n leads from version n - 1 to n. A step that was published is never edited: a change is a further step.
-_STEPS = (_first_tables,)
+_STEPS = (_first_tables, _table_of_markers)
 SCHEMA_VERSION = len(_STEPS)
 
 
