@@ -26,11 +26,11 @@ from voxsession.memory.matches import MemoryMatch
 from voxsession.memory.recall import in_zone_of
 from voxsession.session.base import SessionBase
 from voxsession.session.history import find_in_past, held_in_head, recall_past
-from voxsession.session.learn import keeps_local
 from voxsession.session.long_memory import prepare, prepare_now
 from voxsession.session.meaning import understand, understand_now
 from voxsession.session.reading import load_everything
 from voxsession.session.scope import with_origins
+from voxsession.session.taking import keeps_local
 
 __all__ = ["Remembering"]
 
