@@ -11,10 +11,6 @@ from voxsession.core.conversation_changes import (
     ConversationRestored,
     ConversationResumed,
     ConversationStarted,
-    MessageAdded,
-    MessageInterrupted,
-    MessagesRedacted,
-    TurnCompleted,
 )
 from voxsession.core.history_changes import HistoryRepaired, MessageRepair
 from voxsession.core.memory_changes import (
@@ -28,6 +24,7 @@ from voxsession.core.memory_changes import (
     MemorySuperseded,
     MemoryUpdated,
 )
+from voxsession.core.message_changes import MessageAdded, MessageInterrupted, MessagesRedacted, TurnCompleted
 from voxsession.core.session_changes import (
     ConfigChanged,
     EvidenceAdded,

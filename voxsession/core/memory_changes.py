@@ -65,7 +65,8 @@ class MemoryAdded(Change):
 
     def apply(self, data: SessionData) -> None:
         # What it makes secret can only be told beside the others.
-        is_secret = self.entry.sensitive and self.entry.message_id is not None
+        entry = self.entry
+        is_secret = entry.sensitive and (entry.message_id is not None or entry.slot is not None)
         if not is_secret and data.lay_beside(self.entry, local=self.local):
             return
         if data.find_memory(self.entry.id) is None:

@@ -6,9 +6,8 @@ import asyncio
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import attrs
@@ -17,7 +16,6 @@ from voxsession.clock import Clock
 from voxsession.codec.session_codec import SessionCodec
 from voxsession.core.changes import (
     Change,
-    ConversationStarted,
     MemoryAdded,
     MemoryCompressed,
     MemoryUpdated,
@@ -39,22 +37,23 @@ from voxsession.memory.facts import Fact
 from voxsession.memory.recall import SessionIndex
 from voxsession.memory.repair import head_repair, looks_broken
 from voxsession.memory.tokens import TokenCounter
-from voxsession.session.echoes import Echoes
+from voxsession.session.batches import (
+    BatchScope,
+    Pending,
+    applied,
+    around,
+    innermost,
+    inside,
+    outermost,
+    outside_batches,
+)
 from voxsession.session.handlers import EventHub
 from voxsession.session.loop_bound import LoopBound
 from voxsession.session.reports import CompressionReport
 
-__all__ = ["Attempt", "BatchScope", "LiveCore", "Pending"]
+__all__ = ["Attempt", "FiledTalks", "LiveCore"]
 
 _log = logging.getLogger(__name__)
-
-
-@attrs.define(slots=True, eq=False)
-class Pending:
-    """A change that is not saved yet, with what it was based on (None where it commutes)."""
-
-    change: Change
-    observed: Any
 
 
 @attrs.define(slots=True, eq=False)
@@ -73,46 +72,6 @@ class Attempt:
     size: int
     named_pages: set[str] = attrs.field(factory=set)
     drop_pages: set[str] = attrs.field(factory=set)
-
-
-@attrs.define(slots=True, eq=False)
-class BatchScope:
-    """The changes of one `batch_update()` block, on a copy of the data that only the block sees.
-
-    Attributes:
-        outer: the block around it; once that has ended, the one around that, or none.
-        data: what lies below it, with its changes on top.
-        basis: what `data` was last made from; another one now tells that it is behind.
-        known: the messages below it when its changes were applied.
-        version: grows with every change of `data`.
-    """
-
-    core: LiveCore
-    outer: BatchScope | None
-    data: SessionData
-    basis: tuple[int, int, int]
-    known: int
-    version: int = 0
-    changes: list[Pending] = attrs.field(factory=list)
-    signals: list[Event] = attrs.field(factory=list)
-    is_open: bool = True
-
-    def record(self, changes: Sequence[Change]) -> None:
-        """Applies changes inside the block."""
-        self.changes += [_apply(change, self.data) for change in changes]
-        self.version += 1
-
-    def put_on(self, below: SessionData) -> None:
-        """Applies its changes anew: others brought in messages before its own, or facts that it learned as well."""
-        moved_by = below.message_total - self.known
-        changes = [moved(pending.change, self.known, moved_by) for pending in self.changes]
-        echoes = Echoes(changes)
-        self.data, self.changes, self.known = below.copy(), [], below.message_total
-        for change in changes:
-            self.record([echoes.settled(change, self.data)])
-
-
-_batches: ContextVar[tuple[BatchScope, ...]] = ContextVar("voxsession_batches", default=())
 
 
 @attrs.define(slots=True, eq=False)
@@ -180,17 +139,17 @@ class LiveCore:
     @property
     def view(self) -> SessionData:
         """What this task sees: the live data, or inside its batch the data with the batch on top."""
-        return self._seen_from(self._scope())
+        return self._seen_from(innermost(self))
 
     @property
     def in_batch(self) -> bool:
         """Whether this task is inside a batch of this session."""
-        return self._scope() is not None
+        return innermost(self) is not None
 
     @property
     def outermost_batch(self) -> BatchScope | None:
         """The block that decides whether what this task records now is kept; None where it is kept at once."""
-        return next((scope for scope in _batches.get() if scope.core is self and scope.is_open), None)
+        return outermost(self)
 
     @property
     def is_dirty(self) -> bool:
@@ -206,7 +165,7 @@ class LiveCore:
     @property
     def changes_in_view(self) -> list[Change]:
         """What this task sees and no page knows yet: all that is pending, and what its batch holds."""
-        scope = self._scope()
+        scope = innermost(self)
         return [one.change for one in (*self.pending, *(scope.changes if scope is not None else ()))]
 
     @property
@@ -222,7 +181,7 @@ class LiveCore:
 
     def record(self, *changes: Change) -> None:
         """Applies changes in order, then tells the handlers; in a batch both wait for its end."""
-        scope = self._scope()
+        scope = innermost(self)
         if scope is None:
             self._land(changes)
             return
@@ -277,14 +236,11 @@ class LiveCore:
 
     def settle_anew(self) -> None:
         """Decides supersession, eviction, repairs once more after others' changes were taken in; no batch holds it."""
-        token = _batches.set(())
-        try:
+        with outside_batches():
             for slot in fact_index_of(self.data).contested():
                 self.settle_memory(slot)
             self.settle_memory()
             self.repair_history()
-        finally:
-            _batches.reset(token)
 
     def tell_dropped(self, dropped: Sequence[Change]) -> None:
         """Tells of what was dropped because others had changed or erased the same entries meanwhile."""
@@ -314,7 +270,7 @@ class LiveCore:
         """Tells the handlers of something that is no change; in a batch it waits for its end, as changes do."""
         if not self.hub.is_heard:
             return
-        event, scope = Event(name, self.now(), self.data.session_id, fields), self._scope()
+        event, scope = Event(name, self.now(), self.data.session_id, fields), innermost(self)
         if scope is not None:
             scope.signals.append(event)
         else:
@@ -331,21 +287,14 @@ class LiveCore:
     @contextmanager
     def batch(self) -> Iterator[None]:
         """Gathers what this task changes in the block: all of it becomes pending at the end, or nothing."""
-        outer = self._scope()
+        outer = innermost(self)
         base = self._seen_from(outer)
         scope = BatchScope(
             core=self, outer=outer, data=base.copy(), basis=self._basis(outer), known=base.message_total
         )
-        token = _batches.set((*_batches.get(), scope))
-        try:
+        with inside(scope):
             yield
-        except BaseException:
-            scope.is_open = False
-            raise
-        finally:
-            _batches.reset(token)
-        scope.is_open = False
-        outer = _around(scope)  # a task may outlast the block that it was started in
+        outer = around(scope)  # a task may outlast the block that it was started in
         self._seen_from(scope)
         changes = [pending.change for pending in scope.changes]
         if outer is not None:
@@ -359,9 +308,9 @@ class LiveCore:
 
     def _land(self, changes: Sequence[Change]) -> None:
         before = standing(self.data)
-        self.pending += [_apply(change, self.data) for change in changes]
+        self.pending += [applied(change, self.data) for change in changes]
         for milestone in crossed(before, self.data):
-            self.pending.append(_apply(MilestoneReached(at=self.now(), milestone=milestone), self.data))
+            self.pending.append(applied(MilestoneReached(at=self.now(), milestone=milestone), self.data))
         self.revision += 1
         self.announce(changes)
 
@@ -371,17 +320,11 @@ class LiveCore:
             if isinstance(pending.change, MilestoneReached):
                 self.signal("analytics.milestone", milestone=pending.change.milestone)
 
-    def _scope(self) -> BatchScope | None:
-        for scope in reversed(_batches.get()):
-            if scope.core is self and scope.is_open:
-                return scope
-        return None
-
     def _seen_from(self, scope: BatchScope | None) -> SessionData:
         """The live data, or a batch's; where that is behind what lies below it, it is put on top of it anew."""
         if scope is None:
             return self.data
-        outer = _around(scope)
+        outer = around(scope)
         below = self._seen_from(outer)
         if scope.basis != self._basis(outer):
             scope.put_on(below)
@@ -392,26 +335,5 @@ class LiveCore:
         return (self.revision, id(outer), outer.version if outer is not None else 0)
 
 
-def _around(scope: BatchScope) -> BatchScope | None:
-    """The block around a block that has not ended yet."""
-    while scope.outer is not None and not scope.outer.is_open:
-        scope.outer = scope.outer.outer
-    return scope.outer
-
-
-def _apply(change: Change, data: SessionData) -> Pending:
-    pending = Pending(change, change.observe(data))
-    change.apply(data)
-    return pending
-
-
 def _is_branch(change: Change) -> bool:
     return change.kind == "conversation.started" and getattr(change, "parent_id", None) is not None
-
-
-def moved(change: Change, known: int, moved_by: int) -> Change:
-    """A branch from messages that are pending too: they lie further back now, and so does the place it left."""
-    if moved_by and isinstance(change, ConversationStarted) and (change.branch_index or 0) > known:
-        later: Change = attrs.evolve(cast(Any, change), branch_index=(change.branch_index or 0) + moved_by)
-        return later
-    return change

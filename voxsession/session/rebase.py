@@ -17,8 +17,9 @@ from voxsession.core.conversation import ConversationEntry
 from voxsession.core.session_data import SessionData
 from voxsession.errors import ConflictError
 from voxsession.learning.milestones import Standing, crossed, standing
+from voxsession.session.batches import Pending, moved
 from voxsession.session.echoes import Echoes
-from voxsession.session.live import LiveCore, Pending, moved
+from voxsession.session.live import LiveCore
 
 __all__ = ["missing_conversations", "rebase", "replay"]
 
