@@ -45,6 +45,7 @@ from voxsession.core.share_changes import (
     ShareUsed,
     SnapshotErased,
 )
+from voxsession.core.withholding_changes import SecretsNoted
 
 __all__ = [
     "KINDS",
@@ -78,6 +79,7 @@ __all__ = [
     "NoteShared",
     "PreferenceSet",
     "ProfileApplied",
+    "SecretsNoted",
     "SessionCreated",
     "SessionEnded",
     "ShareCreated",

@@ -20,6 +20,7 @@ __all__ = [
     "ConversationResumed",
     "ConversationStarted",
     "counts_in",
+    "deleted",
     "touched",
 ]
 
@@ -34,15 +35,30 @@ _SPAN_BEGINS: dict[str, Any] = {
 }
 
 
-def touched(data: SessionData, conversation_id: str, at: UtcTime) -> ConversationEntry:
-    """The entry of a conversation; a lost one is made anew, so that no message is without one."""
+def touched(
+    data: SessionData, conversation_id: str, at: UtcTime, *, is_shared: bool = False
+) -> ConversationEntry:
+    """The entry of a conversation; a lost one is made anew, so that no message is without one.
+
+    Args:
+        is_shared: a guest talks in it, so that one made anew is the guest's: its id begins with that of the grant.
+    """
     entry = data.conversations.get(conversation_id)
-    return entry or ConversationEntry(id=conversation_id, started_at=at, opened_at=at, last_at=at)
+    guest = conversation_id.partition(".")[0] if is_shared else None
+    return entry or ConversationEntry(
+        id=conversation_id, started_at=at, opened_at=at, last_at=at, guest=guest
+    )
 
 
 def counts_in(data: SessionData, entry: ConversationEntry) -> bool:
     """Whether what happens in a conversation counts for the analytics: they tell of the session's own person."""
     return data.counts and entry.guest is None
+
+
+def deleted(data: SessionData, conversation_id: str | None) -> str | None:
+    """What is observed of a conversation by those who go on with it: None, unless it was deleted."""
+    entry = data.conversations.get(conversation_id or "")
+    return "its conversation was deleted" if entry is not None and entry.status == "deleted" else None
 
 
 @change_kind
@@ -79,6 +95,9 @@ class ConversationStarted(Change):
             is_uncounted=day is None,
             counted_day=day,
         )
+
+    def observe(self, data: SessionData) -> Any:
+        return deleted(data, self.parent_id)
 
 
 @change_kind

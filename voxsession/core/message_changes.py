@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import attrs
 
 from voxsession.core.change import Change, change_kind, day_of
 from voxsession.core.conversation import ConversationEntry
-from voxsession.core.conversation_changes import counts_in, touched
+from voxsession.core.conversation_changes import counts_in, deleted, touched
 from voxsession.core.message import Message, Usage
 from voxsession.core.session_data import SessionData
 from voxsession.core.share_grant import without_rows
@@ -42,9 +42,10 @@ class MessageAdded(Change):
         index = data.message_total
         data.add_message(message)
         data.totals.message_count += 1
-        entry = touched(data, message.conversation_id, self.at)
+        is_shared = message.origin == "shared"
+        entry = touched(data, message.conversation_id, self.at, is_shared=is_shared)
         moment, last_at = self.counted_at or self.at, max(entry.last_at, self.at)
-        counts, step = counts_in(data, entry) and message.origin != "shared", None
+        counts, step = counts_in(data, entry) and not is_shared, None
         # Imported talk has pauses of weeks; the end of its conversation says how long it took.
         if message.origin == "said":
             step = entry.step_to(moment, counts=counts, off_since=data.totals.off_since)
@@ -64,6 +65,9 @@ class MessageAdded(Change):
         self._count(data.totals, is_user, step.counted_seconds if step else 0.0)
         if entry.is_uncounted or (entry.first_index is None and self.at < entry.started_at):
             data.conversations[entry.id] = self._count_conversation(data.totals, entry, after)
+
+    def observe(self, data: SessionData) -> Any:
+        return deleted(data, self.message.conversation_id)
 
     def _count_conversation(
         self, totals: Totals, before: ConversationEntry, after: ConversationEntry

@@ -2,52 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from typing import Any, cast
 
 import attrs
 
-from voxsession.core.changes import Change, ConversationStarted
+from voxsession.core.changes import Change
 from voxsession.core.events import Event
 from voxsession.core.session_data import SessionData
 from voxsession.session.echoes import Echoes
+from voxsession.session.pending import Clash, Pending, applied, put_behind
 
-__all__ = [
-    "BatchScope",
-    "Pending",
-    "applied",
-    "around",
-    "innermost",
-    "inside",
-    "moved",
-    "outermost",
-    "outside_batches",
-]
-
-
-@attrs.define(slots=True, eq=False)
-class Pending:
-    """A change that is not saved yet, with what it was based on (None where it commutes)."""
-
-    change: Change
-    observed: Any
-
-
-def applied(change: Change, data: SessionData) -> Pending:
-    """The change, now that it is applied."""
-    pending = Pending(change, change.observe(data))
-    change.apply(data)
-    return pending
-
-
-def moved(change: Change, known: int, moved_by: int) -> Change:
-    """A branch from messages that are pending too: they lie further back now, and so does the place it left."""
-    if moved_by and isinstance(change, ConversationStarted) and (change.branch_index or 0) > known:
-        later: Change = attrs.evolve(cast(Any, change), branch_index=(change.branch_index or 0) + moved_by)
-        return later
-    return change
+__all__ = ["BatchScope", "around", "innermost", "inside", "outermost"]
 
 
 @attrs.define(slots=True, eq=False)
@@ -61,6 +28,9 @@ class BatchScope:
         basis: what `data` was last made from; another one now tells that it is behind.
         known: the messages below it when its changes were applied.
         version: grows with every change of `data`.
+        dropped: changes that gave way to what others did.
+        was_behind: its changes were put on something else than what they were made on.
+        clash: what cannot be put on what lies below it: the block goes on with what it saw, and fails at its end.
     """
 
     core: object
@@ -71,21 +41,37 @@ class BatchScope:
     version: int = 0
     changes: list[Pending] = attrs.field(factory=list)
     signals: list[Event] = attrs.field(factory=list)
+    dropped: list[Change] = attrs.field(factory=list)
+    was_behind: bool = False
+    clash: str | None = None
     is_open: bool = True
 
-    def record(self, changes: Sequence[Change]) -> None:
+    def record(self, *changes: Change) -> None:
         """Applies changes inside the block."""
         self.changes += [applied(change, self.data) for change in changes]
         self.version += 1
 
-    def put_on(self, below: SessionData) -> None:
-        """Applies its changes anew: others brought in messages before its own, or facts that it learned as well."""
-        moved_by = below.message_total - self.known
-        changes = [moved(pending.change, self.known, moved_by) for pending in self.changes]
-        echoes = Echoes(changes)
-        self.data, self.changes, self.known = below.copy(), [], below.message_total
-        for change in changes:
-            self.record([echoes.settled(change, self.data)])
+    def put_on(self, below: SessionData, echoes: Echoes, *, is_final: bool) -> None:
+        """Puts its changes behind what others did below it, as `put_behind` says; on a clash all stays as it was."""
+        data = below.copy()
+        try:
+            changes, dropped = put_behind(
+                self.changes, data, known=self.known, echoes=echoes, is_final=is_final, keeps_local=True
+            )
+        except Clash as clash:
+            self.clash = clash.what
+            return
+        self.data, self.changes, self.known = data, changes, below.message_total
+        self.dropped += dropped
+        self.was_behind, self.clash = True, None
+        self.version += 1
+
+    def land_on(self, outer: BatchScope) -> None:
+        """Makes its changes part of the block around it."""
+        outer.record(*(pending.change for pending in self.changes))
+        outer.signals += self.signals
+        outer.dropped += self.dropped
+        outer.was_behind |= self.was_behind
 
 
 _batches: ContextVar[tuple[BatchScope, ...]] = ContextVar("voxsession_batches", default=())
@@ -114,19 +100,10 @@ def around(scope: BatchScope) -> BatchScope | None:
 @contextmanager
 def inside(scope: BatchScope) -> Iterator[None]:
     """This task is in the block; it is closed at the end, also by an exception."""
-    token = _batches.set((*_batches.get(), scope))
+    token = _batches.set((*(one for one in _batches.get() if one.is_open), scope))
     try:
         yield
     finally:
         scope.is_open = False
-        _batches.reset(token)
-
-
-@contextmanager
-def outside_batches() -> Iterator[None]:
-    """What this task does is not held by any block."""
-    token = _batches.set(())
-    try:
-        yield
-    finally:
-        _batches.reset(token)
+        with suppress(ValueError):  # it ends in another task than it began in, as a generator's block may
+            _batches.reset(token)

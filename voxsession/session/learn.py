@@ -115,7 +115,8 @@ def _extract(
     view, now = core.view, core.now()
 
     def is_remembered(text: str) -> bool:
-        return any(entry.is_live(now) for entry in fact_index_of(view).saying(view, text))
+        known = fact_index_of(view).saying(view, text)
+        return any(entry.is_live(now) and entry.source != "shared" for entry in known)
 
     text = OwnWords(before.others, is_remembered).of(message.content or "")
     if not text.strip():

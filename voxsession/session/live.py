@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -28,28 +28,23 @@ from voxsession.core.events import Event
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.rules import PRIVATE_CATEGORIES
 from voxsession.core.session_data import SessionData
+from voxsession.errors import ConflictError, SessionEndedError
 from voxsession.learning.milestones import crossed, standing
-from voxsession.memory.allowance import allowance_of, category_expiry
-from voxsession.memory.budget import evictions, supersessions
+from voxsession.memory.allowance import category_expiry
 from voxsession.memory.context_lines import Counted
 from voxsession.memory.fact_index import fact_index_of
 from voxsession.memory.facts import Fact
 from voxsession.memory.recall import SessionIndex
-from voxsession.memory.repair import head_repair, looks_broken
+from voxsession.memory.repair import looks_broken
 from voxsession.memory.tokens import TokenCounter
-from voxsession.session.batches import (
-    BatchScope,
-    Pending,
-    applied,
-    around,
-    innermost,
-    inside,
-    outermost,
-    outside_batches,
-)
+from voxsession.session.batches import BatchScope, around, innermost, inside, outermost
+from voxsession.session.discretion import landed
+from voxsession.session.echoes import Echoes
 from voxsession.session.handlers import EventHub
 from voxsession.session.loop_bound import LoopBound
+from voxsession.session.pending import Pending, applied, named_conversations
 from voxsession.session.reports import CompressionReport
+from voxsession.session.settling import filled_slots, missing_repair, settle_memory
 
 __all__ = ["Attempt", "FiledTalks", "LiveCore"]
 
@@ -97,6 +92,9 @@ class LiveCore:
         revision: grows with every change, so that indexes know when they are behind.
         filed_talks: the conversation entries in index pages, as far as they were needed.
         open_conversations: conversation ids with an open handle; they are not filed away.
+        guest_turns: by conversation, the turns of guests that run or wait; these are not filed away either.
+        batches: the `batch_update()` blocks that are open, of all tasks.
+        became: id of an entry that is no more -> that which others learned as well, for blocks that name the one.
         loose_pages: pages that were written here and that no stored document is known to name, or that one named
             and no longer does: they are removed with the next save.
         has_conflict: what is pending cannot be put behind what others wrote, until `reload`: new handles get
@@ -126,6 +124,9 @@ class LiveCore:
     handles: int = 0
     index: SessionIndex = attrs.field(factory=SessionIndex)
     open_conversations: dict[str, int] = attrs.field(factory=dict)
+    guest_turns: dict[str, list[Any]] = attrs.field(factory=dict)
+    batches: list[BatchScope] = attrs.field(factory=list)
+    became: dict[str, str] = attrs.field(factory=dict)
     tasks: set[asyncio.Task[Any]] = attrs.field(factory=set)
     gates: dict[str, Any] = attrs.field(factory=dict)
     filed_talks: FiledTalks = attrs.field(factory=FiledTalks)
@@ -165,8 +166,16 @@ class LiveCore:
     @property
     def changes_in_view(self) -> list[Change]:
         """What this task sees and no page knows yet: all that is pending, and what its batch holds."""
+        waiting: list[Pending] = []
         scope = innermost(self)
-        return [one.change for one in (*self.pending, *(scope.changes if scope is not None else ()))]
+        while scope is not None:
+            waiting, scope = [*scope.changes, *waiting], around(scope)
+        return [one.change for one in (*self.pending, *waiting)]
+
+    @property
+    def held_conversations(self) -> set[str]:
+        """The conversations that open blocks go on with: their entries must stay in the head."""
+        return named_conversations(one.change for scope in self.batches for one in scope.changes)
 
     @property
     def pending_messages(self) -> int:
@@ -177,16 +186,21 @@ class LiveCore:
         """The present moment, aware, in UTC."""
         return self.clock.now()
 
+    @property
+    def conversations_in_use(self) -> set[str]:
+        """The conversations that must not be filed away: with a handle, a guest or an open block in them."""
+        return {*self.open_conversations, *self.guest_turns, *self.held_conversations}
+
     # --- changes
 
     def record(self, *changes: Change) -> None:
         """Applies changes in order, then tells the handlers; in a batch both wait for its end."""
         scope = innermost(self)
         if scope is None:
-            self._land(changes)
+            self._land(*changes)
             return
         self._seen_from(scope)
-        scope.record(changes)
+        scope.record(*changes)
 
     def remember(self, entry: MemoryEntry, *, local: bool) -> MemoryEntry:
         """Records an entry, with the end that its category gives it, and gives it as it is kept.
@@ -208,11 +222,7 @@ class LiveCore:
 
     def settle_memory(self, slot: str | None = None) -> None:
         """Decides supersession in `slot` and eviction, as far as there is something to decide."""
-        now = self.now()
-        if slot is not None and (changes := supersessions(self.view, slot, now)):
-            self.record(*changes)
-        if changes := evictions(self.view, now, allowance_of(self.view.config)):
-            self.record(*changes)
+        settle_memory(self.view, self.now(), self.record, [slot] if slot is not None else [])
 
     def repair_history(self, latest: int | None = None) -> set[str]:
         """Puts the recent messages right where no model would take them as they stand; mostly they are right.
@@ -226,21 +236,20 @@ class LiveCore:
         data = self.view
         if data.open_messages is not None or not looks_broken(data.messages[-(latest or 0) :]):
             return set()
-        is_over = data.status != "active" or (data.expires_at is not None and data.expires_at <= self.now())
-        change = None if is_over else head_repair(data, self.now())
+        self._repair(data, self.record)
+        return {message.id for message in self.view.messages if message.is_double}
+
+    def _repair(self, data: SessionData, record: Callable[..., None]) -> None:
+        change = missing_repair(data, self.now())
         if change is not None:
-            self.record(change)
+            record(change)
             # Their places in the index, and whether they are found at all, are others now.
             self.index.forget([repair.message_id for repair in change.repairs] + change.order)
-        return {message.id for message in self.view.messages if message.is_double}
 
     def settle_anew(self) -> None:
         """Decides supersession, eviction, repairs once more after others' changes were taken in; no batch holds it."""
-        with outside_batches():
-            for slot in fact_index_of(self.data).contested():
-                self.settle_memory(slot)
-            self.settle_memory()
-            self.repair_history()
+        settle_memory(self.data, self.now(), self._land, fact_index_of(self.data).contested())
+        self._repair(self.data, self._land)
 
     def tell_dropped(self, dropped: Sequence[Change]) -> None:
         """Tells of what was dropped because others had changed or erased the same entries meanwhile."""
@@ -292,23 +301,41 @@ class LiveCore:
         scope = BatchScope(
             core=self, outer=outer, data=base.copy(), basis=self._basis(outer), known=base.message_total
         )
-        with inside(scope):
-            yield
+        if not self.batches:
+            self.became.clear()
+        self.batches.append(scope)
+        try:
+            with inside(scope):
+                yield
+        finally:
+            self.batches.remove(scope)
+        self._end(scope)
+
+    def _end(self, scope: BatchScope) -> None:
+        """Keeps what a block changed, or raises, and nothing of it is kept."""
         outer = around(scope)  # a task may outlast the block that it was started in
         self._seen_from(scope)
-        changes = [pending.change for pending in scope.changes]
+        if scope.clash is not None:
+            raise _block_conflict(self.data, scope.clash)
         if outer is not None:
-            outer.record(changes)
-            outer.signals += scope.signals
+            scope.land_on(outer)
             return
-        if changes:
-            self._land(changes)
+        if scope.changes and self.data.status == "ended":
+            raise SessionEndedError(
+                self.data.session_id,
+                f"Session {self.data.session_id!r} ended while the block was open: nothing of the block is kept.",
+            )
+        if scope.was_behind:
+            self._decide_anew(scope)
+        if scope.changes:
+            self._land(*(pending.change for pending in scope.changes))
+        self.tell_dropped(scope.dropped)
         for event in scope.signals:
             self.hub.emit(event)
 
-    def _land(self, changes: Sequence[Change]) -> None:
+    def _land(self, *changes: Change) -> None:
         before = standing(self.data)
-        self.pending += [applied(change, self.data) for change in changes]
+        self.pending += [pending for change in changes for pending in landed(change, self.data)]
         for milestone in crossed(before, self.data):
             self.pending.append(applied(MilestoneReached(at=self.now(), milestone=milestone), self.data))
         self.revision += 1
@@ -327,12 +354,29 @@ class LiveCore:
         outer = around(scope)
         below = self._seen_from(outer)
         if scope.basis != self._basis(outer):
-            scope.put_on(below)
             scope.basis = self._basis(outer)
+            scope.put_on(below, Echoes((), self.became), is_final=False)
         return scope.data
+
+    def _decide_anew(self, scope: BatchScope) -> None:
+        """Decides what others' changes call in question; not before its end, as it may be holding what it learned."""
+        changes = [pending.change for pending in scope.changes]
+        scope.put_on(self.data, Echoes(changes, self.became), is_final=True)
+        settle_memory(scope.data, self.now(), scope.record, filled_slots(changes))
+        self._repair(scope.data, scope.record)
 
     def _basis(self, outer: BatchScope | None) -> tuple[int, int, int]:
         return (self.revision, id(outer), outer.version if outer is not None else 0)
+
+
+def _block_conflict(data: SessionData, what: str) -> ConflictError:
+    return ConflictError(
+        data.session_id,
+        expected_seq=data.seq,
+        found_seq=data.seq,
+        message=f"While the block of batch_update() was open, session {data.session_id!r} was changed outside it "
+        f"({what}). Nothing of the block is kept, all else is. Make the changes of the block again.",
+    )
 
 
 def _is_branch(change: Change) -> bool:

@@ -135,7 +135,8 @@ def _reinforce(core: LiveCore, fact: Fact, message: Message) -> bool:
         # What others noted is no evidence.
         if entry.slot == slot and entry.is_live(now) and entry.source != "shared":
             local = entry.id in view.local_memories
-            core.record(MemoryReinforced(at=message.at, entry_id=entry.id, local=local))
+            said_in = {"message_id": message.id, "conversation_id": message.conversation_id}
+            core.record(MemoryReinforced(at=message.at, entry_id=entry.id, local=local, **said_in))
             return True
     return False
 
