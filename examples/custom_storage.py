@@ -34,7 +34,7 @@ class SQLiteSessionStorage(SessionStorage):
         return json.loads(rows[0][0]) if rows else None
 
     def _run(self, statement: str, values: tuple[str, ...]) -> list[tuple[str]]:
-        with sqlite3.connect(self.path) as db:
+        with sqlite3.connect(self.path, timeout=60) as db:
             return db.execute(statement, values).fetchall()
 
 

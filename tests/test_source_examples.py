@@ -10,9 +10,20 @@ from typing import Any
 
 import pytest
 
-from voxsession import SessionConfig, SessionPresets, SessionProfile, SessionStorage, Voxon, VoxonConfig
+from tests.storages import made
+from voxsession import (
+    ConfigurationError,
+    SessionConfig,
+    SessionPresets,
+    SessionProfile,
+    SessionStorage,
+    SessionTemplate,
+    Voxon,
+    VoxonConfig,
+)
 
 KEY = "pass:a long pass phrase for the tests"
+THREE_STORAGES = ["file", *(pytest.param(kind, marks=pytest.mark.server) for kind in ("postgres", "redis"))]
 
 
 @pytest.fixture
@@ -76,21 +87,61 @@ async def test_memory_management(config: VoxonConfig, tmp_path: Path) -> None:
     assert [entry["content"] for entry in export["entries"]] == ["User prefers formal language"]
 
 
-async def test_conversation_continuity(config: VoxonConfig) -> None:
+@pytest.mark.parametrize("kind", THREE_STORAGES)
+async def test_conversation_continuity(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     """A later conversation, also in another process, knows the name and the interest."""
-    async with Voxon(config) as voxon:
-        session = await voxon.create_session(user_id="user_123", session_id="s")
+    async with made(kind, request, tmp_path) as storage:
+        voxon = Voxon(VoxonConfig(session_storage=storage, session_encryption_key=KEY))
+        session = voxon.create_session(user_id="user_123")
         async with session.start_conversation() as conv:
             await conv.send_message("My name is Alice")
             await conv.send_message("I'm interested in quantum physics")
         async with session.start_conversation() as conv:
             response = await conv.send_message("What's my name and interest?")
         await session.close()
-    async with Voxon(config) as voxon, voxon.session("user_123") as session, session.conversation() as conv:
-        later = await conv.send_message("What's my name and interest?")
+        await voxon.close()
+        voxon = Voxon(VoxonConfig(session_storage=storage, session_encryption_key=KEY))
+        async with voxon.session("user_123") as session, session.conversation() as conv:
+            later = await conv.send_message("What's my name and interest?")
+        await voxon.close()
 
     for answer in (response, later):
         assert "Alice" in answer and "quantum physics" in answer
+
+
+@pytest.mark.parametrize("kind", THREE_STORAGES)
+async def test_conversation_branching(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """The section as it stands: what is said on a branch is remembered, and is no history of where it left."""
+    async with made(kind, request, tmp_path) as storage:
+        voxon = Voxon(VoxonConfig(session_storage=storage, session_encryption_key=KEY))
+        session = voxon.create_session(user_id="user_123", session_id="s")
+        # Main conversation
+        main_conv = await session.start_conversation(conversation_id="main", parent_id=None)
+        await main_conv.send_message("I'm interested in quantum physics")
+
+        # Branch for specific topic
+        branch_conv = await session.start_conversation(conversation_id="physics_deep_dive", parent_id="main")
+        await branch_conv.send_message("I work at Fermilab.")
+
+        # Return to main conversation
+        main_conv = await session.resume_conversation("main")
+        # Context from branch is available but scoped
+        await main_conv.send_message("Where do I work?")
+        context = await main_conv.build_context("Where do I work?")
+        said = [message["content"] for message in context.messages if message["role"] != "system"]
+        assert "I work at Fermilab." not in said and "I'm interested in quantum physics" in said
+        assert any("Fermilab" in str(message["content"]) for message in context.messages)
+        await session.close()
+        await voxon.close()
+
+        voxon = Voxon(VoxonConfig(session_storage=storage, session_encryption_key=KEY))
+        async with await voxon.load_session("s") as session:
+            main_conv = await session.resume_conversation("main")
+            branch_conv = await session.resume_conversation("physics_deep_dive")
+            told = [[message.content for message in conv.messages] for conv in (main_conv, branch_conv)]
+            assert [texts[0] for texts in told] == ["I'm interested in quantum physics"] * 2
+            assert ["I work at Fermilab." in texts for texts in told] == [False, True]
+        await voxon.close()
 
 
 async def test_custom_storage() -> None:
@@ -275,9 +326,13 @@ Conversation Analytics:
     assert set(custom_metrics) == {"task_completed", "user_satisfaction"}
 
 
-async def test_preference_profiles(config: VoxonConfig) -> None:
+@pytest.mark.parametrize("kind", THREE_STORAGES)
+async def test_preference_profiles(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     """Export, apply to a new session, merge."""
-    async with Voxon(config) as voxon:
+    async with (
+        made(kind, request, tmp_path) as storage,
+        Voxon(VoxonConfig(session_storage=storage, session_encryption_key=KEY)) as voxon,
+    ):
         async with voxon.session("user_123") as session, session.conversation() as conv:
             for _ in range(3):
                 await conv.send_message("Please be formal. Would you explain quantum physics?")
@@ -291,6 +346,40 @@ async def test_preference_profiles(config: VoxonConfig) -> None:
 
     assert new_session.get_learned_preferences()["formality_score"] > 0.9
     assert "quantum physics" in combined_profile.topics and not combined_profile.conflicts
+
+
+@pytest.mark.parametrize("kind", THREE_STORAGES)
+async def test_session_templates(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """The section as it stands."""
+    async with made(kind, request, tmp_path) as storage:
+        voxon = Voxon(VoxonConfig(session_storage=storage, session_encryption_key=KEY))
+        # Define reusable session template
+        template = SessionTemplate(
+            name="medical_consultation",
+            base_config=SessionConfig(
+                instructions="You are a medical assistant...", memory_mode="persistent", enable_analytics=True
+            ),
+            required_context=["patient_id", "appointment_type"],
+            memory_categories=["medical_history", "symptoms", "medications"],
+        )
+
+        # Create session from template
+        session = voxon.create_session_from_template(
+            template=template, context={"patient_id": "P12345", "appointment_type": "follow_up"}
+        )
+
+        with pytest.raises(ConfigurationError, match="appointment_type"):
+            voxon.create_session_from_template(template=template, context={"patient_id": "P12345"})
+        session.add_memory("Aspirin", category="medications")
+        with pytest.raises(ConfigurationError, match="medical_history"):
+            session.add_memory("Likes tea", category="drinks")
+        await session.close()
+        async with await voxon.load_session(session.session_id) as again:
+            assert again.config.instructions == "You are a medical assistant..."
+            assert again.state["context"] == {"patient_id": "P12345", "appointment_type": "follow_up"}
+            with pytest.raises(ConfigurationError, match="medical_history"):
+                again.add_memory("Likes tea", category="drinks")
+        await voxon.close()
 
 
 async def test_monitoring_and_debugging(
@@ -386,3 +475,68 @@ async def test_best_practices(config: VoxonConfig, monkeypatch: pytest.MonkeyPat
         session.add_memory("sealed")
     async with Voxon(sealed) as voxon, await voxon.load_session("s") as session:
         assert session.get_memory().entries[0].content == "sealed"
+
+
+@pytest.mark.parametrize("kind", THREE_STORAGES)
+async def test_session_sharing(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """The document's example of sharing, as it stands there."""
+    async with made(kind, request, tmp_path) as storage:
+        voxon = Voxon(VoxonConfig(session_storage=storage, session_encryption_key=KEY))
+        session = voxon.create_session(user_id="user_123")
+        session.add_memory("Takes aspirin")
+
+        # Share session between users (with permissions)
+        shared_session = session.create_shared_view(
+            shared_with_user_id="doctor_456", permissions=["read", "add_notes"], expire_after_hours=24
+        )
+
+        # Access shared session
+        shared = await voxon.access_shared_session(share_token=shared_session.token, user_id="doctor_456")
+
+        assert [entry.content for entry in (await shared.get_memory()).entries] == ["Takes aspirin"]
+        await shared.add_note("Stop it")
+        await session.close()
+        await voxon.close()
+
+
+@pytest.mark.parametrize("kind", THREE_STORAGES)
+async def test_session_migrations(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """A session goes to a different system, and its user has another name there."""
+    async with made(kind, request, tmp_path) as storage, made("memory", request, tmp_path) as old:
+        voxon = Voxon(VoxonConfig(session_storage=old))
+        session = await voxon.create_session(user_id="old_123", session_id="s")
+        async with session.start_conversation() as conv:
+            await conv.send_message("My name is Alice")
+        export_data = await session.export_full()
+        json.dumps(export_data)
+
+        voxon = Voxon(VoxonConfig(session_storage=storage, session_encryption_key=KEY))
+        imported_session = await voxon.import_session(export_data, user_id_mapping={"old_123": "new_456"})
+        assert imported_session.user_id == "new_456"
+        await imported_session.close()
+        async with voxon.session(user_id="new_456") as session, session.conversation() as conv:
+            assert session.session_id == "s" and "Alice" in await conv.send_message("What's my name?")
+
+
+@pytest.mark.parametrize("kind", THREE_STORAGES)
+async def test_performance_optimization(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """Lazy loading, and a batch that is saved together."""
+    async with made(kind, request, tmp_path) as storage:
+        voxon = Voxon(VoxonConfig(session_storage=storage, session_encryption_key=KEY))
+        async with voxon.session(user_id="u", session_id="123") as session:
+            session.add_memory("stored before")
+        session = await voxon.load_session(
+            session_id="123",
+            lazy_load=True,  # Don't load memory until needed
+        )
+        with session.batch_update():
+            session.add_memory("in a batch")
+            session.update_preference("verbosity", "brief")
+            session.track_metric("batches", 1)
+        # All updates saved together
+        await session.close()
+        async with await voxon.load_session("123") as again:
+            texts = [entry.content for entry in again.get_memory().entries]
+            assert texts == ["stored before", "in a batch"]
+            assert again.get_learned_preferences()["verbosity"] == "brief"
+            assert again.get_custom_metrics()["batches"]["count"] == 1

@@ -41,7 +41,8 @@ from voxsession.memory.matches import MemoryMatch
 from voxsession.memory.tokens import TokenCounter
 from voxsession.models.base import ContextTooLongError, Model, ModelCallError, ModelRequest, Reply
 from voxsession.presets import SessionPresets
-from voxsession.session.conversation import Conversation, ReplyStream
+from voxsession.session.conversation import Conversation
+from voxsession.session.reply_stream import ReplyStream
 from voxsession.session.reports import CompressionReport, ImportReport, Receipt, Report
 from voxsession.session.session import Session
 from voxsession.storage.base import SessionStorage
@@ -49,6 +50,7 @@ from voxsession.voxon import Voxon
 from voxsession.voxon_config import VoxonConfig
 
 if _TYPE_CHECKING:
+    from voxsession.core.template import SessionTemplate
     from voxsession.learning.profiles import SessionProfile
     from voxsession.memory.embedding import Embedder
     from voxsession.models.extractor import ModelExtractor
@@ -58,10 +60,13 @@ if _TYPE_CHECKING:
     from voxsession.models.openai_embedder import OpenAIEmbedder
     from voxsession.moving.migration import migrate
     from voxsession.profile_presets import ProfilePresets
+    from voxsession.session.share_views import SharedView, ShareInfo
+    from voxsession.session.shared_session import SharedSession
     from voxsession.storage.database import DatabaseSessionStorage as DatabaseSessionStorage
     from voxsession.storage.file import FileSessionStorage
     from voxsession.storage.inmemory import MemorySessionStorage
     from voxsession.storage.redis import RedisSessionStorage as RedisSessionStorage
+    from voxsession.templates import SessionTemplates
 
 __all__ = [
     "BudgetError",
@@ -114,6 +119,11 @@ __all__ = [
     "SessionPresets",
     "SessionProfile",
     "SessionStorage",
+    "SessionTemplate",
+    "SessionTemplates",
+    "ShareInfo",
+    "SharedSession",
+    "SharedView",
     "StorageError",
     "StorageFullError",
     "StorageUnavailableError",
@@ -142,6 +152,11 @@ _LATE = {
     "ProfilePresets": "voxsession.profile_presets",
     "RedisSessionStorage": "voxsession.storage.redis",
     "SessionProfile": "voxsession.learning.profiles",
+    "SessionTemplate": "voxsession.core.template",
+    "SessionTemplates": "voxsession.templates",
+    "ShareInfo": "voxsession.session.share_views",
+    "SharedSession": "voxsession.session.shared_session",
+    "SharedView": "voxsession.session.share_views",
     "migrate": "voxsession.moving.migration",
 }
 # Not in `__all__`, since a star import would ask for their libraries.

@@ -50,7 +50,8 @@ class Installation:
         self.config = config
         self.tenant = config.tenant or ""
         self.cores: dict[str, LiveCore] = {}
-        self._clock = clock
+        self.background: set[asyncio.Task[Any]] = set()
+        self.clock = clock
         self._counter = counter
         self._hub = hub
         self._opening: dict[str, asyncio.Future[Any]] = {}
@@ -81,7 +82,7 @@ class Installation:
             else:
                 await asyncio.to_thread(self._counter.load)
         ring = ring_of(self.config)
-        vault = Vault(storage, self._clock, ring, self.config.session_encryption_method, self.tenant)
+        vault = Vault(storage, self.clock, ring, self.config.session_encryption_method, self.tenant)
         await within(seconds, vault.open(), storage.storage_type)
         ttl = self.config.session_ttl_seconds
         rules = StorageRules(
@@ -90,9 +91,9 @@ class Installation:
             ttl_seconds=ttl if ttl is not None else storage.default_ttl,
         )
         self.vault = vault
-        self.pointers = Pointers(storage, vault, self._clock, self.tenant)
-        recorder = Recorder(storage, vault, self._clock, rules, self.pointers)
-        self.profiles = PersonProfiles(recorder, vault, self._clock, self.tenant)
+        self.pointers = Pointers(storage, vault, self.clock, self.tenant)
+        recorder = Recorder(storage, vault, self.clock, rules, self.pointers)
+        self.profiles = PersonProfiles(recorder, vault, self.clock, self.tenant)
         self.recorder = recorder
         _log.info(
             "%s storage is open, encryption %s", storage.storage_type, self.config.session_encryption_method
@@ -162,7 +163,7 @@ class Installation:
         if messages or memories:
             core.record(
                 TokensRecounted(
-                    at=self._clock.now(), counter=counter.name, messages=messages, memories=memories
+                    at=self.clock.now(), counter=counter.name, messages=messages, memories=memories
                 )
             )
             core.settle_memory()
@@ -175,7 +176,7 @@ class Installation:
             return await recorder.call(self.pointers.get(owner), "load")
         listing = storage.list_sessions(owner=owner, active_only=True, limit=20, tenant=self.tenant)
         found = await recorder.call(listing, "list_sessions")
-        now = stamp(self._clock.now())
+        now = stamp(self.clock.now())
         for header in found:
             if not header.get("expires_at") or header["expires_at"] > now:
                 return str(header["session_id"])
@@ -190,9 +191,9 @@ class Installation:
     def new_core(self, data: SessionData) -> LiveCore:
         return LiveCore(
             data=data,
-            clock=self._clock,
+            clock=self.clock,
             counter=self._counter,
-            hub=EventHub(self._clock, parent=self._hub),
+            hub=EventHub(self.clock, parent=self._hub),
             key=storage_key("session", self.tenant, data.session_id),
         )
 
@@ -202,6 +203,9 @@ class Installation:
 
     async def close(self) -> None:
         """Closes the storage if it was opened here; sessions still open keep what is pending."""
+        loop = asyncio.get_running_loop()
+        if waiting := [task for task in self.background if task.get_loop() is loop]:
+            await asyncio.wait(waiting)
         recorder, self.recorder = self.recorder, None
         if recorder is not None and isinstance(self.config.session_storage, str):
             storage = recorder.storage

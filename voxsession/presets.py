@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import os
 import re
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -13,11 +12,12 @@ import attrs
 from voxsession.core.config import SessionConfig, check_setting, config_values
 from voxsession.core.types import check_text
 from voxsession.errors import ConfigurationError
+from voxsession.toml_files import beside, check_chain, file_key, presets_folder, read_table
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["SessionPresets", "preset_folder", "read_table", "resolve_preset"]
+__all__ = ["SessionPresets", "resolve_preset"]
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,99}")
 _IDS = ("session_id", "user_id")
@@ -100,9 +100,9 @@ class SessionPresets(metaclass=_ByAttribute):
 
         Raises:
             ConfigurationError: the file cannot be read, is no TOML (with the line), names an unknown setting,
-                gives a value out of range, sets an id, or extends itself.
+                gives a value out of range, sets an id, or extends itself or more than 32 others in a row.
         """
-        from pathlib import Path  # here and below: a program without presets has no use for it
+        from pathlib import Path  # a program without presets has no use for it
 
         return _config_of(_read(Path(path)))
 
@@ -121,12 +121,12 @@ class SessionPresets(metaclass=_ByAttribute):
             'nova'
             >>> SessionPresets.unregister("example_kiosk")
         """
-        key = _key(name)
+        key = file_key(name)
         if not _NAME.fullmatch(key):
             raise ConfigurationError.out_of_range(
                 "name", name, "a preset's name has letters, digits and underscores, and begins with a letter"
             )
-        if _beside(preset_folder(), key):
+        if beside(presets_folder(), key):
             raise ConfigurationError(
                 f"The preset {key!r} ships with voxsession and cannot be replaced. Choose another name.",
                 option="name",
@@ -139,7 +139,7 @@ class SessionPresets(metaclass=_ByAttribute):
     @staticmethod
     def unregister(name: str) -> None:
         """Takes a registered preset away; an unknown name is passed over."""
-        _registered.pop(_key(name), None)
+        _registered.pop(file_key(name), None)
 
 
 def resolve_preset(preset: str | os.PathLike[str] | SessionConfig) -> SessionConfig:
@@ -176,20 +176,15 @@ def _config_of(preset: _Preset) -> SessionConfig:
     return SessionConfig(**preset.values)
 
 
-def _key(name: object) -> str:
-    text = check_text("preset", name)
-    return re.sub(r"[\s\-]+", "_", text.strip()).casefold()
-
-
 def _names() -> list[str]:
-    return sorted({*_registered, *(_key(path.stem) for path in _files(preset_folder()))})
+    return sorted({*_registered, *(file_key(path.stem) for path in presets_folder().glob("*.toml"))})
 
 
 def _preset(name: str) -> _Preset:
-    key = _key(name)
+    key = file_key(name)
     if key in _registered:
         return _registered[key]
-    if (path := _beside(preset_folder(), key)) is not None:
+    if (path := beside(presets_folder(), key)) is not None:
         return _shipped(path)
     raise _unknown(name)
 
@@ -198,32 +193,13 @@ def _unknown(name: str, where: str = "") -> ConfigurationError:
     known = _names()
     import difflib  # only for the hint
 
-    near = difflib.get_close_matches(_key(name), known, 1)
+    near = difflib.get_close_matches(file_key(name), known, 1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     place = f"{where}: there" if where else "There"
     shown = name if len(name) <= 80 else name[:80] + "..."
     return _NoSuchPreset(
         f"{place} is no preset {shown!r}.{hint} Known: {', '.join(known)}.", option="preset", value=name
     )
-
-
-@functools.cache
-def preset_folder() -> Path:
-    """Where the presets of the package lie: inside it in a wheel, beside it in a checkout."""
-    from pathlib import Path
-
-    package = Path(__file__).parent
-    inside = package / "_presets"
-    return inside if inside.is_dir() else package.parent / "presets"
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    return folder.glob("*.toml")
-
-
-def _beside(folder: Path, key: str) -> Path | None:
-    # Names are compared with what lies there and never made into a path, so that none can lead out of the folder.
-    return next((path for path in _files(folder) if _key(path.stem) == key), None)
 
 
 # --- reading
@@ -236,11 +212,12 @@ def _shipped(path: Path) -> _Preset:
 
 def _read(path: Path, chain: tuple[Path, ...] = ()) -> _Preset:
     """The preset of a file; `chain` are the files that extend it, outermost first."""
-    table = read_table(path)
+    table = read_table(path, "preset")
     where = str(path)
     base = _Preset({})
     parent = table.pop("extends", None)
     if parent is not None:
+        check_chain(chain, path)
         base = _extended(check_text(f"extends in {where}", parent), path, (*chain, path))
     description = check_text(f"description in {where}", table.pop("description", ""))
     for name in _IDS:
@@ -256,14 +233,14 @@ def _read(path: Path, chain: tuple[Path, ...] = ()) -> _Preset:
 
 
 def _extended(name: str, path: Path, chain: tuple[Path, ...]) -> _Preset:
-    key = _key(name)
-    found = _beside(path.parent, key)
+    key = file_key(name)
+    found = beside(path.parent, key)
     if found is not None and found not in chain:
         return _read(found, chain)
     if found in (None, path):  # a file of your own may extend the known preset of the same name
         if key in _registered:
             return _registered[key]
-        shipped = _beside(preset_folder(), key)
+        shipped = beside(presets_folder(), key)
         if shipped is not None and shipped.resolve() != path.resolve():
             return _read(shipped, chain)
     if found is None:
@@ -274,27 +251,3 @@ def _extended(name: str, path: Path, chain: tuple[Path, ...]) -> _Preset:
         option="extends",
         value=name,
     )
-
-
-def read_table(path: Path) -> dict[str, Any]:
-    """The keys and values of a file."""
-    try:
-        raw = path.read_bytes()
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ConfigurationError(
-            f"The preset {str(path)!r} cannot be read: {reason}. Give the path of a TOML file.",
-            option="preset",
-            value=str(path),
-        ) from error
-    import tomllib
-
-    try:
-        return tomllib.loads(raw.decode())
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        reason = f"it is not UTF-8 (at line {line})"
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        last_line = raw.count(b"\n") + 1
-        reason = str(error).replace("at end of document", f"at line {last_line}, its end")
-    raise ConfigurationError(f"{path} is no TOML: {reason}.", option="preset", value=str(path))

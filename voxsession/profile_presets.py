@@ -10,7 +10,7 @@ from typing import Any
 from voxsession.core.types import check_text
 from voxsession.errors import ConfigurationError
 from voxsession.learning.profiles import SessionProfile
-from voxsession.presets import preset_folder, read_table
+from voxsession.toml_files import presets_folder, read_table
 
 __all__ = ["ProfilePresets"]
 
@@ -73,11 +73,11 @@ def _found(name: str) -> Path:
 
 @functools.cache
 def _files() -> dict[str, Path]:
-    return {path.stem: path for path in (preset_folder() / "profiles").glob("*.toml")}
+    return {path.stem: path for path in (presets_folder() / "profiles").glob("*.toml")}
 
 
 @functools.cache
 def _read(path: Path) -> tuple[SessionProfile, str]:
-    table: dict[str, Any] = read_table(path)
+    table: dict[str, Any] = read_table(path, "profile")
     description = check_text(f"description in {path}", table.pop("description", ""))
     return SessionProfile.from_dict(table), description

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from voxsession.clock import Clock, SystemClock
-from voxsession.core.changes import Change, SessionCreated
-from voxsession.core.config import RecordingConfig, SessionConfig, config_values
-from voxsession.core.session_data import SessionData
+from voxsession.core.config import SessionConfig
 from voxsession.core.types import check_id, check_user_id
+from voxsession.creating import Creating, chosen_settings
 from voxsession.errors import (
     ConfigurationError,
     ConflictError,
@@ -26,7 +24,7 @@ from voxsession.memory.facts import Fact
 from voxsession.memory.tokens import TokenCounter, checked_counter
 from voxsession.models.base import ModelRequest, Reply
 from voxsession.moving.backups import Backups
-from voxsession.presets import resolve_preset
+from voxsession.portability import Portability
 from voxsession.session.handlers import EventHub, Events
 from voxsession.session.host import SessionHost
 from voxsession.session.live import LiveCore
@@ -39,11 +37,13 @@ from voxsession.voxon_config import VoxonConfig
 
 if TYPE_CHECKING:
     from voxsession.learning.profiles import SessionProfile
+    from voxsession.session.admission import Admission
+    from voxsession.session.shared_session import SharedSession
 
 __all__ = ["Voxon"]
 
 
-class Voxon(Upkeep, FleetView, ProfileUpkeep, Backups):
+class Voxon(Creating, Upkeep, FleetView, ProfileUpkeep, Backups, Portability):
     """Conversations that remember, in one storage.
 
     Making one does no I/O: storage and keys open on first use. `async with`, or
@@ -107,6 +107,7 @@ class Voxon(Upkeep, FleetView, ProfileUpkeep, Backups):
             fold=self._home.fold,
             person_profiles=self.config.person_profiles,
         )
+        self._admission: Admission | None = None
 
     async def __aenter__(self) -> Voxon:
         return self
@@ -127,51 +128,6 @@ class Voxon(Upkeep, FleetView, ProfileUpkeep, Backups):
 
     # --- sessions
 
-    def create_session(
-        self,
-        *,
-        user_id: str | None = None,
-        session_id: str | None = None,
-        config: SessionConfig | None = None,
-        preset: Any = None,
-        preference_profile: SessionProfile | Mapping[str, Any] | str | None = None,
-    ) -> Session:
-        """A new session, at once; awaiting it (or its first save) writes its first record.
-
-        Args:
-            user_id: whose session it is; wins over `config.user_id`.
-            session_id: chosen by the app; wins over `config.session_id`; None makes one.
-            config: its settings; not together with `preset`.
-            preset: a `SessionConfig`, or the name of a preset such as ``"educational"``.
-            preference_profile: what was learned elsewhere, to begin with: a `SessionProfile`, its dict, or the name
-                of a ready one such as ``"plain_language"``.
-
-        Raises:
-            ConfigurationError: `config` and `preset` together, or an id or a setting that is not allowed.
-            SessionExistsError: (when it is first written) a session of this id exists.
-        """
-        settings = _settings(config, preset)
-        chosen_id = session_id if session_id is not None else settings.session_id
-        new_id = check_id("session_id", chosen_id) if chosen_id is not None else self._clock.new_id("sess")
-        owner = check_user_id(user_id if user_id is not None else settings.user_id)
-        now = self._clock.now()
-        seeds = _seeds(preference_profile, now) if preference_profile is not None else []
-        values = config_values(settings)
-        data = SessionData(
-            session_id=new_id,
-            user_id=owner,
-            created_at=now,
-            updated_at=now,
-            token_counter=self._host.counter.name,
-        )
-        core = self._home.new_core(data)
-        session = Session(core, self._host)
-        # The first of this id in the process is the one that others find; a second is refused when it is written.
-        self._home.cores.setdefault(new_id, core)
-        core.record(SessionCreated(at=now, session_id=new_id, user_id=owner, config=values))
-        core.record(*seeds)
-        return session
-
     def session(
         self,
         user_id: str | None = None,
@@ -186,7 +142,7 @@ class Voxon(Upkeep, FleetView, ProfileUpkeep, Backups):
         The stored settings win over `config` and `preset`, which count for a new session only. Where
         `VoxonConfig(person_profiles=True)` says so, a new session begins with the person's profile.
         """
-        settings = _settings(config, preset)
+        settings = chosen_settings(config, preset)
         person = check_user_id(user_id if user_id is not None else settings.user_id)
         chosen = session_id if session_id is not None else settings.session_id
         if chosen is not None:
@@ -222,6 +178,28 @@ class Voxon(Upkeep, FleetView, ProfileUpkeep, Backups):
         check_id("session_id", session_id)
         check_user_id(user_id)
         return Opening(lambda: self._load(session_id, user_id, lazy_load))
+
+    async def access_shared_session(self, share_token: str, user_id: str) -> SharedSession:
+        """What a share gives to the person it is for; this presents its token, which counts as one use.
+
+        Args:
+            share_token: as `create_shared_view` gave it; one that this process has not saved yet is known too.
+            user_id: who asks, as the app has made sure.
+
+        Raises:
+            PermissionDeniedError: there is no such share for this person, or it was revoked, used up or has ended;
+                which of these is told to the owner only.
+            ConfigurationError: `user_id` is missing or no user id.
+        """
+        from voxsession.session.admission import Admission
+        from voxsession.session.shared_session import SharedSession
+
+        if check_user_id(user_id) is None:
+            raise ConfigurationError("Say who asks: a share is for one person.", option="user_id")
+        if self._admission is None:
+            self._admission = Admission(self._home, self._host)
+        ticket, grant = await self._admission.present(share_token, user_id)
+        return SharedSession(self._admission, ticket, grant)
 
     async def _load(self, session_id: str, user_id: str | None, lazy: bool) -> Session:
         core = await self._home.live(session_id, lazy)
@@ -313,24 +291,6 @@ def _offline_model(request: ModelRequest) -> Reply:
     return OfflineModel().respond(request)
 
 
-def _seeds(profile: SessionProfile | Mapping[str, Any] | str, at: datetime) -> list[Change]:
-    from voxsession.learning.profiles import SessionProfile
-    from voxsession.learning.seeding import seed_changes
-
-    if isinstance(profile, str):
-        from voxsession.profile_presets import ProfilePresets
-
-        profile = ProfilePresets.get(profile)
-    given = profile.to_dict() if isinstance(profile, SessionProfile) else profile
-    if not isinstance(given, Mapping):
-        raise ConfigurationError.out_of_range(
-            "preference_profile",
-            type(given).__name__,
-            "give a SessionProfile, what its to_dict() gave, or the name of a ready one",
-        )
-    return seed_changes(SessionProfile.from_dict(given), at)
-
-
 def _pattern_extractor(text: str, *, earlier: str | None = None, **about: Any) -> list[Fact]:
     from voxsession.memory.extract import extract_facts
 
@@ -364,16 +324,3 @@ def _checked_config(config: object) -> VoxonConfig:
             "config", type(config).__name__, "give a VoxonConfig; a dict goes through VoxonConfig.from_dict"
         )
     return config
-
-
-def _settings(config: object, preset: object) -> SessionConfig:
-    if config is not None and preset is not None:
-        raise ConfigurationError("Give config or preset, not both.", option="preset")
-    if preset is not None:
-        return resolve_preset(preset)  # type: ignore[arg-type]
-    if config is None:
-        return SessionConfig()
-    if not isinstance(config, SessionConfig):
-        raise ConfigurationError.out_of_range("config", type(config).__name__, "a SessionConfig is needed")
-    # The settings of another live session are taken without its ids.
-    return config.replace() if isinstance(config, RecordingConfig) else config

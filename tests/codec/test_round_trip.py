@@ -285,7 +285,16 @@ def test_an_opened_session_says_how_large_it_is_stored(method: str) -> None:
 
 def test_every_field_of_a_session_is_stored() -> None:
     """A field added to `SessionData` cannot be forgotten: each one survives a document, or is named here."""
-    not_stored = {"fact_index", "ledger", "local_memories", "open_memories", "open_messages", "roster"}
+    not_stored = {
+        "_new_memories",
+        "_new_messages",
+        "fact_index",
+        "ledger",
+        "local_memories",
+        "open_memories",
+        "open_messages",
+        "roster",
+    }
     writer = Writer(codec_of(METHODS["AES256"]), expires_at="2027-01-01T00:00:00.000000Z")
     page = PageRef(id="p", kind="messages", hash="h", count=2, first_index=1, first_at=START, last_at=START)
     data = writer.data

@@ -13,6 +13,7 @@ from voxsession.core.conversation import ConversationEntry
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import ROLES, Message, Usage
 from voxsession.core.session_data import SessionData
+from voxsession.core.share_grant import PERMISSIONS
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -100,6 +101,7 @@ def memories(ids: st.SearchStrategy[str] = memory_ids) -> st.SearchStrategy[Memo
         value=optional(texts),
         message_id=optional(message_ids),
         conversation_id=optional(conversation_ids),
+        confirmed_in=optional(st.dictionaries(message_ids, optional(conversation_ids), max_size=2)),
     )
 
 
@@ -110,12 +112,13 @@ conversations = st.builds(
     last_at=moments,
     parent_id=optional(conversation_ids),
     branch_index=optional(counts),
-    status=st.sampled_from(["active", "ended"]),
+    status=st.sampled_from(["active", "ended", "deleted"]),
     opened_at=optional(moments),
     first_index=optional(counts),
     message_count=counts,
     response_ms=amounts,
     call=optional(json_objects),
+    merged_ids=st.lists(conversation_ids, max_size=2, unique=True).map(tuple),
 )
 usages = st.builds(
     Usage, input_tokens=counts, output_tokens=counts, estimated=st.booleans(), model=optional(texts)
@@ -133,13 +136,33 @@ repairs = st.builds(
     tool_calls=optional(st.lists(json_objects, max_size=2)),
 )
 
+grant_ids = st.sampled_from(["g1", "g2"])
+
+
+@st.composite
+def grants(draw: st.DrawFn) -> dict[str, Any]:
+    """A grant as a session keeps it, some with a frozen entry."""
+    stored: dict[str, Any] = {
+        "token_hash": draw(texts),
+        "shared_with_user_id": draw(names),
+        "permissions": draw(st.lists(st.sampled_from(PERMISSIONS), max_size=2, unique=True)),
+        "created_at": "2026-01-01T00:00:00.000000Z",
+        "max_uses": draw(optional(st.integers(1, 3))),
+    }
+    if draw(st.booleans()):
+        stored["snapshot"] = {"entries": [{"id": draw(memory_ids)}], "messages": [{"id": draw(message_ids)}]}
+    return stored
+
+
 FIELDS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "config.changed": {"values": json_objects},
+    "conversation.deleted": {"conversation_id": conversation_ids},
     "conversation.ended": {
         "conversation_id": conversation_ids,
         "duration_seconds": amounts,
         "local_day": optional(days),
     },
+    "conversation.merged": {"conversation_id": conversation_ids, "branch_id": conversation_ids},
     "conversation.restored": {"entry": conversations},
     "conversation.resumed": {"conversation_id": conversation_ids, "entry": optional(conversations)},
     "conversation.started": {
@@ -175,13 +198,23 @@ FIELDS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "reasons": st.dictionaries(memory_ids, texts, max_size=2),
     },
     "memory.expired": {"entry_ids": st.lists(memory_ids, max_size=3)},
-    "memory.reinforced": {"entry_id": memory_ids},
+    "memory.reinforced": {
+        "entry_id": memory_ids,
+        "message_id": optional(message_ids),
+        "conversation_id": optional(conversation_ids),
+    },
     "memory.removed": {"entry_ids": st.lists(memory_ids, max_size=3), "reason": texts},
     "memory.restored": {
         "entries": st.lists(memories(), max_size=2),
         "dropped": st.lists(memory_ids, max_size=2),
     },
     "memory.superseded": {"entry_id": memory_ids, "by": memory_ids},
+    "memory.withheld": {
+        "messages": st.dictionaries(message_ids, optional(conversation_ids), max_size=2),
+        "slots": st.lists(st.sampled_from(["user.name", "user.home"]), max_size=2),
+        "marks": st.dictionaries(texts, st.lists(texts, max_size=2), max_size=2),
+        "gone": st.lists(message_ids, max_size=2),
+    },
     "memory.updated": {"entry": memories()},
     "message.added": {
         "message": messages(),
@@ -225,6 +258,31 @@ FIELDS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "template": optional(json_objects),
     },
     "session.ended": {"reason": texts},
+    "share.created": {
+        "grant_id": grant_ids,
+        "grant": grants(),
+        "dropped": st.dictionaries(grant_ids, texts, max_size=2),
+    },
+    "share.erased": {
+        "grant_ids": st.lists(grant_ids, max_size=2),
+        "row_ids": st.lists(memory_ids, max_size=2),
+    },
+    "share.noted": {"entry": memories(), "grant_id": grant_ids},
+    "share.refused": {
+        "grant_id": grant_ids,
+        "action": names,
+        "reason": names,
+        "user_id": names,
+        "times": st.integers(1, 9),
+    },
+    "share.revoked": {"grant_id": grant_ids},
+    "share.used": {
+        "grant_id": grant_ids,
+        "action": names,
+        "use_id": texts,
+        "user_id": names,
+        "counts": st.booleans(),
+    },
     "state.updated": {"patch": json_objects, "replaces": st.booleans()},
     "tokens.recounted": {
         "counter": texts,

@@ -44,6 +44,9 @@ from voxsession.core.changes import (
     PreferenceSet,
     SessionCreated,
     SessionEnded,
+    ShareCreated,
+    ShareRefused,
+    ShareUsed,
     StateUpdated,
     TokensRecounted,
     TurnCompleted,
@@ -64,8 +67,13 @@ COUNTING = {
     "message.interrupted",
     "metric.tracked",
     "preference.evidence",
+    "share.refused",
+    "share.used",
     "turn.completed",
 }
+
+# These are refused where the conversation that they go on with was deleted meanwhile.
+GOES_ON = {"message.added", "conversation.started"}
 
 # Applied behind another writer's changes only if what they were based on still holds.
 GUARDED = {
@@ -127,7 +135,10 @@ def test_what_counts_counts_each_time() -> None:
         MemoryReinforced(at=START, entry_id="e1"),
         MetricTracked(at=START, name="tasks", value=2.0),
         EvidenceAdded(at=START, increments={"formality": (1.0, 1.0)}),
+        ShareUsed(at=START, grant_id="g1", action="access", use_id="u1", user_id="doctor", counts=True),
+        ShareRefused(at=START, grant_id="g1", action="access", reason="wrong_user", user_id="eve", times=2),
     ]
+    ShareCreated(at=START, grant_id="g1", grant={"shared_with_user_id": "doctor"}).apply(data)
     assert {change.kind for change in changes} == COUNTING
     for change in changes * 2:
         change.apply(data)
@@ -141,6 +152,8 @@ def test_what_counts_counts_each_time() -> None:
     assert data.memories["e1"].evidence_count == 3
     assert (data.metrics["tasks"].count, data.metrics["tasks"].total) == (2, 4.0)
     assert data.evidence["formality"].count == 2
+    assert data.shares["g1"]["uses"] == 2
+    assert data.shares["g1"]["counts"] == {"access": 2, "refused: wrong_user": 4}
 
 
 @given(st.lists(any_changes(local=st.booleans()), max_size=14))
@@ -171,8 +184,48 @@ def _kinds_that_commute() -> list[str]:
 
 @given(any_changes(), st.lists(any_changes(), max_size=5))
 def test_who_commutes_says_so_by_observing_nothing(change: Change, before: list[Change]) -> None:
-    """Settings, preferences set by hand, the app's state and edited entries observe what they were based on."""
-    assert (change.observe(data_with(before)) is not None) == (change.kind in GUARDED)
+    """Settings, preferences set by hand, the app's state and edited entries observe what they were based on.
+
+    Who goes on with a conversation observes nothing as long as it is not deleted.
+    """
+    data = data_with(before)
+    if change.kind in GOES_ON:
+        talk = change.message.conversation_id if isinstance(change, MessageAdded) else change.parent_id  # type: ignore[attr-defined]
+        entry = data.conversations.get(talk or "")
+        is_guarded = entry is not None and entry.status == "deleted"
+    else:
+        is_guarded = change.kind in GUARDED
+    assert (change.observe(data) is not None) == is_guarded
+
+
+_EDITS: list[dict[str, Any]] = [
+    {"importance": 0.9},
+    {"pinned": True},
+    {"sensitive": True},
+    {"category": "drinks"},
+    {"content": "other words", "slot": None, "value": None, "token_count": 2},
+]
+
+
+@given(st.sampled_from(_EDITS), st.sampled_from(_EDITS))
+def test_two_edits_go_together_unless_they_are_about_the_same(
+    mine: dict[str, Any], theirs: dict[str, Any]
+) -> None:
+    """Both hold then; a text does not go with what was said of how private the earlier one is."""
+    old = MemoryEntry(
+        id="e", content="words", timestamp=START, token_count=1, slot="user.name", value="words"
+    )
+    data = data_with([MemoryAdded(at=START, entry=old)])
+    change = MemoryUpdated(at=START, entry=attrs.evolve(old, **mine))
+    observed = change.observe(data)
+    MemoryUpdated(at=START, entry=attrs.evolve(old, **theirs, evidence_count=3)).apply(data)
+    both = mine.keys() | theirs.keys()
+    behind = change.behind(observed, data)
+    if mine == theirs or ("content" in both and both & {"sensitive", "category"}):
+        assert behind is None
+    else:
+        assert behind is not None
+        assert behind.entry == attrs.evolve(old, **theirs, **mine, evidence_count=3)
 
 
 def _writer(mark: str) -> st.SearchStrategy[list[Change]]:
@@ -184,10 +237,12 @@ def _writer(mark: str) -> st.SearchStrategy[list[Change]]:
 
 def _owned(change: Change, mark: str) -> Change:
     fields: dict[str, Any] = {}
-    if hasattr(change, "conversation_id"):
+    if getattr(change, "conversation_id", None) is not None:
         fields["conversation_id"] = change.conversation_id + mark
-    if isinstance(change, MessageInterrupted):
+    if isinstance(change, (MessageInterrupted, MemoryReinforced)) and change.message_id is not None:
         fields["message_id"] = change.message_id + mark
+    if hasattr(change, "grant_id"):
+        fields["grant_id"] = change.grant_id + mark
     if isinstance(change, MemoryAdded):
         fields["entry"] = attrs.evolve(change.entry, id=change.entry.id + mark, superseded_by=None)
     if isinstance(change, MessageAdded):
@@ -539,6 +594,7 @@ def test_a_message_leaves_the_other_fields_of_its_conversation_alone() -> None:
         injection_count=6, response_count=7, response_ms=8.0, duration_seconds=9.0, resumed_count=10,
         call={"a": 1}, active_until=at, running_seconds=11.0, skipped_seconds=12.0, pause_seconds=13.0,
         replayed_seconds=14.0, is_uncounted=True, counted_day="2026-01-01", uncounted_messages=15,
+        merged_ids=("b",), guest="g",
     )  # fmt: skip
     later = at + dt.timedelta(seconds=1)
     default = ConversationEntry(id="x", started_at=later, last_at=later)

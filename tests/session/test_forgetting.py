@@ -366,7 +366,7 @@ async def test_a_dry_run_tells_and_changes_nothing() -> None:
         receipt = await session.forget(SECRET, dry_run=True)
 
         assert receipt.counts == {
-            "entries": 2, "archived": 0, "revived": 0, "messages": 1, "topics": 1, "pages": 0,
+            "entries": 2, "archived": 0, "revived": 0, "messages": 1, "topics": 1, "pages": 0, "frozen": 0,
         }  # fmt: skip
         rows = {row.get("id"): row for row in receipt.details}
         assert "begins" not in rows[entry.id] and "begins" not in rows[said.id]

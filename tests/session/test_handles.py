@@ -480,8 +480,7 @@ async def test_lazy_opening_leaves_memories_shut_until_they_are_touched(tmp_path
                 session.get_memory()
             with pytest.raises(IntegrityError):
                 session.search_memory("tea")
-            with pytest.raises(IntegrityError):
-                session.add_memory("more")
+            session.add_memory("more")  # is laid beside them
 
 
 async def test_lazy_opening_leaves_messages_shut_until_they_are_touched(tmp_path: Path) -> None:
@@ -499,13 +498,13 @@ async def test_lazy_opening_leaves_messages_shut_until_they_are_touched(tmp_path
                 _ = conv.messages
             with pytest.raises(IntegrityError):
                 await conv.history()
-        with pytest.raises(IntegrityError):
-            await conv.add_messages(said("two"))
+        await conv.add_messages(said("two"))  # is laid behind them
+        after = (tmp_path / "s.json").read_bytes()
         session.clear_memory()
         with pytest.raises(IntegrityError):
             await session.save()
 
-    assert (tmp_path / "s.json").read_bytes() == before
+    assert (tmp_path / "s.json").read_bytes() == after and after.startswith(before)
 
 
 async def test_a_damaged_core_is_never_opened(tmp_path: Path) -> None:

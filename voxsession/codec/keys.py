@@ -19,7 +19,7 @@ from voxsession.codec.cipher import AesGcmCipher, SealBroken
 from voxsession.core.types import encode_canonical
 from voxsession.errors import ConfigurationError, IntegrityError, KeyNotFoundError
 
-__all__ = ["KeyRing", "MasterKeys", "key_id_of", "new_kdf", "owner_hash", "parse_key", "subkey"]
+__all__ = ["KeyRing", "MasterKeys", "key_id_of", "new_kdf", "owner_hash", "parse_key", "phrase_key", "subkey"]
 
 KEY_BYTES = 32
 SCRYPT = {"n": 2**15, "r": 8, "p": 1}
@@ -139,7 +139,16 @@ def new_kdf(salt: bytes) -> dict[str, Any]:
     return {"name": "scrypt", "salt": base64.b64encode(salt).decode(), **SCRYPT}
 
 
-def _stretch(phrase: bytes, kdf: Mapping[str, Any] | None) -> bytes:
+def phrase_key(phrase: str, kdf: Mapping[str, Any], record: str) -> bytes:
+    """The key that a pass phrase gives with these parameters; slow on purpose, so run it in a thread.
+
+    Raises:
+        IntegrityError: the parameters, which stand in `record`, are not readable or out of bounds.
+    """
+    return _stretch(_phrase_bytes(phrase), kdf, record)
+
+
+def _stretch(phrase: bytes, kdf: Mapping[str, Any] | None, record: str = "keyring") -> bytes:
     try:
         assert kdf is not None
         salt, n, r, p = base64.b64decode(kdf["salt"]), int(kdf["n"]), int(kdf["r"]), int(kdf["p"])
@@ -148,7 +157,7 @@ def _stretch(phrase: bytes, kdf: Mapping[str, Any] | None) -> bytes:
             raise ValueError
         return Scrypt(salt=salt, length=KEY_BYTES, n=n, r=r, p=p).derive(phrase)
     except (AssertionError, KeyError, TypeError, ValueError, binascii.Error):
-        raise IntegrityError("keyring", "the parameters of the pass phrase are not readable") from None
+        raise IntegrityError(record, "the parameters of the pass phrase are not readable") from None
 
 
 def subkey(key: bytes, purpose: str) -> bytes:
@@ -166,6 +175,12 @@ def key_id_of(master: bytes) -> str:
 def owner_hash(index_key: bytes, tenant: str, user_id: str) -> str:
     """The keyed hash that stands for a user id in clear headers."""
     return hmac.new(index_key, encode_canonical([tenant, user_id]), hashlib.sha256).hexdigest()[:32]
+
+
+def token_hash(index_key: bytes, tenant: str, *parts: str) -> str:
+    """A keyed hash for sharing: HMAC-SHA-256 under a key of its own, made of the one that rotation does not touch."""
+    key = subkey(index_key, "share")
+    return hmac.new(key, encode_canonical([tenant, *parts]), hashlib.sha256).hexdigest()
 
 
 class MasterKeys:

@@ -75,11 +75,11 @@ def _packed(body: bytes, level: int) -> bytes:
     return packer.compress(body) + packer.flush()
 
 
-def inflate(packed: bytes, record: str) -> bytes:
+def inflate(packed: bytes, record: str, most: int | None = None) -> bytes:
     """Unpacks within a bound, so that a small record cannot fill the memory."""
     unpacker = zlib.decompressobj()
     try:
-        body = unpacker.decompress(packed, MAX_BODY)
+        body = unpacker.decompress(packed, MAX_BODY if most is None else most)
     except zlib.error:
         raise IntegrityError(record, "its body does not unpack") from None
     if not unpacker.eof or unpacker.unused_data:

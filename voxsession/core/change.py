@@ -41,7 +41,8 @@ class Change:
     kind applied twice changes nothing more.
 
     `observe` is what a second writer must not have altered in the meantime: None
-    means that the change commutes with all others.
+    means that the change commutes with all others. Where it did, `behind` may still
+    take that in.
 
     Attributes:
         at: when it happened (aware, UTC).
@@ -53,6 +54,7 @@ class Change:
     derived: ClassVar[bool] = False  # decided anew when it is put behind another writer's changes
     gives_way: ClassVar[bool] = False  # dropped, and told so, where what it was based on is other by now
     erases: ClassVar[bool] = False  # the old bytes must go, so the next save is a whole document
+    quiet: ClassVar[bool] = False  # what others do with a share is no activity of the session
 
     at: UtcTime
     local: bool = False
@@ -63,6 +65,15 @@ class Change:
 
     def observe(self, data: SessionData) -> Any:
         """What this change was based on; None where it commutes."""
+        return None
+
+    def behind(self, observed: Any, data: SessionData) -> Change | None:
+        """This change as it takes in what others altered meanwhile of what it was based on; None where it cannot.
+
+        Args:
+            observed: what it was based on.
+            data: what others made of that.
+        """
         return None
 
     def event_fields(self) -> dict[str, Any]:

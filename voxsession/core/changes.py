@@ -5,14 +5,12 @@ from __future__ import annotations
 from voxsession.core.analytics_changes import FunctionCompleted, MilestoneReached
 from voxsession.core.change import KINDS, Change
 from voxsession.core.conversation_changes import (
+    ConversationDeleted,
     ConversationEnded,
+    ConversationMerged,
     ConversationRestored,
     ConversationResumed,
     ConversationStarted,
-    MessageAdded,
-    MessageInterrupted,
-    MessagesRedacted,
-    TurnCompleted,
 )
 from voxsession.core.history_changes import HistoryRepaired, MessageRepair
 from voxsession.core.memory_changes import (
@@ -26,6 +24,7 @@ from voxsession.core.memory_changes import (
     MemorySuperseded,
     MemoryUpdated,
 )
+from voxsession.core.message_changes import MessageAdded, MessageInterrupted, MessagesRedacted, TurnCompleted
 from voxsession.core.session_changes import (
     ConfigChanged,
     EvidenceAdded,
@@ -38,12 +37,23 @@ from voxsession.core.session_changes import (
     StateUpdated,
     TokensRecounted,
 )
+from voxsession.core.share_changes import (
+    NoteShared,
+    ShareCreated,
+    ShareRefused,
+    ShareRevoked,
+    ShareUsed,
+    SnapshotErased,
+)
+from voxsession.core.withholding_changes import SecretsNoted
 
 __all__ = [
     "KINDS",
     "Change",
     "ConfigChanged",
+    "ConversationDeleted",
     "ConversationEnded",
+    "ConversationMerged",
     "ConversationRestored",
     "ConversationResumed",
     "ConversationStarted",
@@ -66,10 +76,17 @@ __all__ = [
     "MessagesRedacted",
     "MetricTracked",
     "MilestoneReached",
+    "NoteShared",
     "PreferenceSet",
     "ProfileApplied",
+    "SecretsNoted",
     "SessionCreated",
     "SessionEnded",
+    "ShareCreated",
+    "ShareRefused",
+    "ShareRevoked",
+    "ShareUsed",
+    "SnapshotErased",
     "StateUpdated",
     "TokensRecounted",
     "TurnCompleted",

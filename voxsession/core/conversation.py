@@ -37,7 +37,7 @@ class ConversationEntry:
     Attributes:
         parent_id: the conversation that it branched from.
         branch_index: it sees the parent's messages whose index in the session is below this.
-        status: `active` or `ended`; an ended one can be resumed.
+        status: `active`, `ended` (it can be resumed) or `deleted` (only its branches still see what was said).
         first_index: index in the session of its first message; None without messages.
         last_index: index in the session of its latest message.
         response_ms: milliseconds spent waiting for replies, together, over `response_count` replies.
@@ -52,6 +52,8 @@ class ConversationEntry:
         counted_day: the day that it counts for; early versions did not keep it.
         uncounted_messages: how many messages came while analytics was off.
         call: what a live call keeps here (the resume service's own record).
+        merged_ids: the branches whose summaries were brought back to it, in that order.
+        guest: the grant whose holder talks here; None for the session's own person.
     """
 
     id: str
@@ -76,6 +78,8 @@ class ConversationEntry:
     active_until: UtcTime | None = None
     running_seconds: float = 0.0
     skipped_seconds: float = 0.0
+    merged_ids: tuple[str, ...] = ()
+    guest: str | None = None
     pause_seconds: float = 0.0
     replayed_seconds: float = 0.0
     is_uncounted: bool = False
@@ -195,6 +199,8 @@ class ConversationEntry:
             is_uncounted=self.is_uncounted and not is_counted,
             counted_day=self.counted_day,
             uncounted_messages=self.uncounted_messages + (not is_counted),
+            merged_ids=self.merged_ids,
+            guest=self.guest,
         )
 
 

@@ -8,7 +8,7 @@ session record may carry a `tail`: the batches saved since the document.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
 import attrs
@@ -25,9 +25,11 @@ __all__ = [
     "decode_line",
     "effective_header",
     "encode_line",
+    "expiry_stamp",
     "from_stamp",
     "read_header",
     "record_key",
+    "sealed_size",
     "split_key",
     "stamp",
     "storage_key",
@@ -153,3 +155,20 @@ def _body_start(start: bytes, marks: Iterable[bytes]) -> int:
 def _short(error: Exception) -> str:
     text = str(error)
     return text if len(text) < 100 else text[:100] + "..."
+
+
+def expiry_stamp(before: datetime | None, now: datetime, ttl_seconds: float | None) -> str | None:
+    """The expiry of a record that is written now; what has expired already is not brought back by it."""
+    if before is not None and before <= now:
+        return stamp(before)
+    return stamp(now + timedelta(seconds=ttl_seconds)) if ttl_seconds is not None else None
+
+
+def sealed_size(record: Record) -> int:
+    """About how many bytes the body of a record takes."""
+    sealed = record.get("sealed")
+    if isinstance(sealed, str):
+        return len(sealed)
+    if isinstance(sealed, dict):
+        return sum(map(len, sealed.values()))
+    return len(repr(record))

@@ -15,7 +15,10 @@ from voxsession.core.preference import Evidence, Metric
 from voxsession.core.totals import Totals
 from voxsession.core.types import Count, JsonObject, UtcTime
 
-__all__ = ["MemoryWatch", "PageRef", "SessionData", "Totals"]
+__all__ = ["IMPORTED_AS", "MemoryWatch", "PageRef", "SessionData", "Totals"]
+
+#: Where it stands in `SessionData.extra` by which import a session came; another import makes another session.
+IMPORTED_AS = "imported_as"
 
 
 @attrs.define(frozen=True, slots=True, kw_only=True)
@@ -57,7 +60,8 @@ class SessionData:
     """The live state of one session.
 
     It is changed by `core.changes` alone. `memories` and `messages` may still be
-    sealed: reading either opens it (`open_memories`, `open_messages`).
+    sealed: reading either opens it (`open_memories`, `open_messages`). What is
+    new is laid beside them and does not open them.
 
     Attributes:
         message_offset: how many messages were filed in pages; the index of `messages[0]`.
@@ -104,6 +108,8 @@ class SessionData:
     open_messages: Callable[[], list[Message]] | None = None
     _memories: dict[str, MemoryEntry] = attrs.field(factory=dict, alias="memories")
     _messages: list[Message] = attrs.field(factory=list, alias="messages")
+    _new_memories: dict[str, MemoryEntry] = attrs.field(factory=dict, alias="new_memories")
+    _new_messages: list[Message] = attrs.field(factory=list, alias="new_messages")
 
     @property
     def memories(self) -> dict[str, MemoryEntry]:
@@ -115,6 +121,11 @@ class SessionData:
             except BaseException:
                 self.open_memories = opener
                 raise
+            new, self._new_memories = self._new_memories, {}
+            for entry in new.values():
+                # One that was there already is the same entry, from a batch that was written twice.
+                if self._memories.setdefault(entry.id, entry) is not entry and entry.superseded_by is None:
+                    self.memory_tokens -= entry.token_count
         return self._memories
 
     @property
@@ -127,12 +138,33 @@ class SessionData:
             except BaseException:
                 self.open_messages = opener
                 raise
+            new, self._new_messages = self._new_messages, []
+            self._messages += new
         return self._messages
+
+    def lay_beside(self, entry: MemoryEntry, *, local: bool) -> bool:
+        """Adds a new entry to memories that are still sealed; False where they are open, and it belongs among them."""
+        if self.open_memories is None or self.watches() or entry.id in self.local_memories:
+            return False
+        if local:
+            self.local_memories[entry.id] = entry
+        elif self._new_memories.setdefault(entry.id, entry) is entry and entry.superseded_by is None:
+            self.memory_tokens += entry.token_count
+        return True
+
+    def add_message(self, message: Message) -> None:
+        """Adds the newest message; earlier ones may stay sealed."""
+        (self._messages if self.open_messages is None else self._new_messages).append(message)
+
+    @property
+    def messages_at_hand(self) -> list[Message]:
+        """The newest messages as far as they are open: those that came since, where the earlier ones are sealed."""
+        return self._messages if self.open_messages is None else self._new_messages
 
     def set_messages(self, messages: list[Message], offset: int) -> None:
         """Puts other recent messages in place; only filing and changes do this."""
         self.open_messages = None
-        self._messages = messages
+        self._messages, self._new_messages = messages, []
         self.message_offset = offset
 
     @property
@@ -179,6 +211,8 @@ class SessionData:
             setattr(other, name, list(getattr(self, name)))
         other._memories = dict(self._memories)
         other._messages = list(self._messages)
+        other._new_memories = dict(self._new_memories)
+        other._new_messages = list(self._new_messages)
         other.ledger = self.ledger.copy() if self.ledger is not None else None
         other.fact_index = self.fact_index.copy() if self.fact_index is not None else None
         other.roster = self.roster.copy() if self.roster is not None else None

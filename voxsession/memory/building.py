@@ -11,13 +11,14 @@ import attrs
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import Message
 from voxsession.core.rules import CONTEXT_SHARES
-from voxsession.core.types import JsonObject, encode_json
+from voxsession.core.types import encode_json
 from voxsession.errors import BudgetError
 from voxsession.memory.allowance import HALF_LIFE_DAYS
 from voxsession.memory.budget import retention
 from voxsession.memory.context import (
     BRANCH_HEADING,
     KNOWN_HEADING,
+    MERGED_HEADING,
     MESSAGE_OVERHEAD,
     SAID_HEADING,
     STATE_HEADING,
@@ -27,9 +28,18 @@ from voxsession.memory.context import (
     ContextItem,
     ContextParts,
 )
-from voxsession.memory.context_lines import Sizes, as_dict, memory_line, memory_reason, said_line, stands
+from voxsession.memory.context_lines import (
+    Sizes,
+    as_dict,
+    asked_words,
+    memory_line,
+    memory_reason,
+    said_line,
+    stands,
+    system_message,
+)
 from voxsession.memory.matches import MemoryMatch
-from voxsession.memory.shorten import shortened, words_of
+from voxsession.memory.shorten import shortened
 from voxsession.memory.tokens import TokenCounter
 from voxsession.memory.turns import Turn, complete_turns
 
@@ -38,7 +48,6 @@ __all__ = ["build_context"]
 LEAST_SHORTENED_TOKENS = 16  # what is left of a text below this says too little
 MOST_BRANCH_MESSAGES = 12
 MOST_MISSES = 64  # of memories in a row: those behind them are worth less, and are not even counted
-MOST_WANTED_WORDS = 200
 
 
 def build_context(parts: ContextParts, counter: TokenCounter) -> Context:
@@ -85,7 +94,7 @@ class _Builder:
         newest, earlier = (turns[-1], turns[:-1]) if turns else (Turn(), [])
         self._take_fixed(newest)
         self.room = max(self.limit - self.used, 0)
-        self.wanted = _asked_words(newest)
+        self.wanted = asked_words(newest)
         standing = self._share("standing")
         standing -= self._take_lines(
             "preference", WISHES_HEADING, [f"- {wish}\n" for wish in parts.wishes], standing
@@ -94,6 +103,7 @@ class _Builder:
             line = encode_json(parts.state).decode() + "\n"
             self._take_lines("state", STATE_HEADING, [line], self._share("state"))
         memories = self._take_memories(standing)
+        self._take_merged()
         recallable = [match for match in parts.matches if match.message is not None]
         recent, left_out = self._take_turns(earlier, recallable)
         shown = {message.id for message in recent + newest.messages}
@@ -103,7 +113,7 @@ class _Builder:
         system = "".join(self.system).strip()
         sent = recent + newest.messages
         return Context(
-            messages=_system_message(system) + [as_dict(message) for message in sent],
+            messages=system_message(system) + [as_dict(message) for message in sent],
             token_count=self.sizes.system(system) + sum(map(self.sizes.message, sent)),
             budget_tokens=parts.budget_tokens,
             complete=parts.complete or bool(left_out),
@@ -177,7 +187,7 @@ class _Builder:
                 continue
             line = self._offer(
                 item,
-                partial(memory_line, entry),
+                partial(memory_line, entry, origin=self.parts.origin_of(entry)),
                 entry.content,
                 left[is_standing],
                 may_shorten=is_standing or match is not None,
@@ -245,21 +255,27 @@ class _Builder:
                 return place + 1
         return 0
 
+    def _take_merged(self) -> None:
+        """What came of branches whose summaries were brought back; they are wanted whatever is asked."""
+        self._take_summed(self.parts.merged, MERGED_HEADING, "brought back from a branch")
+
     def _take_summaries(self, *, needed: bool) -> None:
         """What was said in the turns that found no room, in short."""
-        left, taken = self._share("summaries"), False
+        if needed:
+            self._take_summed(self.parts.summaries, SUMMARY_HEADING, "stands for turns without room")
+            return
         for entry in self.parts.summaries:
-            item = ContextItem(
-                kind="summary", id=entry.id, tokens=0, included=False, reason="stands for turns without room"
-            )
-            if not needed:
-                told = attrs.evolve(item, tokens=entry.token_count, reason="not needed: all its turns are in")
-                self.items.append(told)
-                continue
-            item = item if taken else attrs.evolve(item, tokens=self.count(SUMMARY_HEADING))
-            line = self._offer(item, partial(memory_line, entry), entry.content, left, may_shorten=True)
+            self._note("summary", entry.id, entry.token_count, False, "not needed: all its turns are in")
+
+    def _take_summed(self, entries: Iterable[MemoryEntry], heading: str, why: str) -> None:
+        left, taken = self._share("summaries"), False
+        for entry in entries:
+            tokens = 0 if taken else self.count(heading)
+            item = ContextItem(kind="summary", id=entry.id, tokens=tokens, included=False, reason=why)
+            make = partial(memory_line, entry, origin=self.parts.origin_of(entry))
+            line = self._offer(item, make, entry.content, left, may_shorten=True)
             if line:
-                self.system += [line] if taken else [SUMMARY_HEADING, line]
+                self.system += [line] if taken else [heading, line]
                 left -= self.items[-1].tokens
                 taken = True
 
@@ -377,14 +393,3 @@ class _Builder:
     def _note_repairs(self, turn: Turn, *, included: bool = True) -> None:
         for message_id, note in turn.notes:
             self._note("message", message_id, 0, included and not note.startswith("left out"), note)
-
-
-def _asked_words(newest: Turn) -> frozenset[str]:
-    """What the newest message speaks of: sentences with these words are kept first."""
-    asked = next((message for message in newest.messages if message.role == "user"), None)
-    words = words_of((asked.content or "")[:10_000]) if asked is not None else []
-    return frozenset([word for word in words if len(word) > 3][:MOST_WANTED_WORDS])
-
-
-def _system_message(text: str) -> list[JsonObject]:
-    return [{"role": "system", "content": text}] if text else []

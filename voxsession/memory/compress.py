@@ -124,6 +124,7 @@ def _groups(
                 entry.speaker,
                 entry.sensitive,
                 entry.expires_at,
+                entry.source == "shared",
                 metadata,
             )
             groups.setdefault((*kind, entry.source) if strict else kind, []).append(entry)

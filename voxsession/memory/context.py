@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +24,7 @@ SAID_HEADING = "What was said in earlier conversations:\n"
 STATE_HEADING = "Given by the application:\n"
 WISHES_HEADING = "How the user likes to be answered:\n"
 SUMMARY_HEADING = "What was said so far, in short:\n"
+MERGED_HEADING = "What came of conversations that branched off:\n"
 BRANCH_HEADING = "What was said before this conversation branched off:\n"
 
 
@@ -151,6 +152,8 @@ class ContextParts:
         matches: what search found for the newest message, best first.
         wishes: how the user likes to be answered, a sentence each.
         state: what the app gave as context.
+        merged: summaries of branches that were brought back, in that order; always wanted.
+        origin_of: gives the branch that an entry was remembered on, where the conversation does not stand on it.
         summaries: of the conversation and those it branched from, oldest first; used where turns find no room.
         conversation_id: whose context it is; messages of others are those it branched from.
         shares: part -> what it may take of what instructions and the newest turn leave; others have their own.
@@ -165,6 +168,8 @@ class ContextParts:
     wishes: Sequence[str] = ()
     state: JsonObject | None = None
     summaries: Sequence[MemoryEntry] = ()
+    merged: Sequence[MemoryEntry] = ()
+    origin_of: Callable[[MemoryEntry], str | None] = lambda entry: None
     conversation_id: str | None = None
     shares: Mapping[str, float] = attrs.field(factory=dict)
     half_lives: Mapping[str, float] = attrs.field(factory=dict)

@@ -9,14 +9,26 @@ from voxsession.core.message import Message
 from voxsession.core.types import JsonObject, encode_json
 from voxsession.memory.context import MESSAGE_OVERHEAD
 from voxsession.memory.matches import MemoryMatch
+from voxsession.memory.shorten import words_of
 from voxsession.memory.tokens import TokenCounter
-from voxsession.memory.turns import call_ids
+from voxsession.memory.turns import Turn, call_ids
 
-__all__ = ["Counted", "Sizes", "as_dict", "memory_line", "memory_reason", "said_line", "stands"]
+__all__ = [
+    "Counted",
+    "Sizes",
+    "as_dict",
+    "asked_words",
+    "memory_line",
+    "memory_reason",
+    "said_line",
+    "stands",
+    "system_message",
+]
 
 STANDING = frozenset({"identity", "instruction", "preference"})
 
 _MOST_COUNTED = 4_096
+_MOST_WANTED_WORDS = 200
 _SHORT_CHARACTERS = 1_000
 _MONTHS = "January February March April May June July August September October November December".split()
 
@@ -87,9 +99,16 @@ class Sizes:
         return tokens + MESSAGE_OVERHEAD
 
 
-def memory_line(entry: MemoryEntry, content: str | None = None) -> str:
-    """An entry as one line of the context, with its day; `content` stands for its own."""
-    return f"- {_one_line(entry.content if content is None else content)} ({_day(entry.timestamp)})\n"
+def memory_line(entry: MemoryEntry, content: str | None = None, *, origin: str | None = None) -> str:
+    """An entry as one line of the context, with its day; `content` stands for its own.
+
+    Args:
+        origin: the branch that it was remembered on.
+    """
+    where = f", from the branch {origin}" if origin is not None else ""
+    author = f"note by {_one_line(entry.speaker or 'somebody else')}: " if entry.source == "shared" else ""
+    text = _one_line(entry.content if content is None else content)
+    return f"- {author}{text} ({_day(entry.timestamp)}{where})\n"
 
 
 def said_line(message: Message, content: str | None = None) -> str:
@@ -115,14 +134,14 @@ def as_dict(message: Message) -> JsonObject:
 
 def stands(entry: MemoryEntry) -> bool:
     """Whether an entry is always present, not dependent on search."""
-    return entry.pinned or entry.category in STANDING
+    return entry.pinned or (entry.category in STANDING and entry.source != "shared")
 
 
 def memory_reason(entry: MemoryEntry, match: MemoryMatch | None) -> str:
     """Why an entry is a candidate."""
     if entry.pinned:
         return "pinned"
-    if entry.category in STANDING:
+    if stands(entry):
         return f"standing: {entry.category}"
     if match is not None:
         return "; ".join(match.reasons) or "found by search"
@@ -135,3 +154,15 @@ def _one_line(text: str) -> str:
 
 def _day(moment: datetime) -> str:
     return f"{moment.day} {_MONTHS[moment.month - 1]} {moment.year}"  # strftime would follow the locale
+
+
+def asked_words(newest: Turn) -> frozenset[str]:
+    """What the newest message speaks of: sentences with these words are kept first."""
+    asked = next((message for message in newest.messages if message.role == "user"), None)
+    words = words_of((asked.content or "")[:10_000]) if asked is not None else []
+    return frozenset([word for word in words if len(word) > 3][:_MOST_WANTED_WORDS])
+
+
+def system_message(text: str) -> list[JsonObject]:
+    """The text as a message of its own; none where there is no text."""
+    return [{"role": "system", "content": text}] if text else []

@@ -117,6 +117,10 @@ class SessionIndex:
                 self._messages.pop(item_id, None)
                 self._places.pop(item_id, None)
 
+    def place_of(self, message_id: str) -> int | None:
+        """The index in the session of a message that was taken in."""
+        return self._places.get(message_id)
+
     def search(
         self,
         query: str,

@@ -20,7 +20,8 @@ from voxsession.session.host import SessionHost
 from voxsession.session.live import LiveCore
 from voxsession.session.long_memory import prepare, prepare_now
 from voxsession.session.meaning import understand
-from voxsession.session.reading import lineage, load_everything, read_history, visible
+from voxsession.session.reading import filed_talks, lineage, load_everything, read_history, visible
+from voxsession.session.scope import Scope
 
 __all__ = ["ContextPreview", "assemble", "assemble_fully"]
 
@@ -28,6 +29,7 @@ RECALL_LIMIT = 12
 SOURCES = ("memories", "messages")
 #: A memory takes at least so many tokens, so that the best of that many are all that could find room.
 FEWEST_LINE_TOKENS = 16
+MOST_SEARCHED = 1_000
 
 
 @attrs.define(frozen=True, slots=True, kw_only=True, repr=False)
@@ -66,6 +68,8 @@ async def assemble_fully(
 ) -> Context:
     """The context as it is sent: filed messages are loaded as far as they could matter."""
     await load_everything(core, host)
+    if core.data.index_pages:
+        await filed_talks(core, host)
     asked = newest or _asked(core.view.messages)
     await prepare(core, (asked and asked.content) or "", RECALL_LIMIT + 1, SOURCES)
     if host.embedder is not None:
@@ -104,19 +108,25 @@ def _build(
     state = data.state.get("context")
     budget = budget_tokens or int(config.get("context_tokens", 8000))
     half_lives = allowance_of(config).half_lives
-    matches = _matches(core, said)
-    live, sums = _candidates(core, matches, half_lives, budget)
+    scope = Scope(core, conversation_id)
     line = [name for name, _ in lineage(data, conversation_id)]
-    summaries = _summaries(sums, line)
-    own = {entry.id for entry in summaries}
+    if len(line) > 1:
+        _refresh(core)  # a branch asks for the places of messages
+    matches = _matches(core, said, scope)
+    live, sums = _candidates(core, matches, half_lives, budget)
+    sums = [entry for entry in sums if scope.sees_summary(entry)]
+    summaries, merged = _summaries(sums, line), _merged(core, sums, line)
+    own = {entry.id for entry in (*summaries, *merged)}
     parts = ContextParts(
         instructions=_instructions(config),
         messages=said,
-        entries=[entry for entry in live if entry.id not in own],
+        entries=[entry for entry in live if entry.id not in own and scope.sees_summary(entry)],
         matches=matches,
+        origin_of=scope.origin,
         wishes=adaptation_lines(data, now) if config.get("enable_adaptation", True) else (),
         state=state if isinstance(state, dict) else None,
         summaries=summaries,
+        merged=merged,
         conversation_id=conversation_id,
         shares=config.get("context_shares") or {},
         half_lives=half_lives,
@@ -160,6 +170,17 @@ def _summaries(entries: Sequence[MemoryEntry], line: Sequence[str]) -> list[Memo
     return sorted(found, key=lambda entry: (slots[entry.slot or ""], entry.id))
 
 
+def _merged(core: LiveCore, entries: Sequence[MemoryEntry], line: Sequence[str]) -> list[MemoryEntry]:
+    """The summaries of branches that were brought back to a conversation or its ancestors, in that order."""
+    talks = core.view.conversations
+    branches = [
+        branch for name in line if name in talks for branch in talks[name].merged_ids if branch not in line
+    ]
+    by_slot = {entry.slot: entry for entry in entries}
+    found = (by_slot.get(summary_slot(branch)) for branch in dict.fromkeys(branches))
+    return [entry for entry in found if entry is not None]
+
+
 def _instructions(config: dict[str, Any]) -> str:
     text = str(config.get("instructions", ""))
     language = config.get("language")
@@ -171,15 +192,29 @@ def _asked(said: Sequence[Message]) -> Message | None:
     return next((message for message in reversed(said) if message.role == "user"), None)
 
 
-def _matches(core: LiveCore, said: Sequence[Message]) -> list[MemoryMatch]:
+def _matches(core: LiveCore, said: Sequence[Message], scope: Scope) -> list[MemoryMatch]:
     question = _asked(said)
     if question is None or not question.content:
         return []
+    _refresh(core)
+    asked, wanted = question.content, RECALL_LIMIT + 1
+    while True:
+        found = core.index.search(asked, wanted, now=core.now())
+        seen = [match for match in found if _may_see(match, question, scope)]
+        # What other branches said may have taken the first places: then more is asked for.
+        if len(seen) >= RECALL_LIMIT or len(found) < wanted or wanted >= MOST_SEARCHED:
+            return seen[:RECALL_LIMIT]
+        wanted *= 4
+
+
+def _refresh(core: LiveCore) -> None:
     core.index.refresh(core.view, -2 if core.in_batch else core.revision)
-    found = core.index.search(question.content, RECALL_LIMIT + 1, now=core.now())
-    return [match for match in found if match.message is None or match.message.id != question.id][
-        :RECALL_LIMIT
-    ]
+
+
+def _may_see(match: MemoryMatch, question: Message, scope: Scope) -> bool:
+    if match.entry is not None:
+        return scope.sees_summary(match.entry)
+    return match.message is None or (match.message.id != question.id and scope.sees(match.message))
 
 
 def _reaches_start(core: LiveCore, conversation_id: str) -> bool:

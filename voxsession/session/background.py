@@ -15,8 +15,9 @@ from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import Message
 from voxsession.errors import ModelError
 from voxsession.memory.extraction import Extraction, ExtractionRequest, UserWords
+from voxsession.session.batches import BatchScope
 from voxsession.session.host import SessionHost
-from voxsession.session.live import BatchScope, LiveCore
+from voxsession.session.live import LiveCore
 from voxsession.session.taking import remember_all, tell_failure
 from voxsession.session.tasks import is_cancelled, take_outcome
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
-import weakref
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -24,55 +22,18 @@ from voxsession.session.gate import TurnGate
 from voxsession.session.host import SessionHost
 from voxsession.session.learn import learn_from
 from voxsession.session.live import LiveCore
+from voxsession.session.merging import merge_summary
 from voxsession.session.messages import message_from_dict, new_message_id
 from voxsession.session.noting import additions, local_day
 from voxsession.session.reading import lineage, read_history, visible
+from voxsession.session.reply_stream import ReplyStream
 from voxsession.session.summarizing import summarize_conversation
 from voxsession.session.turn import Turn
 
 if TYPE_CHECKING:
     from voxsession.learning.figures import Figures
 
-__all__ = ["Conversation", "ReplyStream"]
-
-
-class ReplyStream(AsyncIterator[str]):
-    """The text of a reply as it comes; `reply` is there when it is over.
-
-    Leaving it early keeps what was delivered, marked interrupted: settled by
-    `aclose()`, at the latest by the next call on the conversation.
-    """
-
-    def __init__(self, turn: Turn, text: str, metadata: JsonObject | None, on_busy: str) -> None:
-        self._turn = turn
-        self._chunks = turn.start(text, metadata, on_busy)
-        self._is_watched = False
-
-    @property
-    def reply(self) -> Reply | None:
-        """The whole reply once the stream is over."""
-        return self._turn.reply
-
-    def __aiter__(self) -> ReplyStream:
-        return self
-
-    async def __anext__(self) -> str:
-        self._turn.readers.read_here()
-        if not self._is_watched:
-            self._is_watched = True
-            # The turn outlives the stream that a reader walked away from; this tells it.
-            weakref.finalize(self, self._turn.drop, asyncio.get_running_loop()).atexit = False
-        return await anext(self._chunks)
-
-    async def aclose(self) -> None:
-        """Ends the stream; harmless when it is over."""
-        await self._turn.close()
-
-    async def __aenter__(self) -> ReplyStream:
-        return self
-
-    async def __aexit__(self, *problem: object) -> None:
-        await self.aclose()
+__all__ = ["Conversation"]
 
 
 class Conversation:
@@ -101,7 +62,7 @@ class Conversation:
 
     @property
     def status(self) -> str:
-        """`active` or `ended`."""
+        """`active`, `ended` or `deleted`."""
         return self._entry.status
 
     @property
@@ -129,6 +90,17 @@ class Conversation:
             raise SessionEndedError(data.session_id)
         if self._is_closed:
             raise SessionClosedError(data.session_id)
+        if self._entry.guest is not None:
+            raise ConfigurationError(
+                f"Conversation {self._id!r} is a shared one: only whom the session was shared with talks here. "
+                "history() reads it; talk in a conversation of your own.",
+                option="conversation_id",
+                value=self._id,
+            )
+        if self._entry.status == "deleted":
+            raise SessionEndedError(
+                data.session_id, f"Conversation {self._id!r} was deleted. Start one with another id."
+            )
         if self._has_left or self._entry.status == "ended":
             raise SessionEndedError(
                 data.session_id,
@@ -330,6 +302,28 @@ class Conversation:
         """
         self._writable()
         return await summarize_conversation(self._core, self._host, self._id)
+
+    async def merge_summary(self, branch: str | Conversation, text: str | None = None) -> MemoryEntry | None:
+        """Brings a summary of a branch back: from now on it is in the contexts of this conversation.
+
+        Called again, it sums up what was said there since. The branch itself goes on as it is.
+
+        Args:
+            branch: a conversation that branched from this one, or from one of its branches; or its id.
+            text: the summary, where the app writes it; None lets the summarizer (or the model) write it.
+
+        Returns:
+            The memory entry that holds the summary; None where nothing was said on the branch yet, or a message
+            was changed while the summary was written.
+
+        Raises:
+            ConfigurationError: it is no branch of this conversation; or no text was given, and there is neither a
+                summarizer nor a model that could write.
+            ModelError: writing it failed; nothing was changed.
+        """
+        core = self._writable()
+        branch_id = branch.conversation_id if isinstance(branch, Conversation) else branch
+        return await merge_summary(core, self._host, self._id, branch_id, text)
 
     # --- the end
 

@@ -22,7 +22,7 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 _FIGURES = frozenset(
     "seq changes whole torn tokens shortened worked duration_ms duration_seconds decay replaces".split()
 )
-_IDS = frozenset("conversation_id parent_id message_id entry_id by entry_ids message_ids".split())
+_IDS = frozenset("conversation_id parent_id message_id entry_id by entry_ids message_ids grant_id".split())
 _NAMES = frozenset("handler function event".split())
 _REASONS = frozenset("normal forgotten".split())
 _MILESTONES = frozenset("messages conversations turns".split())

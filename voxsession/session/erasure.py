@@ -5,15 +5,23 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Any
 
 import attrs
 
-from voxsession.core.changes import Change, LearningForgotten, MemoryAdded, MemoryRemoved, MessagesRedacted
+from voxsession.core.changes import (
+    Change,
+    LearningForgotten,
+    MemoryAdded,
+    MemoryRemoved,
+    MessagesRedacted,
+    SnapshotErased,
+)
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import Message
 from voxsession.core.session_data import SessionData
+from voxsession.core.share_grant import SNAPSHOT
 from voxsession.core.types import check_text, decode_json, encode_json
 from voxsession.errors import ConfigurationError, ConflictError
 from voxsession.learning.topics import topics_of
@@ -24,7 +32,7 @@ from voxsession.session.host import SessionHost
 from voxsession.session.live import LiveCore
 from voxsession.session.reports import Receipt
 
-__all__ = ["Erasure"]
+__all__ = ["Erasure", "lost_topics"]
 
 LEAST_ROUNDS = 8
 SHOWN_CHARS = 80
@@ -39,6 +47,7 @@ class _Plan:
     traces: Traces
     held: Holdings
     topics: list[str] = attrs.field(factory=list)
+    frozen: list[str] = attrs.field(factory=list)
 
 
 class Erasure:
@@ -92,7 +101,8 @@ class Erasure:
 
         def look() -> _Plan:
             traces = find_traces(text, held.entries, held.messages)
-            return _Plan(traces=traces, held=held, topics=_topics(text, topics, traces, held.messages))
+            lost = _topics(text, topics, traces, held.messages)
+            return _Plan(traces=traces, held=held, topics=lost, frozen=_frozen(text, core.data))
 
         return await asyncio.to_thread(look)
 
@@ -141,25 +151,47 @@ def _changes(plan: _Plan, core: LiveCore) -> list[Change]:
         ids = list(traces.messages)
         changes.append(MessagesRedacted(at=now, message_ids=ids, unnamed=traces.unnamed))
     changes.append(LearningForgotten(at=now, message_ids=list(traces.messages), topics=plan.topics))
+    if plan.frozen:
+        changes.append(SnapshotErased(at=now, row_ids=plan.frozen))
     return changes
+
+
+def _frozen(text: str, data: SessionData) -> list[str]:
+    """What frozen shares hold of it: an entry may have said it that says something else by now."""
+    phrase = Phrase(text)
+    rows = [
+        row
+        for stored in data.shares.values()
+        for kind in (stored.get(SNAPSHOT) or {}).values()
+        for row in kind
+        if phrase.is_in_any(texts_in(row))
+    ]
+    return sorted({str(row["id"]) for row in rows})
 
 
 def _topics(text: str, topics: Iterable[str], traces: Traces, messages: Sequence[Message]) -> list[str]:
     """The topics that hold the text, and those that only the messages that go were about."""
     phrase = Phrase(text)
+    lost = lost_topics(topics, traces.messages, messages)
+    return sorted(lost | {topic for topic in topics if phrase.is_in(topic)})
+
+
+def lost_topics(topics: Iterable[str], gone: Container[str], messages: Sequence[Message]) -> set[str]:
+    """The topics that only the messages that go were about.
+
+    Args:
+        topics: those that were learned.
+        gone: the ids of the messages that go.
+        messages: all messages, those that go among them.
+    """
     spoken = [message for message in messages if message.role == "user" and message.content]
-    lost = {
-        topic
-        for message in spoken
-        if message.id in traces.messages
-        for topic in topics_of(message.content or "")
-    }
+    lost = {topic for message in spoken if message.id in gone for topic in topics_of(message.content or "")}
     lost &= set(topics)
     for message in spoken:
-        plain = folded(message.content or "") if lost and message.id not in traces.messages else ""
+        plain = folded(message.content or "") if lost and message.id not in gone else ""
         if any(folded(topic)[:4] in plain for topic in lost):
             lost -= topics_of(message.content or "").keys()
-    return sorted(lost | {topic for topic in topics if phrase.is_in(topic)})
+    return lost
 
 
 # --- telling
@@ -173,6 +205,7 @@ def _counts(plan: _Plan) -> dict[str, int]:
         "revived": len(traces.revived),
         "messages": len(traces.messages),
         "topics": len(plan.topics),
+        "frozen": len(plan.frozen),
         "pages": len({pages[one] for one in (*traces.entries, *traces.messages) if one in pages}),
     }
 
@@ -206,7 +239,7 @@ def _kept(phrase: Phrase, plan: _Plan, data: SessionData) -> list[dict[str, Any]
     rows = [
         {"kind": name, "became": "kept", "reason": "it was set by the app"}
         for name in _APPS_OWN
-        if phrase.is_in_any(_texts(getattr(data, name)))
+        if phrase.is_in_any(_texts(_own(data, name)))
     ]
     talks = [*data.conversations.values(), *plan.held.talks]
     rows += [
@@ -225,6 +258,13 @@ def _kept(phrase: Phrase, plan: _Plan, data: SessionData) -> list[dict[str, Any]
         if entry.id not in plan.traces.entries and phrase.is_in(entry.category)
     ]
     return rows
+
+
+def _own(data: SessionData, name: str) -> Any:
+    value = getattr(data, name)
+    if name != "shares":
+        return value
+    return [{part: one[part] for part in one if part != SNAPSHOT} for one in value.values()]
 
 
 def _texts(value: Any) -> Iterable[str]:

@@ -51,6 +51,7 @@ async def recall_past(
     as_of: datetime,
     sources: Collection[str],
     at: datetime | None,
+    include_guests: bool = False,
 ) -> list[MemoryMatch]:
     """Finds by words what held, or had been said, at a moment; filed entries and messages are loaded.
 
@@ -62,6 +63,7 @@ async def recall_past(
         as_of: the moment, aware.
         sources: ``memories``, ``messages`` or both.
         at: the moment that "last week" counts from; None = `as_of`.
+        include_guests: also what was said in conversations of shares.
     """
     entries: Sequence[MemoryEntry] = ()
     messages: Sequence[tuple[int, Message]] = ()
@@ -69,7 +71,11 @@ async def recall_past(
         known = await whole_history(core, host)
         entries = held_at(known.values(), as_of, core.now(), known=known)
     if "messages" in sources:
-        messages = [one for one in await _all_messages(core, host) if one[1].at <= as_of]
+        messages = [
+            one
+            for one in await _all_messages(core, host)
+            if one[1].at <= as_of and (include_guests or one[1].origin != "shared")
+        ]
     return await asyncio.to_thread(
         find_in_past,
         query,

@@ -47,19 +47,23 @@ def learn_from(
         messages: those that are new, oldest first.
         context: what the model was shown before it answered.
     """
-    if not is_learning(core):
+    if not is_learning(core) or not any(map(_is_learned_from, messages)):
         return
     from voxsession.learning.instructions import retired_instructions
     from voxsession.learning.preferences import learn  # its word lists take 10 ms, which an import need not
 
     evidence_before = dict(core.view.evidence)
     for message, before in _with_before(core.view.messages, messages):
-        if message.role == "user" and message.content and message.origin == "said":
+        if _is_learned_from(message):
             _extract(core, host, message, before, context)
             changes = learn(core.view, message, previous=before.user, reply=before.assistant, now=core.now())
             core.record(*changes, *retired_instructions(core.view, changes, message))
     for name, old, new in learned_moves(evidence_before, core.view):
         core.signal("preference.learned", name=name, old=old, value=new)
+
+
+def _is_learned_from(message: Message) -> bool:
+    return message.role == "user" and bool(message.content) and message.origin == "said"
 
 
 @attrs.define(slots=True)
@@ -111,7 +115,8 @@ def _extract(
     view, now = core.view, core.now()
 
     def is_remembered(text: str) -> bool:
-        return any(entry.is_live(now) for entry in fact_index_of(view).saying(view, text))
+        known = fact_index_of(view).saying(view, text)
+        return any(entry.is_live(now) and entry.source != "shared" for entry in known)
 
     text = OwnWords(before.others, is_remembered).of(message.content or "")
     if not text.strip():

@@ -70,6 +70,11 @@ class Loader:
         self._vault = vault
         self._rules = rules
 
+    @property
+    def rules(self) -> StorageRules:
+        """What the facade's settings ask of every write."""
+        return self._rules
+
     def key_of(self, session_id: str) -> str:
         """The storage key of a session."""
         return storage_key("session", self._rules.tenant, session_id)

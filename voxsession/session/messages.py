@@ -12,7 +12,7 @@ from voxsession.errors import ConfigurationError
 from voxsession.memory.tokens import count_long
 from voxsession.session.live import LiveCore
 
-__all__ = ["message_from_dict", "new_message", "new_message_id"]
+__all__ = ["message_from_dict", "new_message", "new_message_id", "storable"]
 
 _KEYS = frozenset({"role", "content", "name", "at", "metadata", "tool_calls", "tool_call_id"})
 
@@ -29,6 +29,7 @@ async def new_message(
     tool_calls: Sequence[JsonObject] | None = None,
     tool_call_id: str | None = None,
     message_id: str | None = None,
+    origin: str = "said",
 ) -> Message:
     """A checked message with its id, time and size.
 
@@ -53,7 +54,13 @@ async def new_message(
         estimated=not core.counter.exact,
         tool_calls=_calls("tool_calls", tool_calls) if tool_calls else None,
         tool_call_id=tool_call_id,
+        origin=origin,
     )
+
+
+def storable(text: str) -> str:
+    """A bare str that can be stored: lone surrogates become question marks."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def new_message_id(core: LiveCore, first: str | None = None, place: int = 0) -> str:

@@ -90,7 +90,7 @@ def _said_before(core: LiveCore, message: Message, before: Sequence[MessageAdded
     """What the person said last in this conversation; a look at a bounded number of messages."""
     recent = [change.message for change in before[-_LOOKED_AT:]]
     if len(recent) < _LOOKED_AT:
-        recent = [*core.view.messages[len(recent) - _LOOKED_AT :], *recent]
+        recent = [*core.view.messages_at_hand[len(recent) - _LOOKED_AT :], *recent]
     said = [
         one.content
         for one in reversed(recent)

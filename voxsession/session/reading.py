@@ -12,9 +12,18 @@ from voxsession.core.session_data import PageRef, SessionData
 from voxsession.core.types import as_utc, check_number
 from voxsession.errors import ConfigurationError
 from voxsession.session.host import SessionHost
-from voxsession.session.live import LiveCore
+from voxsession.session.live import FiledTalks, LiveCore
 
-__all__ = ["find_conversation", "lineage", "load_everything", "read_history", "visible"]
+__all__ = [
+    "filed_talks",
+    "find_conversation",
+    "index_of_message",
+    "lineage",
+    "load_everything",
+    "page_refs",
+    "read_history",
+    "visible",
+]
 
 Line = tuple[tuple[str, int | None], ...]
 _PAGES_AT_ONCE = 16  # they share their way to the storage and back; more would only hold more memory
@@ -46,6 +55,16 @@ async def load_everything(core: LiveCore, host: SessionHost) -> None:
             core.index.filed_upto = 0  # pages were amended while they were read
 
 
+async def filed_talks(core: LiveCore, host: SessionHost) -> dict[str, ConversationEntry]:
+    """The conversation entries that lie in index pages; read once for each state of these pages."""
+    named = tuple(ref.id for ref in core.data.index_pages)
+    if core.filed_talks.pages != named:
+        recorder = await host.ready()
+        found = (await recorder.load_index(core)).conversations
+        core.filed_talks = FiledTalks(named, {talk.id: talk for talk in found})
+    return core.filed_talks.entries
+
+
 async def find_conversation(
     core: LiveCore, host: SessionHost, conversation_id: str
 ) -> ConversationEntry | None:
@@ -53,9 +72,7 @@ async def find_conversation(
     entry = core.view.conversations.get(conversation_id)
     if entry is not None or not core.data.index_pages:
         return entry
-    recorder = await host.ready()
-    index = await recorder.load_index(core)
-    return next((talk for talk in reversed(index.conversations) if talk.id == conversation_id), None)
+    return (await filed_talks(core, host)).get(conversation_id)
 
 
 def lineage(data: SessionData, conversation_id: str) -> Line:
@@ -74,6 +91,28 @@ def lineage(data: SessionData, conversation_id: str) -> Line:
             upto = entry.branch_index if upto is None else min(upto, entry.branch_index)
         current = entry.parent_id
     return tuple(reversed(line))
+
+
+async def index_of_message(core: LiveCore, host: SessionHost, line: Line, message_id: str) -> int | None:
+    """The index in the session of a message that the last conversation of the line sees."""
+    data = core.view
+    limits = dict(line)
+
+    def found_in(messages: Sequence[Message], first_index: int) -> int | None:
+        for index, message in enumerate(messages, first_index):
+            if message.id == message_id and message.conversation_id in limits:
+                limit = limits[message.conversation_id]
+                return index if limit is None or index < limit else None
+        return None
+
+    place = found_in(data.messages, data.message_offset)
+    if place is None and data.message_offset:
+        recorder = await host.ready()
+        for ref in reversed(await page_refs(core, host)):
+            place = found_in(await recorder.load_messages(core, ref), ref.first_index)
+            if place is not None:
+                break
+    return place
 
 
 def visible(messages: Sequence[Message], first_index: int, line: Line) -> list[Message]:

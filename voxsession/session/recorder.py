@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from datetime import datetime, timedelta
 
 from voxsession.clock import Clock
 from voxsession.codec.batch import checked_body, unstorable
 from voxsession.codec.session_codec import KEEP_BATCH_IDS, after_batch
-from voxsession.core.changes import MemoryAdded, MessageAdded
+from voxsession.core.changes import MemoryAdded, MessageAdded, ShareCreated
 from voxsession.core.conversation import ConversationEntry
-from voxsession.core.envelope import FORMAT, Record, stamp
+from voxsession.core.envelope import FORMAT, Record, expiry_stamp, sealed_size, stamp
+from voxsession.core.session_data import IMPORTED_AS
 from voxsession.errors import (
     ConfigurationError,
     ConflictError,
@@ -97,6 +97,7 @@ class Recorder(Loader):
             # One whose outcome is not known goes first, unaltered; it does not hold what was recorded since.
             is_old, body, count = core.attempt is not None, b"", 0
             if core.attempt is None:
+                await self._lead_shares(core)
                 count, changes = len(core.pending), core.pending_changes
                 is_long = len(changes) > LARGE_COUNT
                 checked = await asyncio.to_thread(checked_body, changes) if is_long else checked_body(changes)
@@ -181,7 +182,7 @@ class Recorder(Loader):
         if self._must_be_whole(core):
             return await self._compose_whole(core)
         record = core.codec.batch(self._header(core), body)
-        return Attempt(record=record, whole=False, count=count, size=_sealed_size(record))
+        return Attempt(record=record, whole=False, count=count, size=sealed_size(record))
 
     async def _compose_whole(self, core: LiveCore) -> Attempt:
         assert core.codec is not None
@@ -189,11 +190,15 @@ class Recorder(Loader):
             core.record(*gone)
         while self.storage.can_page:
             plan = plan_filing(
-                core.data, core.codec, self._clock, self._rules.tenant, core.open_conversations
+                core.data,
+                core.codec,
+                self._clock,
+                self._rules.tenant,
+                core.conversations_in_use,
             )
             for page in plan.records:
                 await self.save_page(core, page)
-            if plan.still_fits(core.data):
+            if plan.still_fits(core.data, core.conversations_in_use):
                 plan.carry_out(core.data)
                 core.revision += bool(plan.records)
                 break
@@ -208,13 +213,18 @@ class Recorder(Loader):
             record=record,
             whole=True,
             count=count,
-            size=_sealed_size(record),
+            size=sealed_size(record),
             named_pages={ref.id for ref in (*data.pages, *data.index_pages, *data.archive_pages)},
             drop_pages=outdated,
         )
 
     def _header(self, core: LiveCore) -> Record:
         now, ttl = self._clock.now(), self._rules.ttl_seconds
+        expires = expiry_stamp(core.data.expires_at if core.exists else None, now, ttl)
+        if core.exists and core.pending and all(pending.change.quiet for pending in core.pending):
+            # What others do with a share neither keeps a session alive nor makes it the latest one.
+            now, ends = core.data.updated_at, core.data.expires_at
+            expires = stamp(ends) if ends is not None else None
         return {
             "format": FORMAT,
             "kind": "session",
@@ -226,7 +236,7 @@ class Recorder(Loader):
             "batch_id": self._clock.new_id("b"),
             "created_at": stamp(core.data.created_at),
             "updated_at": stamp(now),
-            "expires_at": _expiry(core.data.expires_at if core.exists else None, now, ttl),
+            "expires_at": expires,
             "status": core.data.status,
         }
 
@@ -244,6 +254,15 @@ class Recorder(Loader):
         if not core.exists and core.owner and not self.storage.can_list:
             # Such a storage has no index of owners: the pointer is the only way back to the session.
             await self.call(self._pointers.point(core.owner, core.data.session_id), "save")
+
+    async def _lead_shares(self, core: LiveCore) -> None:
+        """Writes what leads from the tokens of new shares to the session, before the session names them."""
+        if not any(isinstance(pending.change, ShareCreated) for pending in core.pending):
+            return
+        from voxsession.session.share_pointers import SharePointers
+
+        pointers = SharePointers(self.storage, self._vault, self._clock, self._rules.tenant)
+        await self.call(pointers.lead_all(core), "save")
 
     async def _refuse_existing(self, core: LiveCore) -> None:
         found = await self.call(self.storage.load(core.key), "load")
@@ -375,20 +394,6 @@ class Recorder(Loader):
 
 def _is_same(core: LiveCore, loaded: Loaded) -> bool:
     """Whether it is the session that is open here, and not one that was made anew under its id."""
-    return loaded.data.created_at == core.data.created_at
-
-
-def _expiry(before: datetime | None, now: datetime, ttl: float | None) -> str | None:
-    """Counted from this write; what has expired already is not brought back by what was pending."""
-    if before is not None and before <= now:
-        return stamp(before)
-    return stamp(now + timedelta(seconds=ttl)) if ttl is not None else None
-
-
-def _sealed_size(record: Record) -> int:
-    sealed = record.get("sealed")
-    if isinstance(sealed, str):
-        return len(sealed)
-    if isinstance(sealed, dict):
-        return sum(map(len, sealed.values()))
-    return len(repr(record))
+    # A bundle of this very session may have taken its place: then they came by other imports.
+    known, found = ((one.created_at, one.extra.get(IMPORTED_AS)) for one in (core.data, loaded.data))
+    return known == found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,8 @@ import attrs
 
 from voxsession.core.changes import MemoryRemoved, MemoryUpdated
 from voxsession.core.memory_entry import Memory, MemoryEntry
+from voxsession.core.session_data import SessionData
+from voxsession.core.share_grant import SNAPSHOT, frozen_entries
 from voxsession.core.types import (
     JsonObject,
     as_utc,
@@ -29,6 +31,7 @@ from voxsession.session.history import find_in_past, held_in_head, recall_past
 from voxsession.session.long_memory import prepare, prepare_now
 from voxsession.session.meaning import understand, understand_now
 from voxsession.session.reading import load_everything
+from voxsession.session.scope import with_origins
 from voxsession.session.taking import keeps_local
 
 __all__ = ["Remembering"]
@@ -166,10 +169,10 @@ class Remembering(SessionBase):
         Args:
             category: only entries of this category.
             before: only entries that became known before this moment (aware).
-            ids: only these entries.
+            ids: only these entries, also ones that lie in pages or in frozen shares alone.
 
         Returns:
-            How many entries were erased.
+            How many entries were erased of those that `get_memory` could have given.
         """
         core = self._writable()
         limit = as_utc("before", before) if before is not None else None
@@ -185,9 +188,12 @@ class Remembering(SessionBase):
         ]
         local = [entry_id for entry_id in gone if entry_id in core.view.local_memories]
         stored = [entry_id for entry_id in gone if entry_id not in core.view.local_memories]
-        now = core.now()
-        everywhere = wanted is None and bool(core.view.archive_pages)  # filed history goes as well
-        if stored or everywhere:
+        now, view = core.now(), core.view
+        # What was filed, and what frozen shares hold of entries that are gone, goes as well.
+        elsewhere = bool(view.archive_pages or any(share.get(SNAPSHOT) for share in view.shares.values()))
+        if wanted is not None and elsewhere:
+            stored += _out_of_sight(view, wanted, category, limit)
+        if stored or (wanted is None and elsewhere):
             core.record(
                 MemoryRemoved(
                     at=now, entry_ids=stored, everywhere=wanted is None, category=category, before=limit
@@ -226,7 +232,8 @@ class Remembering(SessionBase):
         prepare_now(core)
         core.index.refresh(core.view, self._index_revision())
         understand_now(core, self._host, text)
-        return core.index.search(text, count, now=core.now(), sources=("memories",), category=category)
+        found = core.index.search(text, count, now=core.now(), sources=("memories",), category=category)
+        return with_origins(core, found)
 
     async def recall(
         self,
@@ -236,6 +243,7 @@ class Remembering(SessionBase):
         at: datetime | None = None,
         *,
         as_of: datetime | None = None,
+        include_guests: bool = False,
     ) -> list[MemoryMatch]:
         """Finds remembered entries and past messages, filed ones included.
 
@@ -247,6 +255,7 @@ class Remembering(SessionBase):
             at: the moment that "last week" counts from (aware); None = now.
             as_of: what held, or had been said, at this moment (aware): facts that have given way since are found,
                 filed ones too, later ones are not; by words only.
+            include_guests: also what was said in conversations of shares; the reasons say so.
 
         Returns:
             One ranked list, best first, each match with its reasons. Where the embedder fails or takes too
@@ -262,14 +271,32 @@ class Remembering(SessionBase):
         if as_of is not None:
             past = as_utc("as_of", as_of)
             return await recall_past(
-                core, self._host, text, count, as_of=past, sources=tuple(sources), at=start
+                core,
+                self._host,
+                text,
+                count,
+                as_of=past,
+                sources=tuple(sources),
+                at=start,
+                include_guests=include_guests,
             )
         if "messages" in sources:
             await load_everything(core, self._host)
         await prepare(core, text, count, tuple(sources), start)
         await understand(core, self._host, text, sources)
         core.index.refresh(core.view, self._index_revision())
-        return core.index.search(text, count, now=core.now(), sources=tuple(sources), at=start)
+        wanted = count
+        while True:
+            found = core.index.search(text, wanted, now=core.now(), sources=tuple(sources), at=start)
+            own = [
+                one
+                for one in found
+                if include_guests or one.message is None or one.message.origin != "shared"
+            ]
+            # What guests said may have taken the first places: then more is asked for.
+            if len(own) >= count or len(found) < wanted:
+                return with_origins(core, own[:count])
+            wanted *= 4
 
     # --- checks
 
@@ -303,6 +330,23 @@ class Remembering(SessionBase):
 
     def _fitting_tokens(self, text: str, category: str) -> int:
         return fitting_tokens(text, category, allowance_of(self._core.view.config), self._core.counter)
+
+
+def _out_of_sight(
+    view: SessionData, wanted: Collection[str], category: str | None, before: datetime | None
+) -> list[str]:
+    """Which of these ids the head does not hold, so that they may lie in pages or frozen shares."""
+    gone = [entry_id for entry_id in wanted if view.find_memory(entry_id) is None]
+    if category is None and before is None:
+        return gone
+    # Of an entry in a page nobody knows here whether it meets the conditions.
+    return [
+        entry.id
+        for entry in frozen_entries(view.shares)
+        if entry.id in gone
+        and category in (None, entry.category)
+        and (before is None or entry.timestamp < before)
+    ]
 
 
 def _expiry(moment: datetime, days: float | None) -> datetime | None:

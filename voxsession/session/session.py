@@ -14,7 +14,9 @@ from voxsession.core.config import RecordingConfig, SessionConfig
 from voxsession.core.types import check_id, check_json, check_text
 from voxsession.errors import ConfigurationError, SessionClosedError
 from voxsession.session.archive import Archiving
+from voxsession.session.branching import Branching
 from voxsession.session.conversation import Conversation
+from voxsession.session.exporting import Exporting
 from voxsession.session.forgetting import Forgetting
 from voxsession.session.handlers import Events
 from voxsession.session.host import SessionHost
@@ -26,6 +28,7 @@ from voxsession.session.openings import Applied, Opening
 from voxsession.session.porting import Portable
 from voxsession.session.profile_calls import ProfileCalls
 from voxsession.session.remembering import Remembering
+from voxsession.session.sharing import Sharing
 from voxsession.session.showing import Showing
 from voxsession.session.starting import open_conversation
 from voxsession.session.state_view import StateView
@@ -37,7 +40,18 @@ MAX_CLOSING_SAVES = 3
 
 
 class Session(
-    Remembering, Forgetting, Archiving, Mending, Portable, Insight, Measured, ProfileCalls, Showing
+    Remembering,
+    Branching,
+    Sharing,
+    Forgetting,
+    Archiving,
+    Mending,
+    Portable,
+    Exporting,
+    Insight,
+    Measured,
+    ProfileCalls,
+    Showing,
 ):
     """One handle on a session, made by `Voxon`; handles of one session in a process share its state.
 
@@ -69,6 +83,12 @@ class Session(
     def config(self) -> SessionConfig:
         """The settings; setting one is a recorded change."""
         return self._config
+
+    @property
+    def template(self) -> str | None:
+        """The name of the template that it was made from."""
+        name = (self._core.view.template or {}).get("name")
+        return None if name is None else str(name)
 
     @property
     def status(self) -> str:
@@ -106,18 +126,26 @@ class Session(
     # --- conversations
 
     def start_conversation(
-        self, conversation_id: str | None = None, parent_id: str | None = None
+        self,
+        conversation_id: str | None = None,
+        parent_id: str | None = None,
+        at_message: str | None = None,
     ) -> Opening[Conversation]:
         """Starts a conversation; an id that exists continues it.
 
+        A branch sees what its ancestors said up to where it left. Its own messages stay on it; what is remembered
+        from them is found everywhere, with the branch named.
+
         Args:
             conversation_id: chosen by the app; None makes one.
-            parent_id: the conversation to branch from, as it stands now.
+            parent_id: the conversation to branch from.
+            at_message: the id of the last message of the parent that the branch sees; None = the latest.
 
         Raises:
-            ConfigurationError: an id is not allowed, or the parent does not exist.
+            ConfigurationError: an id is not allowed, the parent or the message does not exist, or the conversation
+                exists already and branched from elsewhere.
         """
-        return self._opening(conversation_id, parent_id, "start")
+        return self._opening(conversation_id, parent_id, "start", at_message)
 
     def conversation(self, conversation_id: str | None = None) -> Opening[Conversation]:
         """The named conversation, or a new one."""
@@ -127,16 +155,22 @@ class Session(
         """The latest conversation (a new one where there is none), or the named one; the model sees what was said."""
         return self._opening(conversation_id, None, "resume")
 
-    def _opening(self, conversation_id: str | None, parent_id: str | None, how: str) -> Opening[Conversation]:
+    def _opening(
+        self, conversation_id: str | None, parent_id: str | None, how: str, at_message: str | None = None
+    ) -> Opening[Conversation]:
         if conversation_id is not None:
             check_id("conversation_id", conversation_id)
         if parent_id is not None:
             check_id("parent_id", parent_id)
+        if at_message is not None:
+            check_text("at_message", at_message)
 
         async def open_it() -> Conversation:
             core = self._writable()
             await self._ensure_stored()
-            conversation = await open_conversation(core, self._host, conversation_id, parent_id, how)
+            conversation = await open_conversation(
+                core, self._host, conversation_id, parent_id, how, at_message=at_message
+            )
             self._conversations.append(conversation)
             return conversation
 
@@ -303,6 +337,9 @@ class _Batch(AbstractContextManager[None], AbstractAsyncContextManager[None]):
         self._stack.enter_context(self._session._writable().batch())
 
     def __exit__(self, *problem: Any) -> None:
+        if problem[0] is None and self._session._is_closed:
+            with self._stack:  # by another task: nobody would save what the block holds
+                raise SessionClosedError(self._session.session_id)
         self._stack.__exit__(*problem)
 
     async def __aenter__(self) -> None:

@@ -9,18 +9,25 @@ from voxsession.session.conversation import Conversation
 from voxsession.session.host import SessionHost
 from voxsession.session.live import LiveCore
 from voxsession.session.noting import local_day
-from voxsession.session.reading import find_conversation
+from voxsession.session.reading import find_conversation, index_of_message, lineage
 
 __all__ = ["open_conversation"]
 
 
 async def open_conversation(
-    core: LiveCore, host: SessionHost, conversation_id: str | None, parent_id: str | None, how: str
+    core: LiveCore,
+    host: SessionHost,
+    conversation_id: str | None,
+    parent_id: str | None,
+    how: str,
+    *,
+    at_message: str | None = None,
 ) -> Conversation:
     """Opens a conversation of a session.
 
     Raises:
-        ConfigurationError: the parent, or the conversation to resume, does not exist.
+        ConfigurationError: the parent, the message to branch at, or the conversation to resume does not exist, or
+            the conversation exists already and hangs elsewhere.
         SessionEndedError: it was a call, and the call was ended.
     """
     if conversation_id is None and how == "resume":
@@ -28,6 +35,7 @@ async def open_conversation(
     if conversation_id is not None:
         entry = await find_conversation(core, host, conversation_id)
         if entry is not None:
+            await _check_place(core, host, entry, parent_id, at_message)
             return _go_on(core, host, entry, await _filed_line(core, host, entry))
         if how == "resume":
             raise ConfigurationError(
@@ -40,12 +48,16 @@ async def open_conversation(
     branch_index = None
     if parent_id is not None:
         parent = await find_conversation(core, host, parent_id)
-        if parent is None or parent_id == new_id:
+        if parent is None or parent.status == "deleted" or parent.guest or parent_id == new_id:
             raise ConfigurationError(
                 f"There is no conversation {parent_id!r} to branch from.", option="parent_id", value=parent_id
             )
         _bring_back(core, await _filed_line(core, host, parent))
-        branch_index = core.view.message_total
+        branch_index = await _branch_index(core, host, parent_id, at_message)
+    elif at_message is not None:
+        raise ConfigurationError(
+            "at_message says where a branch leaves its parent. Give parent_id as well.", option="at_message"
+        )
     core.record(
         ConversationStarted(
             at=(now := core.now()),
@@ -58,8 +70,48 @@ async def open_conversation(
     return Conversation(core, host, new_id)
 
 
+async def _branch_index(core: LiveCore, host: SessionHost, parent_id: str, at_message: str | None) -> int:
+    """The index that a branch sees its ancestors up to: behind the message, or behind the latest one."""
+    if at_message is None:
+        return core.view.message_total
+    place = await index_of_message(core, host, lineage(core.view, parent_id), at_message)
+    if place is None:
+        raise ConfigurationError.out_of_range(
+            "at_message", at_message, f"give the id of a message that conversation {parent_id!r} sees"
+        )
+    return place + 1
+
+
+async def _check_place(
+    core: LiveCore,
+    host: SessionHost,
+    entry: ConversationEntry,
+    parent_id: str | None,
+    at_message: str | None,
+) -> None:
+    """A conversation that exists goes on where it is; it cannot be moved to another place."""
+    if entry.status == "deleted":
+        raise ConfigurationError(
+            f"The conversation {entry.id!r} was deleted. Start one with another id.",
+            option="conversation_id",
+            value=entry.id,
+        )
+    is_elsewhere = parent_id is not None and parent_id != entry.parent_id
+    if not is_elsewhere and at_message is not None:
+        line = lineage(core.view, str(entry.parent_id))
+        place = await index_of_message(core, host, line, at_message) if entry.parent_id else None
+        is_elsewhere = place is None or place + 1 != entry.branch_index
+    if is_elsewhere:
+        raise ConfigurationError(
+            f"The conversation {entry.id!r} exists already and hangs elsewhere (parent: {entry.parent_id}). "
+            "Go on with session.resume_conversation(...), or choose another id for the branch.",
+            option="parent_id",
+            value=parent_id,
+        )
+
+
 def _latest(core: LiveCore) -> str | None:
-    talks = core.view.conversations.values()
+    talks = [one for one in core.view.conversations.values() if one.status != "deleted" and one.guest is None]
     newest = max(talks, key=lambda entry: (entry.last_at, entry.last_index or -1), default=None)
     return newest.id if newest is not None else None
 

@@ -18,7 +18,7 @@ from voxsession.session.live import LiveCore
 from voxsession.session.reading import read_history
 from voxsession.session.taking import keeps_local
 
-__all__ = ["check_writer", "summarize_conversation", "summary_of"]
+__all__ = ["check_writer", "note_summary", "summarize_conversation", "summary_of"]
 
 NOTES_TASK = (
     "Write what these notes about one person say in one to three sentences, in the third person. "
@@ -98,6 +98,19 @@ async def summarize_conversation(
     kept = core.remember(entry, local=local)
     await host.autosave_now(core)
     return kept
+
+
+async def note_summary(
+    core: LiveCore, host: SessionHost, conversation_id: str, text: str
+) -> MemoryEntry | None:
+    """Remembers the app's own text in place of a conversation's summary before; None where nothing was said yet."""
+    said = await _said(core, host, conversation_id)
+    if not said:
+        return None
+    entry = _entry(core, conversation_id, text, said[-1])
+    return core.remember(
+        entry, local=keeps_local(str(core.view.config.get("memory_mode", "hybrid")), 1.0, learned=True)
+    )
 
 
 def _summary_before(core: LiveCore, conversation_id: str) -> MemoryEntry | None:

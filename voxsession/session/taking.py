@@ -132,9 +132,11 @@ def _reinforce(core: LiveCore, fact: Fact, message: Message) -> bool:
     """The same fact again is more evidence, not another entry."""
     slot, now, view = _slot(fact, message), core.now(), core.view
     for entry in fact_index_of(view).saying(view, fact.content):
-        if entry.slot == slot and entry.is_live(now):
+        # What others noted is no evidence.
+        if entry.slot == slot and entry.is_live(now) and entry.source != "shared":
             local = entry.id in view.local_memories
-            core.record(MemoryReinforced(at=message.at, entry_id=entry.id, local=local))
+            said_in = {"message_id": message.id, "conversation_id": message.conversation_id}
+            core.record(MemoryReinforced(at=message.at, entry_id=entry.id, local=local, **said_in))
             return True
     return False
 

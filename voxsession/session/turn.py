@@ -25,7 +25,7 @@ from voxsession.session.gate import TurnGate
 from voxsession.session.host import SessionHost
 from voxsession.session.learn import learn_from
 from voxsession.session.live import LiveCore
-from voxsession.session.messages import new_message, new_message_id
+from voxsession.session.messages import new_message, new_message_id, storable
 from voxsession.session.noting import additions, local_day
 from voxsession.session.readers import Readers
 from voxsession.session.tasks import is_cancelled, take_outcome
@@ -42,6 +42,9 @@ class Turn:
     Args:
         functions: what the model may call where `enable_functions` is on.
     """
+
+    origin = "said"
+    speaker: str | None = None
 
     def __init__(
         self,
@@ -146,21 +149,21 @@ class Turn:
 
     async def _begin(self, text: str, metadata: JsonObject | None) -> None:
         core = self._core
-        message = await new_message(
-            core, self.conversation_id, "user", text, metadata=metadata, message_id=self._next_id()
-        )
+        about: dict[str, Any] = {"metadata": metadata, "message_id": self._next_id(), "name": self.speaker}
+        message = await new_message(core, self.conversation_id, "user", text, origin=self.origin, **about)
         # Built before anything is recorded: a message that can never be sent is refused, not kept.
-        context = await assemble_fully(core, self._host, self.conversation_id, message)
+        context = await self._assembled(message)
         core.record(*additions(core, [message]))
         core.repair_history(latest=16)  # of an earlier turn, which this one closes
         self._user_message = message
         self._built(context)
 
+    async def _assembled(self, newest: Message | None) -> Context:
+        return await assemble_fully(self._core, self._host, self.conversation_id, newest, self._budget_tokens)
+
     async def _build(self) -> None:
         """Builds the context of what is recorded, smaller where the model refused a larger one."""
-        context = await assemble_fully(
-            self._core, self._host, self.conversation_id, budget_tokens=self._budget_tokens
-        )
+        context = await self._assembled(None)
         if self._budget_tokens is not None:
             why = f"the model refused {self._refused_tokens} tokens as too long"
             told = ContextItem(kind="budget", id=None, tokens=self._budget_tokens, included=True, reason=why)
@@ -238,11 +241,11 @@ class Turn:
             outcome = await self._await(outcome)
         if isinstance(outcome, str):
             text = self._take(outcome) if isinstance(outcome, Reply) else outcome
-            if text and not self._stopped:
+            if text and not self._is_stopped():
                 yield self._deliver(text)
             return
         if not hasattr(outcome, "__aiter__"):
-            if self._stopped:
+            if self._is_stopped():
                 return
             raise ModelError(
                 f"The model gave {type(outcome).__name__}; a str, a Reply or an async iterator of str is needed."
@@ -270,13 +273,13 @@ class Turn:
         if closing.tool_calls or closing.usage:
             self._answer = closing
         self._usages += sound_usages(closing.usage)
-        return _unicode(closing.text).removeprefix("".join(self._delivered))
+        return storable(closing.text).removeprefix("".join(self._delivered))
 
     def _is_stopped(self) -> bool:
         return self._stopped
 
     def _deliver(self, chunk: str) -> str:
-        chunk = _unicode(chunk)
+        chunk = storable(chunk)
         self._delivered.append(chunk)
         self._core.signal("reply.chunk", conversation_id=self.conversation_id, text=chunk)
         return chunk
@@ -340,6 +343,7 @@ class Turn:
                 token_count=counter.count(text),
                 estimated=not counter.exact,
                 interrupted=interrupted,
+                origin=self.origin,
             )
             usage = usage or self._estimated_usage(message)
             spent_ms = max(0.0, (core.clock.monotonic() - self._asked_at) * 1000)
@@ -386,8 +390,3 @@ class Turn:
     def _config(self) -> SessionConfig:
         data = self._core.view
         return SessionConfig(**known_settings(data.config), user_id=data.user_id, session_id=data.session_id)
-
-
-def _unicode(text: str) -> str:
-    """A bare str that can be stored: lone surrogates become question marks."""
-    return text.encode("utf-8", "replace").decode()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from voxsession.codec.keys import owner_hash
+from voxsession.codec.keys import owner_hash, token_hash
 from voxsession.codec.seal import Seal
 from voxsession.codec.session_codec import SessionCodec
 from voxsession.codec.upgrade import check_format
@@ -23,6 +23,11 @@ class Vault(Keyring):
         """What stands for the user in clear headers; empty without a user."""
         assert self._index_key, "the vault is not open"
         return owner_hash(self._index_key, self._tenant, user_id) if user_id is not None else ""
+
+    def share_hash(self, *parts: str) -> str:
+        """The keyed hash that stands for a share's token, or for what else sharing has to look up."""
+        assert self._index_key, "the vault is not open"
+        return token_hash(self._index_key, self._tenant, *parts)
 
     def new_codec(self, session_id: str) -> SessionCodec:
         """The codec of a session that begins, with a data key of its own."""

@@ -32,7 +32,31 @@ async def _erase_pointers(home: Installation, recorder: Recorder, session_id: st
 
 Trace = Callable[[Installation, Recorder, str, str | None], Awaitable[int]]
 
-NAMES_A_SESSION: dict[str, Trace] = {"pointers": _erase_pointers}
+
+async def _erase_shares(home: Installation, recorder: Recorder, session_id: str, owner: str | None) -> int:
+    """What leads from the tokens of shares to the session; from then on nobody knows these tokens."""
+    from voxsession.session.share_pointers import SharePointers
+
+    pointers = SharePointers(recorder.storage, home.vault, home.clock, home.tenant)
+    if recorder.storage.can_list:
+        listed = headers(recorder, home.tenant, kind="pointer", owner=pointers.owner(session_id))
+        hashes = [str(one["session_id"]) async for one in listed]
+    else:
+        hashes = await _share_hashes(recorder, session_id)
+    return sum([await recorder.call(pointers.drop(one), "delete") for one in hashes])
+
+
+async def _share_hashes(recorder: Recorder, session_id: str) -> list[str]:
+    """What a session itself says of its shares; nothing where it cannot be opened."""
+    try:
+        loaded = await recorder.load(session_id, lazy=True)
+    except (FormatError, KeyNotFoundError):
+        return []
+    shares = loaded.data.shares.values() if loaded is not None else ()
+    return [stored["token_hash"] for stored in shares if isinstance(stored.get("token_hash"), str)]
+
+
+NAMES_A_SESSION: dict[str, Trace] = {"shares": _erase_shares, "pointers": _erase_pointers}
 """Whatever else is stored that names a session registers here: how a receipt calls it, and what removes it.
 
 It is given the installation, its recorder, the session id, and the owner: empty for a session of nobody, None where

@@ -24,6 +24,7 @@ __all__ = ["EXPORT_FORMAT", "KIND", "Checksum", "check_head", "checked_row", "en
 
 EXPORT_FORMAT = 1
 KIND = "voxsession.memories"
+NOTE = "shared"
 MAX_ID = 200
 MAX_CATEGORY = 100
 _ALWAYS = (
@@ -102,6 +103,8 @@ def row_of(entry: MemoryEntry) -> JsonObject:
     row |= {name: getattr(entry, name) for name, plain in _SOMETIMES.items() if getattr(entry, name) != plain}
     if "valid_from" in row:
         row["valid_from"] = stamp(row["valid_from"])
+    if entry.source == NOTE:  # else the words of others would come back as the person's own
+        row["source"] = NOTE
     return row
 
 
@@ -128,7 +131,7 @@ def entry_of(row: JsonObject, new_id: str, now: datetime) -> MemoryEntry:
         sensitive=_flag("sensitive", row.get("sensitive")),
         pinned=_flag("pinned", row.get("pinned")),
         speaker=None if speaker is None else check_text("speaker", speaker),
-        source="imported",
+        source=NOTE if row.get("source") == NOTE else "imported",
         evidence_count=int(
             check_number("evidence_count", row.get("evidence_count", 1), 1, 10**9, whole=True)
         ),
