@@ -131,6 +131,14 @@ def test_a_preset_extends_another(tmp_path: Path) -> None:
     assert config.instructions == SessionPresets.EDUCATIONAL.instructions
 
 
+def test_a_chain_that_nobody_can_follow_is_refused(tmp_path: Path) -> None:
+    """It is told, before there is no room left to follow it."""
+    for number in range(1200):
+        (tmp_path / f"p{number}.toml").write_text(f'extends = "p{number + 1}"\n')
+    with pytest.raises(ConfigurationError, match="extend each other"):
+        SessionPresets.load(tmp_path / "p0.toml")
+
+
 def test_a_file_may_extend_the_shipped_preset_of_its_own_name(tmp_path: Path, registered: str) -> None:
     """That is how one changes a shipped preset a little."""
     (tmp_path / "educational.toml").write_text('extends = "educational"\nvoice = "nova"\n')

@@ -11,9 +11,19 @@ from typing import Any
 import pytest
 
 from tests.storages import made
-from voxsession import SessionConfig, SessionPresets, SessionProfile, SessionStorage, Voxon, VoxonConfig
+from voxsession import (
+    ConfigurationError,
+    SessionConfig,
+    SessionPresets,
+    SessionProfile,
+    SessionStorage,
+    SessionTemplate,
+    Voxon,
+    VoxonConfig,
+)
 
 KEY = "pass:a long pass phrase for the tests"
+THREE_STORAGES = ["file", *(pytest.param(kind, marks=pytest.mark.server) for kind in ("postgres", "redis"))]
 
 
 @pytest.fixture
@@ -77,21 +87,61 @@ async def test_memory_management(config: VoxonConfig, tmp_path: Path) -> None:
     assert [entry["content"] for entry in export["entries"]] == ["User prefers formal language"]
 
 
-async def test_conversation_continuity(config: VoxonConfig) -> None:
+@pytest.mark.parametrize("kind", THREE_STORAGES)
+async def test_conversation_continuity(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     """A later conversation, also in another process, knows the name and the interest."""
-    async with Voxon(config) as voxon:
-        session = await voxon.create_session(user_id="user_123", session_id="s")
+    async with made(kind, request, tmp_path) as storage:
+        voxon = Voxon(VoxonConfig(session_storage=storage, session_encryption_key=KEY))
+        session = voxon.create_session(user_id="user_123")
         async with session.start_conversation() as conv:
             await conv.send_message("My name is Alice")
             await conv.send_message("I'm interested in quantum physics")
         async with session.start_conversation() as conv:
             response = await conv.send_message("What's my name and interest?")
         await session.close()
-    async with Voxon(config) as voxon, voxon.session("user_123") as session, session.conversation() as conv:
-        later = await conv.send_message("What's my name and interest?")
+        await voxon.close()
+        voxon = Voxon(VoxonConfig(session_storage=storage, session_encryption_key=KEY))
+        async with voxon.session("user_123") as session, session.conversation() as conv:
+            later = await conv.send_message("What's my name and interest?")
+        await voxon.close()
 
     for answer in (response, later):
         assert "Alice" in answer and "quantum physics" in answer
+
+
+@pytest.mark.parametrize("kind", THREE_STORAGES)
+async def test_conversation_branching(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """The section as it stands: what is said on a branch is remembered, and is no history of where it left."""
+    async with made(kind, request, tmp_path) as storage:
+        voxon = Voxon(VoxonConfig(session_storage=storage, session_encryption_key=KEY))
+        session = voxon.create_session(user_id="user_123", session_id="s")
+        # Main conversation
+        main_conv = await session.start_conversation(conversation_id="main", parent_id=None)
+        await main_conv.send_message("I'm interested in quantum physics")
+
+        # Branch for specific topic
+        branch_conv = await session.start_conversation(conversation_id="physics_deep_dive", parent_id="main")
+        await branch_conv.send_message("I work at Fermilab.")
+
+        # Return to main conversation
+        main_conv = await session.resume_conversation("main")
+        # Context from branch is available but scoped
+        await main_conv.send_message("Where do I work?")
+        context = await main_conv.build_context("Where do I work?")
+        said = [message["content"] for message in context.messages if message["role"] != "system"]
+        assert "I work at Fermilab." not in said and "I'm interested in quantum physics" in said
+        assert any("Fermilab" in str(message["content"]) for message in context.messages)
+        await session.close()
+        await voxon.close()
+
+        voxon = Voxon(VoxonConfig(session_storage=storage, session_encryption_key=KEY))
+        async with await voxon.load_session("s") as session:
+            main_conv = await session.resume_conversation("main")
+            branch_conv = await session.resume_conversation("physics_deep_dive")
+            told = [[message.content for message in conv.messages] for conv in (main_conv, branch_conv)]
+            assert [texts[0] for texts in told] == ["I'm interested in quantum physics"] * 2
+            assert ["I work at Fermilab." in texts for texts in told] == [False, True]
+        await voxon.close()
 
 
 async def test_custom_storage() -> None:
@@ -276,9 +326,13 @@ Conversation Analytics:
     assert set(custom_metrics) == {"task_completed", "user_satisfaction"}
 
 
-async def test_preference_profiles(config: VoxonConfig) -> None:
+@pytest.mark.parametrize("kind", THREE_STORAGES)
+async def test_preference_profiles(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     """Export, apply to a new session, merge."""
-    async with Voxon(config) as voxon:
+    async with (
+        made(kind, request, tmp_path) as storage,
+        Voxon(VoxonConfig(session_storage=storage, session_encryption_key=KEY)) as voxon,
+    ):
         async with voxon.session("user_123") as session, session.conversation() as conv:
             for _ in range(3):
                 await conv.send_message("Please be formal. Would you explain quantum physics?")
@@ -292,6 +346,40 @@ async def test_preference_profiles(config: VoxonConfig) -> None:
 
     assert new_session.get_learned_preferences()["formality_score"] > 0.9
     assert "quantum physics" in combined_profile.topics and not combined_profile.conflicts
+
+
+@pytest.mark.parametrize("kind", THREE_STORAGES)
+async def test_session_templates(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """The section as it stands."""
+    async with made(kind, request, tmp_path) as storage:
+        voxon = Voxon(VoxonConfig(session_storage=storage, session_encryption_key=KEY))
+        # Define reusable session template
+        template = SessionTemplate(
+            name="medical_consultation",
+            base_config=SessionConfig(
+                instructions="You are a medical assistant...", memory_mode="persistent", enable_analytics=True
+            ),
+            required_context=["patient_id", "appointment_type"],
+            memory_categories=["medical_history", "symptoms", "medications"],
+        )
+
+        # Create session from template
+        session = voxon.create_session_from_template(
+            template=template, context={"patient_id": "P12345", "appointment_type": "follow_up"}
+        )
+
+        with pytest.raises(ConfigurationError, match="appointment_type"):
+            voxon.create_session_from_template(template=template, context={"patient_id": "P12345"})
+        session.add_memory("Aspirin", category="medications")
+        with pytest.raises(ConfigurationError, match="medical_history"):
+            session.add_memory("Likes tea", category="drinks")
+        await session.close()
+        async with await voxon.load_session(session.session_id) as again:
+            assert again.config.instructions == "You are a medical assistant..."
+            assert again.state["context"] == {"patient_id": "P12345", "appointment_type": "follow_up"}
+            with pytest.raises(ConfigurationError, match="medical_history"):
+                again.add_memory("Likes tea", category="drinks")
+        await voxon.close()
 
 
 async def test_monitoring_and_debugging(
@@ -389,10 +477,7 @@ async def test_best_practices(config: VoxonConfig, monkeypatch: pytest.MonkeyPat
         assert session.get_memory().entries[0].content == "sealed"
 
 
-@pytest.mark.parametrize(
-    "kind",
-    ["file", *(pytest.param(kind, marks=pytest.mark.server) for kind in ("postgres", "redis"))],
-)
+@pytest.mark.parametrize("kind", THREE_STORAGES)
 async def test_session_sharing(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     """The document's example of sharing, as it stands there."""
     async with made(kind, request, tmp_path) as storage:
@@ -414,9 +499,7 @@ async def test_session_sharing(kind: str, request: pytest.FixtureRequest, tmp_pa
         await voxon.close()
 
 
-@pytest.mark.parametrize(
-    "kind", ["file", *(pytest.param(kind, marks=pytest.mark.server) for kind in ("postgres", "redis"))]
-)
+@pytest.mark.parametrize("kind", THREE_STORAGES)
 async def test_session_migrations(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     """A session goes to a different system, and its user has another name there."""
     async with made(kind, request, tmp_path) as storage, made("memory", request, tmp_path) as old:
@@ -435,9 +518,7 @@ async def test_session_migrations(kind: str, request: pytest.FixtureRequest, tmp
             assert session.session_id == "s" and "Alice" in await conv.send_message("What's my name?")
 
 
-@pytest.mark.parametrize(
-    "kind", ["file", *(pytest.param(kind, marks=pytest.mark.server) for kind in ("postgres", "redis"))]
-)
+@pytest.mark.parametrize("kind", THREE_STORAGES)
 async def test_performance_optimization(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     """Lazy loading, and a batch that is saved together."""
     async with made(kind, request, tmp_path) as storage:

@@ -156,6 +156,31 @@ def test_defaults_hold_where_nothing_is_given() -> None:
     assert filled["context"] == {"subject": "Latin", "level": "A1", "mood": "calm"}
 
 
+async def test_a_default_is_each_sessions_own(voxon: Voxon) -> None:
+    """What one session puts into a list that it began with, no other one sees."""
+    field = {"type": "list", "default": []}
+    template = SessionTemplate("x", optional_context={"seen": field, "depth": {"default": {"a": [1]}}})
+    first = template.fill()["context"]
+    first["seen"].append("Alice's secret")
+    first["depth"]["a"].append("Alice's secret")
+    template.to_dict()["optional_context"]["seen"]["default"].append("Alice's secret")
+    session = voxon.create_session_from_template(template=template, user_id="b")
+    assert session.state["context"] == {"seen": [], "depth": {"a": [1]}}
+    assert template.to_dict()["optional_context"]["seen"] == field
+
+
+def test_choices_are_of_the_type_and_true_is_not_one() -> None:
+    """A choice that no value could be is a mistake; 1 and true are two values."""
+    with pytest.raises(ConfigurationError, match=r"choices.*of type integer"):
+        SessionTemplate("x", required_context={"a": {"type": "integer", "choices": [1, "b"]}})
+    for choices, wrong in (([1], True), ([True], 1), ([[1]], [True]), ([{"a": 0}], {"a": False})):
+        template = SessionTemplate("x", required_context={"a": {"choices": choices}})
+        assert template.fill({"a": choices[0]})["context"] == {"a": choices[0]}
+        with pytest.raises(ConfigurationError, match="one of"):
+            template.fill({"a": wrong})
+    assert SessionTemplate("x", required_context={"a": {"type": "number", "choices": [1]}}).fill({"a": 1.0})
+
+
 @given(st.text(), st.text())
 def test_values_are_put_in_as_they_are(subject: str, other: str) -> None:
     """Braces in a value are never looked at again, also where they spell a variable."""
@@ -251,6 +276,16 @@ def test_templates_that_extend_themselves_are_refused(tmp_path: Path, files: lis
         SessionTemplates.load(tmp_path / "a.toml")
 
 
+def test_a_chain_that_nobody_can_follow_is_refused(tmp_path: Path) -> None:
+    """Some files in a row are fine; very many are told instead of running out of room."""
+    for number in range(2000):
+        (tmp_path / f"t{number}.toml").write_text(f'extends = "t{number + 1}"\n')
+    with pytest.raises(ConfigurationError, match="extend each other"):
+        SessionTemplates.load(tmp_path / "t0.toml")
+    (tmp_path / "t20.toml").write_text("[config]\ntemperature = 0.2\n")
+    assert SessionTemplates.load(tmp_path / "t0.toml").base_config.temperature == 0.2
+
+
 # --- bad input
 
 
@@ -270,6 +305,7 @@ def test_templates_that_extend_themselves_are_refused(tmp_path: Path, files: lis
         ("preset = 'nothing'", "preset"),
         ("config = 3", r"\[config\]"),
         ("a = [", "no TOML"),
+        ("a = " + "9" * 5000, "no TOML"),
     ],
 )
 def test_a_wrong_file_is_refused_with_its_name(tmp_path: Path, text: str, named: str) -> None:

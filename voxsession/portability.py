@@ -80,7 +80,8 @@ class Portability:
         """Takes in a session that `session.export_full` gave, all of it or nothing, and opens it.
 
         All of the bundle is read and checked before the first write; the session is there, whole, with the last one.
-        It is sealed with the keys of this installation, and belongs to its tenant. When it expires is counted anew.
+        It is sealed with the keys of this installation, and belongs to its tenant. When it expires and how many tokens
+        its texts have is counted anew, and entries that exceed its budget are left out.
 
         Args:
             export_data_or_path: the dict, or the path of the file. A file may hold the dict as JSON, too.
@@ -90,7 +91,8 @@ class Portability:
                 the stored one, which must not be open here. Its shares end with it.
             passphrase: what the bundle was sealed with; a bundle that is not sealed is refused then.
             dry_run: only check everything and tell what would happen.
-            max_bytes: a bundle of more bytes, packed or unpacked, is refused; None = 1 GiB.
+            max_bytes: a bundle of more bytes, packed or unpacked, is refused; None = 1 GiB. A dict has the bytes of
+                its rows as JSON.
             progress: called (or awaited) with the bytes done and the bytes of two readings; for a dict with rows.
                 What it raises ends the import, and comes out of here; nothing was taken in.
 
@@ -206,7 +208,7 @@ class _Import:
         core = self._home.new_core(data_of_row(row, session_id, self._users.name(row.user_id)))
         core.codec = self._home.vault.new_codec(session_id)
         core.owner = self._home.vault.owner(core.data.user_id)
-        landing = BundleLanding(recorder, core, self._users, self._clock)
+        landing = BundleLanding(recorder, core, self._users, self._clock, self._reader.name)
         try:
             async for kind, given, _ in self._reader.rows():
                 if kind not in ("session", "end"):

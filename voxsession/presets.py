@@ -12,7 +12,7 @@ import attrs
 from voxsession.core.config import SessionConfig, check_setting, config_values
 from voxsession.core.types import check_text
 from voxsession.errors import ConfigurationError
-from voxsession.toml_files import beside, file_key, presets_folder, read_table
+from voxsession.toml_files import beside, check_chain, file_key, presets_folder, read_table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -100,7 +100,7 @@ class SessionPresets(metaclass=_ByAttribute):
 
         Raises:
             ConfigurationError: the file cannot be read, is no TOML (with the line), names an unknown setting,
-                gives a value out of range, sets an id, or extends itself.
+                gives a value out of range, sets an id, or extends itself or more than 32 others in a row.
         """
         from pathlib import Path  # a program without presets has no use for it
 
@@ -217,6 +217,7 @@ def _read(path: Path, chain: tuple[Path, ...] = ()) -> _Preset:
     base = _Preset({})
     parent = table.pop("extends", None)
     if parent is not None:
+        check_chain(chain, path)
         base = _extended(check_text(f"extends in {where}", parent), path, (*chain, path))
     description = check_text(f"description in {where}", table.pop("description", ""))
     for name in _IDS:

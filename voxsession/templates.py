@@ -11,7 +11,7 @@ from voxsession.core.template import SessionTemplate
 from voxsession.core.types import check_text
 from voxsession.errors import ConfigurationError
 from voxsession.presets import resolve_preset
-from voxsession.toml_files import beside, file_key, presets_folder, read_table
+from voxsession.toml_files import beside, check_chain, file_key, presets_folder, read_table
 
 __all__ = ["SessionTemplates", "resolve_template"]
 
@@ -72,7 +72,7 @@ class SessionTemplates:
 
         Raises:
             ConfigurationError: the file cannot be read, is no TOML (with the line), has an unknown key, a wrong
-                field or setting, or extends itself.
+                field or setting, or extends itself or more than 32 others in a row.
         """
         return _read(Path(path))
 
@@ -171,6 +171,7 @@ def _read(path: Path, chain: tuple[Path, ...] = ()) -> SessionTemplate:
     parent = table.pop("extends", None)
     base = None
     if parent is not None:
+        check_chain(chain, path)
         base = _extended(check_text(f"extends in {path}", parent), path, (*chain, path))
     try:
         return SessionTemplate(

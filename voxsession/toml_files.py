@@ -12,7 +12,10 @@ from voxsession.errors import ConfigurationError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["beside", "file_key", "presets_folder", "read_table"]
+__all__ = ["beside", "check_chain", "file_key", "presets_folder", "read_table"]
+
+
+MAX_CHAIN = 32
 
 
 @functools.cache
@@ -35,6 +38,17 @@ def beside(folder: Path, key: str) -> Path | None:
     """The file of this name in a folder."""
     # Names are compared with what lies there and never made into a path, so that none can lead out of the folder.
     return next((path for path in folder.glob("*.toml") if file_key(path.stem) == key), None)
+
+
+def check_chain(chain: tuple[Path, ...], path: Path) -> None:
+    """`ConfigurationError` where more files than anybody can follow extend each other, down to this one."""
+    if len(chain) >= MAX_CHAIN:
+        raise ConfigurationError(
+            f"{path}: more than {MAX_CHAIN} files extend each other in a row, from {chain[0]} on. "
+            "Take some of them together.",
+            option="extends",
+            value=str(path),
+        )
 
 
 def read_table(path: Path, what: str) -> dict[str, Any]:
@@ -63,7 +77,7 @@ def read_table(path: Path, what: str) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         reason = f"it is not UTF-8 (at line {line})"
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # of another kind for a number of more than 4,300 digits
         last_line = raw.count(b"\n") + 1
         reason = str(error).replace("at end of document", f"at line {last_line}, its end")
     raise ConfigurationError(f"{path} is no TOML: {reason}.", option=what, value=str(path))

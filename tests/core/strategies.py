@@ -102,6 +102,7 @@ def memories(ids: st.SearchStrategy[str] = memory_ids) -> st.SearchStrategy[Memo
         value=optional(texts),
         message_id=optional(message_ids),
         conversation_id=optional(conversation_ids),
+        confirmed_in=optional(st.dictionaries(message_ids, optional(conversation_ids), max_size=2)),
     )
 
 
@@ -222,13 +223,23 @@ FIELDS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "reasons": st.dictionaries(memory_ids, texts, max_size=2),
     },
     "memory.expired": {"entry_ids": st.lists(memory_ids, max_size=3)},
-    "memory.reinforced": {"entry_id": memory_ids},
+    "memory.reinforced": {
+        "entry_id": memory_ids,
+        "message_id": optional(message_ids),
+        "conversation_id": optional(conversation_ids),
+    },
     "memory.removed": {"entry_ids": st.lists(memory_ids, max_size=3), "reason": texts},
     "memory.restored": {
         "entries": st.lists(memories(), max_size=2),
         "dropped": st.lists(memory_ids, max_size=2),
     },
     "memory.superseded": {"entry_id": memory_ids, "by": memory_ids},
+    "memory.withheld": {
+        "messages": st.dictionaries(message_ids, optional(conversation_ids), max_size=2),
+        "slots": st.lists(st.sampled_from(["user.name", "user.home"]), max_size=2),
+        "marks": st.dictionaries(texts, st.lists(texts, max_size=2), max_size=2),
+        "gone": st.lists(message_ids, max_size=2),
+    },
     "memory.updated": {"entry": memories()},
     "message.added": {
         "message": messages(),

@@ -72,6 +72,9 @@ COUNTING = {
     "turn.completed",
 }
 
+# These are refused where the conversation that they go on with was deleted meanwhile.
+GOES_ON = {"message.added", "conversation.started"}
+
 # Applied behind another writer's changes only if what they were based on still holds.
 GUARDED = {
     "call.audio",
@@ -185,8 +188,48 @@ def _kinds_that_commute() -> list[str]:
 
 @given(any_changes(), st.lists(any_changes(), max_size=5))
 def test_who_commutes_says_so_by_observing_nothing(change: Change, before: list[Change]) -> None:
-    """Settings, preferences set by hand, the app's state and edited entries observe what they were based on."""
-    assert (change.observe(data_with(before)) is not None) == (change.kind in GUARDED)
+    """Settings, preferences set by hand, the app's state and edited entries observe what they were based on.
+
+    Who goes on with a conversation observes nothing as long as it is not deleted.
+    """
+    data = data_with(before)
+    if change.kind in GOES_ON:
+        talk = change.message.conversation_id if isinstance(change, MessageAdded) else change.parent_id  # type: ignore[attr-defined]
+        entry = data.conversations.get(talk or "")
+        is_guarded = entry is not None and entry.status == "deleted"
+    else:
+        is_guarded = change.kind in GUARDED
+    assert (change.observe(data) is not None) == is_guarded
+
+
+_EDITS: list[dict[str, Any]] = [
+    {"importance": 0.9},
+    {"pinned": True},
+    {"sensitive": True},
+    {"category": "drinks"},
+    {"content": "other words", "slot": None, "value": None, "token_count": 2},
+]
+
+
+@given(st.sampled_from(_EDITS), st.sampled_from(_EDITS))
+def test_two_edits_go_together_unless_they_are_about_the_same(
+    mine: dict[str, Any], theirs: dict[str, Any]
+) -> None:
+    """Both hold then; a text does not go with what was said of how private the earlier one is."""
+    old = MemoryEntry(
+        id="e", content="words", timestamp=START, token_count=1, slot="user.name", value="words"
+    )
+    data = data_with([MemoryAdded(at=START, entry=old)])
+    change = MemoryUpdated(at=START, entry=attrs.evolve(old, **mine))
+    observed = change.observe(data)
+    MemoryUpdated(at=START, entry=attrs.evolve(old, **theirs, evidence_count=3)).apply(data)
+    both = mine.keys() | theirs.keys()
+    behind = change.behind(observed, data)
+    if mine == theirs or ("content" in both and both & {"sensitive", "category"}):
+        assert behind is None
+    else:
+        assert behind is not None
+        assert behind.entry == attrs.evolve(old, **theirs, **mine, evidence_count=3)
 
 
 def _writer(mark: str) -> st.SearchStrategy[list[Change]]:
@@ -198,9 +241,9 @@ def _writer(mark: str) -> st.SearchStrategy[list[Change]]:
 
 def _owned(change: Change, mark: str) -> Change:
     fields: dict[str, Any] = {}
-    if hasattr(change, "conversation_id"):
+    if getattr(change, "conversation_id", None) is not None:
         fields["conversation_id"] = change.conversation_id + mark
-    if isinstance(change, MessageInterrupted):
+    if isinstance(change, (MessageInterrupted, MemoryReinforced)) and change.message_id is not None:
         fields["message_id"] = change.message_id + mark
     if hasattr(change, "grant_id"):
         fields["grant_id"] = change.grant_id + mark

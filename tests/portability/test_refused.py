@@ -160,6 +160,43 @@ async def test_an_altered_dict_is_refused(what: str) -> None:
     await refused(bundle, IntegrityError, "cannot be trusted")
 
 
+WRONG_REPAIRS: dict[str, Any] = {
+    "a number": {"unanswered": 5},
+    "a list of lists": {"unanswered": [[1]]},
+    "nothing": {"unanswered": [None]},
+    "a list": {"set_aside": ["doubled"]},
+}
+WRONG_ROWS: dict[str, tuple[str, Any]] = {
+    "a short function": ("functions", {"f": [1]}),
+    "a short model": ("models", {"m": [1]}),
+    "a long model": ("models", {"m": [1, 2, 3, 4]}),
+    "an empty day": ("days", {"2026-11-21": []}),
+    "no day": ("days", {"2026-99-99": [1]}),
+    "a week": ("days", {"2026-W01-1": [1]}),
+    "days that overflow": ("days", {"2026-11-21": [1e308], "2026-11": [1e308]}),
+    "hours that overflow": ("hours", [2**63] * 24),
+}
+WRONG_EXTRAS: list[tuple[str, Any]] = [
+    *(("profile", wrong) for wrong in (5, [1], {"topics": 5}, {"topics": []}, {"topics": {"a": "b"}})),
+    *(("profile", wrong) for wrong in ({"wishes": 3}, {"wishes": [1]}, {"set_at": []}, {"set_at": {"a": 1}})),
+    *(("private_words", wrong) for wrong in (5, "abc", [{}], {"a": 1}, None)),
+    ("private_words_made_under", 5),
+    ("withheld", []),
+    ("withheld", {"m": 5}),
+    ("withheld_slots", [1]),
+    ("withheld_marks", {"s": 5}),
+]
+
+
+def _set(where: str, **values: Any) -> Alter:
+    """Puts values into the session's part of this name, or into the first row of a list."""
+
+    def alter(bundle: dict[str, Any]) -> None:
+        (bundle[where][0] if where in bundle else bundle["session"][where]).update(values)
+
+    return alter
+
+
 FORGED: dict[str, Alter] = {
     "two entries with one id": lambda b: b["memories"].append(b["memories"][0]),
     "two messages with one id": lambda b: b["messages"].append(b["messages"][0]),
@@ -183,6 +220,15 @@ FORGED: dict[str, Alter] = {
     "a branch of itself": lambda b: b["conversations"][0].update(parent_id="c"),
     "categories that are none": lambda b: b["session"].update(template={"memory_categories": 5}),
     "an unknown status": lambda b: b["session"].update(status="deleted"),
+    **{f"{what} of repair": _set("messages", repair=note) for what, note in WRONG_REPAIRS.items()},
+    **{
+        f"{what} in analytics": _set("analytics", **{name: rows}) for what, (name, rows) in WRONG_ROWS.items()
+    },
+    **{f"{name} = {value!r}": _set("extra", **{name: value}) for name, value in WRONG_EXTRAS},
+    "more parts than messages": _set("evidence", verbosity={"weight": 1.0, "parts": [[1.0, 1.0]]}),
+    "evidence that overflows": _set("evidence", verbosity={"weight": 1e300}),
+    "a span that overflows": _set("conversations", running_seconds=1.7e308),
+    "a day that is none": _set("conversations", counted_day="2026-13-01"),
 }
 
 
@@ -422,9 +468,9 @@ async def test_a_session_that_exists(tmp_path: Path) -> None:
         assert report.details[0]["became"] == "replaced"
         async with await there.import_session(path, on_conflict="replace") as replaced:
             assert replaced.user_id == "old_123" and len(replaced.get_memory().entries) > 50
-        before = set(dict(await storage.list_pages("long")))
+        first, before = await replaced.export_full(), set(dict(await storage.list_pages("long")))
         async with await there.import_session(path, on_conflict="replace") as once_more:
-            assert content_of(await once_more.export_full()) == content_of(await replaced.export_full())
+            assert content_of(await once_more.export_full()) == content_of(first)
         after = set(dict(await storage.list_pages("long")))
         assert len(after) == len(before) and not after & before
 

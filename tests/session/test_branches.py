@@ -10,7 +10,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.session.stores import WatchedStorage, user_says, voxon_on
-from voxsession import ConfigurationError, Conversation, FileSessionStorage, Session, SessionConfig, Voxon
+from voxsession import (
+    ConfigurationError,
+    ConflictError,
+    Conversation,
+    FileSessionStorage,
+    Session,
+    SessionConfig,
+    SessionEndedError,
+    Voxon,
+)
 from voxsession.session.filing import HEAD_CONVERSATIONS
 from voxsession.session.summarizing import note_summary
 from voxsession.storage.inmemory import MemorySessionStorage
@@ -301,6 +310,7 @@ async def test_an_app_may_write_the_summary_itself(session: Session) -> None:
     entry = await main.merge_summary(twig, text="They agreed on Tuesday.")
     assert entry is not None
     assert "agreed on Tuesday" in sent(await main.build_context("Hi"))
+    assert "c (1 message, active, merged)" in repr(session.branches())  # also as a branch of a branch
     for wrong in ("main", "nobody", ".x", 3):
         with pytest.raises(ConfigurationError):
             await main.merge_summary(wrong, text="x")  # type: ignore[arg-type]
@@ -431,6 +441,46 @@ async def test_a_deleted_filed_conversation_leaves_its_pages() -> None:
         again = await session.resume_conversation("new")
         assert len(await contents(again)) == 300
         assert not [match for match in await session.recall("old 7", limit=50) if "old" in match.content]
+
+
+async def test_nobody_goes_on_in_a_conversation_that_was_deleted_elsewhere() -> None:
+    """What another process says into it is not stored, and it is told why; then the handle says so at once."""
+    storage = MemorySessionStorage()
+    async with voxon_on(storage) as first, voxon_on(storage) as second:
+        mine = await first.create_session(session_id="s", config=KEEP)
+        async with mine.start_conversation("main") as main:
+            await said(main, "hello")
+        theirs = await second.load_session("s")
+        open_there = await theirs.resume_conversation("main")
+        await mine.delete_conversation("main")
+        with pytest.raises(ConflictError, match=r"message\.added: its conversation was deleted"):
+            await said(open_there, "still here")
+        await theirs.reload(keep_pending=False)
+        assert open_there.status == "deleted"
+        with pytest.raises(SessionEndedError, match=r"was deleted\. Start one with another id"):
+            await said(open_there, "and again")
+        await open_there.end()
+        await mine.reload()
+        assert len(mine.branches()) == 0 and "still here" not in str(await mine.export_full())
+
+
+async def test_a_branch_is_not_started_from_what_was_deleted_elsewhere() -> None:
+    """It would see empty messages; a branch that was saved before keeps what it saw."""
+    storage = MemorySessionStorage()
+    async with voxon_on(storage) as first, voxon_on(storage) as second:
+        mine = await first.create_session(session_id="s", config=KEEP)
+        async with mine.start_conversation("main") as main:
+            await said(main, "hello")
+        theirs = await second.load_session("s")
+        await theirs.start_conversation("saved", parent_id="main")
+        await theirs.save()
+        late = await theirs.start_conversation("late", parent_id="main")
+        await mine.delete_conversation("main")
+        with pytest.raises(ConflictError, match=r"conversation\.started: its conversation was deleted"):
+            await said(late, "what did I say?")
+        await theirs.reload(keep_pending=False)
+        assert await contents(await theirs.resume_conversation("saved")) == ["hello"]
+        assert "late" not in theirs.branches()
 
 
 def _plain(storage: Any) -> Any:

@@ -50,16 +50,21 @@ async def test_said_in_two_processes_at_once(text: str, tmp_path: Path) -> None:
         assert evidence(mine) == evidence(yours) == {FACTS[text]: [3]}
 
 
-async def test_an_entry_that_the_app_edited_is_left_alone() -> None:
-    """What was done to an entry by hand before it was saved is not lost in a merge."""
+@pytest.mark.parametrize("content", [None, "User has two cats"])
+async def test_an_edit_of_what_both_learned_is_kept(content: str | None) -> None:
+    """It goes with the fact; where it made another fact of it, that is no echo any more."""
     async with two(MemorySessionStorage(), KEEPING) as (mine, yours):
         await say(mine, "I have two dogs")
         with yours.batch_update():
             await say(yours, "I have two dogs")
             [entry] = yours.get_memory().entries
-            yours.update_memory(entry.id, importance=0.99)
+            yours.update_memory(entry.id, importance=0.99, **({"content": content} if content else {}))
         await yours.save()
-        assert 0.99 in [one.importance for one in yours.get_memory().entries]
+        found = [(one.content, one.importance, one.evidence_count) for one in yours.get_memory().entries]
+        if content is None:
+            assert found == [("User has two dogs", 0.99, 2)]
+        else:
+            assert (content, 0.99, 1) in found and len(found) == 2
 
 
 async def test_two_tasks_of_one_process() -> None:

@@ -19,6 +19,7 @@ from voxsession import (
     MemorySessionStorage,
     PermissionDeniedError,
     SessionStorage,
+    StorageUnavailableError,
     migrate,
 )
 
@@ -198,7 +199,7 @@ async def test_a_crash_before_the_session_is_written_gives_a_token_that_opens_no
             return await go_on()
 
         storage.mishap = fail
-        with pytest.raises(OSError, match="gone"):
+        with pytest.raises(StorageUnavailableError):
             await view
         await refused(elsewhere.access_shared_session(view.token, "doctor"))
         storage.mishap = None

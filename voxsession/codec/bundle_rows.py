@@ -11,7 +11,7 @@ from voxsession.core.conversation import ConversationEntry
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import Message
 from voxsession.core.preference import Evidence, Metric
-from voxsession.core.session_data import SessionData, Totals
+from voxsession.core.session_data import IMPORTED_AS, SessionData, Totals
 from voxsession.core.types import (
     JsonObject,
     UtcTime,
@@ -116,7 +116,7 @@ def session_row(data: SessionData) -> SessionRow:
         topics=data.topics,
         metrics=data.metrics,
         token_counter=data.token_counter,
-        extra=data.extra,
+        extra={name: value for name, value in data.extra.items() if name != IMPORTED_AS},
     )
 
 

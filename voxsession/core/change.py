@@ -41,7 +41,8 @@ class Change:
     kind applied twice changes nothing more.
 
     `observe` is what a second writer must not have altered in the meantime: None
-    means that the change commutes with all others.
+    means that the change commutes with all others. Where it did, `behind` may still
+    take that in.
 
     Attributes:
         at: when it happened (aware, UTC).
@@ -64,6 +65,15 @@ class Change:
 
     def observe(self, data: SessionData) -> Any:
         """What this change was based on; None where it commutes."""
+        return None
+
+    def behind(self, observed: Any, data: SessionData) -> Change | None:
+        """This change as it takes in what others altered meanwhile of what it was based on; None where it cannot.
+
+        Args:
+            observed: what it was based on.
+            data: what others made of that.
+        """
         return None
 
     def event_fields(self) -> dict[str, Any]:

@@ -19,10 +19,6 @@ from voxsession.core.conversation_changes import (
     ConversationRestored,
     ConversationResumed,
     ConversationStarted,
-    MessageAdded,
-    MessageInterrupted,
-    MessagesRedacted,
-    TurnCompleted,
 )
 from voxsession.core.history_changes import HistoryRepaired, MessageRepair
 from voxsession.core.memory_changes import (
@@ -36,6 +32,7 @@ from voxsession.core.memory_changes import (
     MemorySuperseded,
     MemoryUpdated,
 )
+from voxsession.core.message_changes import MessageAdded, MessageInterrupted, MessagesRedacted, TurnCompleted
 from voxsession.core.session_changes import (
     ConfigChanged,
     EvidenceAdded,
@@ -56,6 +53,7 @@ from voxsession.core.share_changes import (
     ShareUsed,
     SnapshotErased,
 )
+from voxsession.core.withholding_changes import SecretsNoted
 
 __all__ = [
     "KINDS",
@@ -95,6 +93,7 @@ __all__ = [
     "NoteShared",
     "PreferenceSet",
     "ProfileApplied",
+    "SecretsNoted",
     "SessionCreated",
     "SessionEnded",
     "ShareCreated",

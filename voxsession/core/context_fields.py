@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from voxsession.core.types import check_json, check_text
+from voxsession.core.types import check_json, check_text, copy_json
 from voxsession.errors import ConfigurationError
 
 __all__ = ["FIELD_TYPES", "ContextField", "check_fields", "check_values"]
@@ -89,7 +89,7 @@ class ContextField:
                 option=option,
                 value=value,
             )
-        if self.choices and checked not in self.choices:
+        if self.choices and not any(_is_same(checked, choice) for choice in self.choices):
             choices = ", ".join(map(str, self.choices))
             raise ConfigurationError(
                 f"{option} has to be one of {choices} in {where}.", option=option, value=value
@@ -98,8 +98,12 @@ class ContextField:
 
     def to_dict(self) -> dict[str, Any]:
         """The field as a TOML table would give it."""
-        full = {"type": self.type, "default": self.default, "choices": list(self.choices)}
-        return {name: value for name, value in full.items() if value not in (None, [])}
+        table: dict[str, Any] = {"type": self.type}
+        if self.default is not None:
+            table["default"] = copy_json(self.default)
+        if self.choices:
+            table["choices"] = [copy_json(choice) for choice in self.choices]
+        return table
 
 
 def check_fields(option: str, value: object) -> dict[str, ContextField]:
@@ -148,7 +152,7 @@ def check_values(
             f"Give context={{{', '.join(f'{name!r}: ...' for name in missing)}}}.",
             option=f"context[{missing[0]!r}]",
         )
-    context = {name: field.default for name, field in fields.items() if field.default is not None}
+    context = {name: copy_json(field.default) for name, field in fields.items() if field.default is not None}
     for name, value in values.items():
         key = check_text("key of context", name)
         field = fields.get(key, ContextField())
@@ -181,12 +185,30 @@ def _field(option: str, about: object) -> ContextField:
         type=_type(option, about.get("type", "any")),
         choices=tuple(check_json(f"{option}.choices", list(choices))),
     )
+    for choice in field.choices:
+        if not FIELD_TYPES[field.type](choice):
+            raise ConfigurationError.out_of_range(
+                f"{option}.choices",
+                choice,
+                f"each has to be of type {field.type}{_FORMS.get(field.type, '')}",
+            )
     default = about.get("default")
     return (
         field
         if default is None
         else attrs.evolve(field, default=field.check(option, default, "its declaration"))
     )
+
+
+def _is_same(value: Any, choice: Any) -> bool:
+    """Whether two JSON values are one; to Python `True` is 1."""
+    if isinstance(value, bool) or isinstance(choice, bool):
+        return value is choice
+    if isinstance(value, list) and isinstance(choice, list):
+        return len(value) == len(choice) and all(map(_is_same, value, choice))
+    if isinstance(value, dict) and isinstance(choice, dict):
+        return value.keys() == choice.keys() and all(_is_same(value[key], choice[key]) for key in value)
+    return bool(value == choice)
 
 
 def _type(option: str, given: object) -> str:

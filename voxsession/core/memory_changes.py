@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 import attrs
@@ -9,7 +10,7 @@ import attrs
 from voxsession.core.change import Change, change_kind
 from voxsession.core.memory_entry import MemoryEntry, is_original
 from voxsession.core.session_data import SessionData
-from voxsession.core.share_grant import without_rows
+from voxsession.core.share_grant import frozen_entries, without_rows
 from voxsession.core.types import UtcTime
 from voxsession.core.withholding import note_secrecy
 
@@ -23,9 +24,18 @@ __all__ = [
     "MemoryRestored",
     "MemorySuperseded",
     "MemoryUpdated",
+    "confirmations",
     "drop_memories",
     "put_memory",
 ]
+
+MAX_CONFIRMATIONS = 64
+
+
+def confirmations(given: Iterable[Mapping[str, str | None] | None]) -> dict[str, str | None] | None:
+    """The messages that said something again, of several lists of them: the latest, as many as are kept."""
+    rows = [row for one in given if one for row in one.items()]
+    return dict(list(dict(rows).items())[-MAX_CONFIRMATIONS:]) or None
 
 
 def put_memory(data: SessionData, entry: MemoryEntry, *, local: bool = False) -> None:
@@ -65,8 +75,9 @@ class MemoryAdded(Change):
 
     def apply(self, data: SessionData) -> None:
         # What it makes secret can only be told beside the others.
-        is_secret = self.entry.sensitive and self.entry.message_id is not None
-        if not is_secret and data.lay_beside(self.entry, local=self.local):
+        entry = self.entry
+        has_place = entry.message_id is not None or entry.slot is not None or entry.confirmed_in is not None
+        if not (entry.sensitive and has_place) and data.lay_beside(self.entry, local=self.local):
             return
         if data.find_memory(self.entry.id) is None:
             put_memory(data, self.entry, local=self.local)
@@ -79,11 +90,20 @@ class MemoryReinforced(Change):
     kind: ClassVar[str] = "memory.reinforced"
     event: ClassVar[str | None] = "memory.updated"
     entry_id: str
+    message_id: str | None = None
+    conversation_id: str | None = None
 
     def apply(self, data: SessionData) -> None:
         entry = data.find_memory(self.entry_id)
-        if entry is not None:
-            put_memory(data, attrs.evolve(entry, evidence_count=entry.evidence_count + 1))
+        if entry is None:
+            return
+        said_in = entry.confirmed_in
+        if self.message_id is not None and self.message_id != entry.message_id:
+            said_in = confirmations([said_in, {self.message_id: self.conversation_id}])
+        put_memory(data, attrs.evolve(entry, evidence_count=entry.evidence_count + 1, confirmed_in=said_in))
+
+    def event_fields(self) -> dict[str, Any]:
+        return {"entry_id": self.entry_id}
 
 
 @change_kind
@@ -101,8 +121,39 @@ class MemoryUpdated(Change):
     def observe(self, data: SessionData) -> Any:
         return (data.find_memory(self.entry.id),)
 
+    def behind(self, observed: Any, data: SessionData) -> MemoryUpdated | None:
+        """The same edit of the entry as others left it; None where both edited the same thing of it."""
+        (old,), now = observed, data.find_memory(self.entry.id)
+        if old is None or now is None:
+            return None
+        mine, theirs = _edited(old, self.entry), _edited(old, now)
+        if mine & theirs or _parts_them(mine, theirs) or _parts_them(theirs, mine):
+            return None
+        return self.done_to(now, observed)
+
+    def done_to(self, entry: MemoryEntry, observed: Any) -> MemoryUpdated:
+        """The same edit of another entry, or of what others made of it; `observed` is what this one was based on."""
+        (old,) = observed
+        values = {name: getattr(self.entry, name) for name in _edited(old, self.entry)}
+        return MemoryUpdated(at=self.at, local=self.local, entry=attrs.evolve(entry, **values))
+
     def event_fields(self) -> dict[str, Any]:
         return {"entry": self.entry, "entry_id": self.entry.id}
+
+
+_FIELDS = tuple(field.name for field in attrs.fields(MemoryEntry))
+_SIZE = {"token_count", "estimated"}
+
+
+def _edited(old: MemoryEntry, new: MemoryEntry) -> set[str]:
+    """What was given another value; the size of a text is part of the text."""
+    found = {name for name in _FIELDS if getattr(old, name) != getattr(new, name)}
+    return found if "content" in found else found - _SIZE
+
+
+def _parts_them(one: set[str], other: set[str]) -> bool:
+    """Whether one gave a text, and the other said of the earlier text how private it is."""
+    return "content" in one and bool({"sensitive", "category"} & other)
 
 
 @change_kind
@@ -158,7 +209,8 @@ class MemoryRemoved(Change):
 
     def apply(self, data: SessionData) -> None:
         drop_memories(data, self.entry_ids)
-        data.shares = without_rows(data.shares, self.entry_ids)
+        frozen = [entry.id for entry in frozen_entries(data.shares) if self.covers(entry)]
+        data.shares = without_rows(data.shares, [*self.entry_ids, *frozen])
 
 
 @change_kind

@@ -37,6 +37,7 @@ class MemoryEntry:
         restored_at: when it was brought back; it is not compressed again.
         valid_from: when what it says began to be true, where that is known to be another moment than `timestamp`.
         valid_until: when it ceased to be true, where it gave way to a newer fact.
+        confirmed_in: the messages that said it again, the latest 64, with their conversations.
     """
 
     id: str
@@ -63,6 +64,7 @@ class MemoryEntry:
     restored_at: UtcTime | None = None
     valid_from: UtcTime | None = None
     valid_until: UtcTime | None = None
+    confirmed_in: dict[str, str | None] | None = None
 
     @property
     def begins_at(self) -> datetime:

@@ -38,6 +38,8 @@ MAX_UNSET = 200
 MAX_PRIVATE = 1000
 #: Where these marks stand in `SessionData.extra`.
 PRIVATE_WORDS = "private_words"
+#: Where it stands under which session id they were made, where that is not the session's own.
+MARKED_UNDER = "private_words_made_under"
 #: The evidence that says when topics were last spoken of, by which messages.
 TOPIC_EVIDENCE = "topics"
 #: What of a piece of evidence came with a profile stands under its name with this in front.

@@ -15,7 +15,10 @@ from voxsession.core.preference import Evidence, Metric
 from voxsession.core.totals import Totals
 from voxsession.core.types import Count, JsonObject, UtcTime
 
-__all__ = ["MemoryWatch", "PageRef", "SessionData", "Totals"]
+__all__ = ["IMPORTED_AS", "MemoryWatch", "PageRef", "SessionData", "Totals"]
+
+#: Where it stands in `SessionData.extra` by which import a session came; another import makes another session.
+IMPORTED_AS = "imported_as"
 
 
 @attrs.define(frozen=True, slots=True, kw_only=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 import attrs
 
+from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.types import Count, JsonObject, UtcTime, encode_json, json_decoder
 
 __all__ = [
@@ -15,6 +17,7 @@ __all__ = [
     "SNAPSHOT",
     "ShareGrant",
     "ShareUse",
+    "frozen_entries",
     "grant_of",
     "is_open",
     "without_rows",
@@ -34,7 +37,7 @@ class ShareUse:
         at: when it was (aware, UTC).
         action: the call that was made, such as ``search_memory``.
         outcome: ``done``, or why it was refused: ``wrong_user``, ``revoked``, ``expired``, ``used_up``,
-            ``permission`` or ``ended``.
+            ``permission``, ``ended`` or ``invalid`` (what was given was not taken, as a note that is too long).
         by: who tried, where that is somebody else than the person the grant is for.
         times: how often it was, where refusals that came close together are one row.
     """
@@ -91,6 +94,7 @@ class ShareGrant:
 
 
 _decode = json_decoder(ShareGrant)
+_entry_of = json_decoder(MemoryEntry)
 
 
 def grant_of(stored: JsonObject) -> ShareGrant | None:
@@ -133,6 +137,16 @@ def without_rows(shares: dict[str, JsonObject], ids: Iterable[str]) -> dict[str,
         if stored.get(SNAPSHOT) and (kept := _kept(stored[SNAPSHOT], gone)) is not None
     }
     return {**shares, **changed} if changed else shares
+
+
+def frozen_entries(shares: Mapping[str, JsonObject]) -> list[MemoryEntry]:
+    """The memory entries that frozen shares hold."""
+    found = []
+    for stored in shares.values():
+        for row in (stored.get(SNAPSHOT) or {}).get("entries", ()):
+            with contextlib.suppress(ValueError):  # what is no entry is shown to nobody
+                found.append(_entry_of(encode_json(row)))
+    return found
 
 
 def without_talk(shares: dict[str, JsonObject], conversation_id: str) -> dict[str, JsonObject]:

@@ -12,6 +12,7 @@ from voxsession.core.message import Message
 from voxsession.core.session_changes import EvidenceAdded
 from voxsession.core.session_data import SessionData
 from voxsession.learning.wishes import Wish, wishes_of
+from voxsession.memory.fact_index import fact_index_of
 
 __all__ = ["retired_instructions"]
 
@@ -57,17 +58,16 @@ def retired_instructions(data: SessionData, changes: Sequence[Change], message: 
     if not asked and not wished:
         return []
     speaker = (message.name or "user").casefold()
-    counted = _slots(speaker, map(_about, wished))
+    counted, named = _slots(speaker, map(_about, wished)), _slots(speaker, asked)
+    index = fact_index_of(data)  # so that a wish costs the same however much is remembered
     gone = [
         entry.id
-        for entry in data.all_memories()
-        if entry.slot is not None
-        and _INSTRUCTION in entry.slot
-        and entry.superseded_by is None
-        and (
-            entry.slot in counted
+        for slot in sorted(counted | named)
+        for entry in index.holders(data, slot)
+        if (
+            slot in counted
             if entry.message_id != message.id
-            else entry.slot in _slots(speaker, asked) and not _holds(entry, wished, asked)
+            else slot in named and not _holds(entry, wished, asked)
         )
     ]
     local = [entry_id for entry_id in gone if entry_id in data.local_memories]

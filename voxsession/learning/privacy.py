@@ -13,11 +13,11 @@ from hashlib import blake2b
 
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.rules import PRIVATE_CATEGORIES
-from voxsession.core.session_changes import PRIVATE_WORDS, EvidenceAdded
+from voxsession.core.session_changes import MARKED_UNDER, MAX_PRIVATE, PRIVATE_WORDS, EvidenceAdded
 from voxsession.core.session_data import SessionData
 from voxsession.learning.topics import STOP_WORDS, fold_plural
 
-__all__ = ["is_private", "noted_words", "private_words", "tellable"]
+__all__ = ["is_private", "noted_words", "private_words", "secret_topics", "tellable", "with_all_noted"]
 
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _MARK_BYTES = 5
@@ -56,6 +56,29 @@ def noted_words(data: SessionData, texts: Iterable[str], at: datetime) -> list[E
     return [EvidenceAdded(at=at, private_words=marks)] if marks else []
 
 
+def with_all_noted(data: SessionData) -> dict[str, object]:
+    """What `data.extra` is with the words of all private memories marked: an export may have left the marks out."""
+    texts = [entry.value or entry.content for entry in data.all_memories() if is_private(entry)]
+    marks = data.extra.get(PRIVATE_WORDS, ())
+    noted = list(dict.fromkeys([*private_words(data, texts), *marks]))[-MAX_PRIVATE:]
+    return {**data.extra, PRIVATE_WORDS: noted} if set(noted) != set(marks) else data.extra
+
+
+def secret_topics(topics: Iterable[str], data: SessionData, told: Iterable[str]) -> set[str]:
+    """The topics that name what is private and stands in no memory that is told.
+
+    Args:
+        topics: key phrases of the session.
+        data: the session.
+        told: the marks of the words of private memories that may be read.
+    """
+    secret = [entry.value or entry.content for entry in data.all_memories() if entry.sensitive]
+    marks = {*data.extra.get(PRIVATE_WORDS, ()), *private_words(data, secret)}.difference(told)
+    return (
+        {topic for topic in topics if not marks.isdisjoint(private_words(data, [topic]))} if marks else set()
+    )
+
+
 def tellable(topics: Iterable[str], data: SessionData) -> list[str]:
     """The topics without a word that is private, be it in a memory that is there or in one that was.
 
@@ -75,6 +98,5 @@ def tellable(topics: Iterable[str], data: SessionData) -> list[str]:
 
 
 def _mark(data: SessionData, word: str) -> str:
-    return blake2b(
-        word.encode(), digest_size=_MARK_BYTES, key=data.session_id.encode()[:64], person=b"topic"
-    ).hexdigest()
+    key = str(data.extra.get(MARKED_UNDER, data.session_id)).encode()[:64]
+    return blake2b(word.encode(), digest_size=_MARK_BYTES, key=key, person=b"topic").hexdigest()

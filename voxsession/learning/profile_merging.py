@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from voxsession.core.types import encode_canonical
 from voxsession.learning.names import LEARNED
 from voxsession.learning.profile_bounds import MAX_NAMES, newest_acts
 from voxsession.learning.profile_fields import WISH, ProfileEvidence, evidence_of
-
-if TYPE_CHECKING:
-    from voxsession.learning.profiles import SessionProfile
 
 __all__ = ["merged_fields", "strongest"]
 
@@ -23,7 +20,35 @@ _MAX_TOPICS = 50
 _SAME_WISH = 0.2
 
 
-def merged_fields(profiles: Iterable[SessionProfile]) -> dict[str, Any]:
+class Taught(Protocol):
+    """What a profile says of a person, as far as merging asks."""
+
+    @property
+    def preferences(self) -> Mapping[str, Any]:
+        """What was set by hand."""
+
+    @property
+    def set_at(self) -> Mapping[str, datetime]:
+        """When it was set, or taken back."""
+
+    @property
+    def evidence(self) -> Mapping[str, ProfileEvidence]:
+        """What was learned."""
+
+    @property
+    def topics(self) -> Mapping[str, float]:
+        """Key phrases with their weights."""
+
+    @property
+    def updated_at(self) -> datetime | None:
+        """When it was last true."""
+
+    @property
+    def conflicts(self) -> Sequence[str]:
+        """What was set differently before."""
+
+
+def merged_fields(profiles: Iterable[Taught]) -> dict[str, Any]:
     """The arguments of the `SessionProfile` that these make; see `SessionProfile.merge`."""
     found = sorted(profiles, key=lambda profile: _time_key(profile.updated_at))
     preferences, set_at, conflicts = _by_hand(found)
@@ -47,7 +72,7 @@ def strongest(topics: Mapping[str, float]) -> dict[str, float]:
     return {topic: topics[topic] for topic in best}
 
 
-def _by_hand(found: Sequence[SessionProfile]) -> tuple[dict[str, Any], dict[str, datetime], dict[str, None]]:
+def _by_hand(found: Sequence[Taught]) -> tuple[dict[str, Any], dict[str, datetime], dict[str, None]]:
     """What was set by hand, the latest act of each; when it was; what was set to different values."""
     conflicts = {name: None for profile in found for name in profile.conflicts}
     acts: dict[str, list[tuple[float, bytes, Any, datetime | None]]] = {}
@@ -128,7 +153,7 @@ def _languages(parts: Mapping[str, Sequence[ProfileEvidence]]) -> dict[str, Prof
     }
 
 
-def _topics(found: Sequence[SessionProfile]) -> dict[str, float]:
+def _topics(found: Sequence[Taught]) -> dict[str, float]:
     topics: dict[str, float] = {}
     for profile in found:
         share = _recency(profile.updated_at, found[-1].updated_at)

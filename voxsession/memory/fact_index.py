@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import TypeAlias
+
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.session_data import SessionData
 
 __all__ = ["FactIndex", "fact_index_of"]
+
+#: The ids in each place: mostly one, else a dict, so that thousands of entries that say the same cost no more.
+_Places: TypeAlias = dict[str, "str | dict[str, None]"]
 
 
 class FactIndex:
@@ -25,14 +31,13 @@ class FactIndex:
     """
 
     def __init__(self) -> None:
-        # Tuples, since most have one member and a copy of the index may share them.
-        self._by_slot: dict[str, tuple[str, ...]] = {}
-        self._by_content: dict[str, tuple[str, ...]] = {}
+        self._by_slot: _Places = {}
+        self._by_content: _Places = {}
 
     def copy(self) -> FactIndex:
         """An independent index, for a copy of the data."""
         other = FactIndex()
-        other._by_slot, other._by_content = dict(self._by_slot), dict(self._by_content)
+        other._by_slot, other._by_content = _copied(self._by_slot), _copied(self._by_content)
         return other
 
     def changed(self, old: MemoryEntry | None, new: MemoryEntry | None) -> None:
@@ -53,7 +58,7 @@ class FactIndex:
             data: what the index was made of.
             slot: as the entries have it.
         """
-        return _entries(data, self._by_slot.get(slot, ()))
+        return _entries(data, _ids(self._by_slot, slot))
 
     def saying(self, data: SessionData, content: str) -> list[MemoryEntry]:
         """The entries that say just this, whatever its case and spaces, expired ones included.
@@ -62,11 +67,11 @@ class FactIndex:
             data: what the index was made of.
             content: a sentence.
         """
-        return _entries(data, self._by_content.get(_words(content), ()))
+        return _entries(data, _ids(self._by_content, _words(content)))
 
     def contested(self) -> list[str]:
         """The slots that more than one entry fills, in order."""
-        return sorted(slot for slot, ids in self._by_slot.items() if len(ids) > 1)
+        return sorted(slot for slot in self._by_slot if len(_ids(self._by_slot, slot)) > 1)
 
 
 def fact_index_of(data: SessionData) -> FactIndex:
@@ -84,19 +89,30 @@ def _words(content: str) -> str:
     return " ".join(content.casefold().split())
 
 
-def _entries(data: SessionData, ids: tuple[str, ...]) -> list[MemoryEntry]:
+def _entries(data: SessionData, ids: Collection[str]) -> list[MemoryEntry]:
     return [entry for entry_id in ids if (entry := data.find_memory(entry_id)) is not None]
 
 
-def _put(places: dict[str, tuple[str, ...]], key: str, entry_id: str) -> None:
-    known = places.get(key, ())
-    if entry_id not in known:
-        places[key] = (*known, entry_id)
+def _ids(places: _Places, key: str) -> Collection[str]:
+    found = places.get(key, ())
+    return (found,) if isinstance(found, str) else found
 
 
-def _drop(places: dict[str, tuple[str, ...]], key: str, entry_id: str) -> None:
-    left = tuple(known for known in places.get(key, ()) if known != entry_id)
-    if left:
-        places[key] = left
-    else:
+def _copied(places: _Places) -> _Places:
+    return {key: dict(known) if isinstance(known, dict) else known for key, known in places.items()}
+
+
+def _put(places: _Places, key: str, entry_id: str) -> None:
+    known = places.setdefault(key, entry_id)
+    if isinstance(known, dict):
+        known[entry_id] = None
+    elif known != entry_id:
+        places[key] = {known: None, entry_id: None}
+
+
+def _drop(places: _Places, key: str, entry_id: str) -> None:
+    known = places.get(key)
+    if isinstance(known, dict):
+        known.pop(entry_id, None)
+    if not known or known == entry_id:
         places.pop(key, None)

@@ -150,7 +150,7 @@ class Ledger:
     def _queues_of(self, entry: MemoryEntry, now: datetime) -> list[_Queue]:
         fading = _fading_seconds(entry, now, self.allowance)
         kinds = [None, entry.category] if entry.category in self.allowance.shares else [None]
-        return [(kind, entry.pinned, entry.category == "identity", fading) for kind in kinds]
+        return [(kind, entry.pinned, _is_identity(entry), fading) for kind in kinds]
 
     def _front(self, data: SessionData, queue: _Queue, now: datetime) -> tuple[Order, _Queue] | None:
         """Who is first in a queue, without those that no longer stand there."""
@@ -189,7 +189,12 @@ def order_of(entry: MemoryEntry, now: datetime, allowance: Allowance) -> Order:
     fading = _fading_seconds(entry, now, allowance)
     place = _place(entry, fading)
     worth = place[0] - now.timestamp() / fading
-    return (entry.pinned, entry.category == "identity", worth, *place)
+    return (entry.pinned, _is_identity(entry), worth, *place)
+
+
+def _is_identity(entry: MemoryEntry) -> bool:
+    """Whether it says who the owner is; what others note does not, whatever its category."""
+    return entry.category == "identity" and entry.source != "shared"
 
 
 def _place(entry: MemoryEntry, fading: float) -> _Place:

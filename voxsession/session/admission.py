@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import hmac
 from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import datetime
 from typing import Any, Protocol
 
 import attrs
@@ -38,6 +39,7 @@ REFUSED = (
 REFUSAL_SECONDS = 0.1  # a refusal is given at the end of such a span, whatever it was for
 NOTED_EVERY_SECONDS = 60.0  # refusals for one reason that come closer together are one record
 MAX_NOTED = 1_000
+MAX_NAMED = 100  # characters of a stranger's user id
 _WRITES = ("add_note", "conversation", "send_message")
 _LOCK = ".shares"  # no conversation can have this id
 
@@ -152,10 +154,28 @@ class Admission:
                 )
             raise PermissionDeniedError(REFUSED)
 
+    async def check(self, ticket: Ticket, action: str, *permissions: str) -> None:
+        """Decides once more about a call that was let in and then waited; nothing is noted.
+
+        Raises:
+            PermissionDeniedError: the grant or the session has ended meanwhile.
+        """
+        async with self._visit(ticket.session_id) as core:
+            _, reason = self._judge(core, ticket, action, permissions)
+            if reason is not None:
+                raise PermissionDeniedError(REFUSED)
+
     def still_holds(self, core: LiveCore, ticket: Ticket) -> bool:
-        """Whether the grant was not revoked, as far as the session has heard."""
-        stored = core.data.shares.get(ticket.grant_id)
-        return stored is not None and stored.get("revoked_at") is None
+        """Whether neither the grant nor the session has ended, as far as this process has heard."""
+        data = core.data
+        stored, now = data.shares.get(ticket.grant_id), core.now()
+        if stored is None or stored.get("revoked_at") is not None or core.is_gone:
+            return False
+        ends = stored.get("expires_at")
+        is_over = ends is not None and datetime.fromisoformat(ends) <= now
+        return not (
+            is_over or data.status != "active" or (data.expires_at is not None and data.expires_at <= now)
+        )
 
     # --- finding
 
@@ -256,7 +276,12 @@ class Admission:
         )
         lock: LoopBound[asyncio.Lock] = core.gates.setdefault(_LOCK, LoopBound(asyncio.Lock))
         async with lock.get():
-            made = making(core, grant) if making is not None else ()
+            try:
+                made = making(core, grant) if making is not None else ()
+            except VoxSessionError:
+                if self._note(core, ticket, action, "invalid"):
+                    await self.host.save(core)
+                raise
             core.record(use, *made)
             if made:
                 core.settle_memory()
@@ -264,7 +289,7 @@ class Admission:
             stored = core.data.shares.get(ticket.grant_id, {})
             if any(row.get("id") == use.use_id for row in stored.get("audit", ())):
                 return None
-        return "used_up" if self.still_holds(core, ticket) else "revoked"
+        return "used_up" if stored.get("revoked_at") is None and stored else "revoked"
 
     # --- refusing
 
@@ -288,7 +313,10 @@ class Admission:
         """Records a refusal, or only tells of it where the same was recorded a moment ago."""
         now, place = self._clock.monotonic(), (ticket.session_id, ticket.grant_id, str(reason))
         last, left_out = self._refusals.get(place, (-NOTED_EVERY_SECONDS, 0))
-        about: dict[str, Any] = {"action": action, "reason": str(reason), "user_id": ticket.user_id[:100]}
+        who = ticket.user_id
+        if reason == "wrong_user" and len(who) > MAX_NAMED:
+            who = who[:MAX_NAMED] + "\u2026"  # which is never the person that the share is for
+        about: dict[str, Any] = {"action": action, "reason": str(reason), "user_id": who}
         if now - last < NOTED_EVERY_SECONDS:
             self._refusals[place] = last, left_out + 1
             core.signal("share.refused", grant_id=ticket.grant_id, **about)

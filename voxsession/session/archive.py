@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from voxsession.core.changes import Change, MemoryCompressed, MemoryRemoved, MemoryRestored
+from voxsession.core.memory_changes import confirmations
 from voxsession.core.memory_entry import MemoryEntry, is_original
 from voxsession.core.types import JsonObject, check_number, check_text, encode_canonical
+from voxsession.core.withholding import withheld_marks, withheld_slots
 from voxsession.errors import ConfigurationError
 from voxsession.memory.budget import expired
 from voxsession.session.base import SessionBase
@@ -93,7 +95,8 @@ class Archiving(SessionBase):
         added: list[MemoryEntry] = []
         for folding in plan_compression(self._live(local=local), now, days):
             total = folding.kept.evidence_count + sum(entry.evidence_count for entry in folding.folded)
-            added.append(attrs.evolve(folding.kept, evidence_count=total))
+            said_in = _said_in([folding.kept, *folding.folded], but=folding.kept.message_id)
+            added.append(attrs.evolve(folding.kept, evidence_count=total, confirmed_in=said_in))
             replaced |= {entry.id: folding.kept.id for entry in folding.folded}
         if replaced:
             made.append(MemoryCompressed(at=now, replaced=replaced, added=added, local=local))
@@ -133,6 +136,7 @@ class Archiving(SessionBase):
             value=None,
             message_id=newest.message_id if alone else None,
             conversation_id=newest.conversation_id if alone else None,
+            confirmed_in=_said_in(originals, but=newest.message_id if alone else None),
             made_from=[entry.id for entry in originals],
         )
 
@@ -154,7 +158,7 @@ class Archiving(SessionBase):
 
         No lock is held while it writes; an entry that changed meanwhile is left as it is, and so are those whose
         summary is no shorter. The originals are kept as history: `restore_memory` brings them back. Sensitive
-        entries are never shown to it.
+        entries are never shown to it, nor is what repeats one.
 
         Args:
             keep_recent_days: entries younger than this many days are left alone.
@@ -192,11 +196,15 @@ class Archiving(SessionBase):
     def _summarizable(self, days: float) -> Iterator[list[MemoryEntry]]:
         """Entries that one summary can stand for, two at least and no more than fit one request."""
         from voxsession.memory.compress import is_compressible
+        from voxsession.session.traces import Traces
 
-        now = self._core.now()
+        now, view = self._core.now(), self._core.view
+        secrets = [entry for entry in view.all_memories() if entry.sensitive]
+        traces = Traces(secrets, withheld_slots(view), withheld_marks(view))
         groups: dict[tuple[Any, ...], list[MemoryEntry]] = {}
         for entry in self._live(local=False):
-            if is_compressible(entry, now, days) is None and not entry.sensitive:
+            is_secret = entry.sensitive or traces.in_entry(entry)
+            if not is_secret and is_compressible(entry, now, days) is None:
                 noted = encode_canonical(entry.metadata) if entry.source == "shared" else None
                 groups.setdefault((entry.category, entry.speaker, noted), []).append(entry)
         for group in groups.values():
@@ -256,6 +264,13 @@ class Archiving(SessionBase):
         into = (original.superseded_by if original is not None else None) or name
         made = view.find_memory(into)
         return made if made is not None and made.made_from and made.is_live(now) else None
+
+
+def _said_in(entries: Sequence[MemoryEntry], but: str | None) -> dict[str, str | None] | None:
+    """The messages that entries were learned from or confirmed by, all but one."""
+    own = [{one.message_id: one.conversation_id} if one.message_id else None for one in entries]
+    found = confirmations([*(one.confirmed_in for one in entries), *own]) or {}
+    return {name: talk for name, talk in found.items() if name != but} or None
 
 
 def _is_kept(entry: MemoryEntry) -> bool:

@@ -7,7 +7,7 @@ import inspect
 from collections import deque
 from collections.abc import Awaitable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
@@ -15,13 +15,13 @@ from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import Message
 from voxsession.errors import ModelError
 from voxsession.memory.extraction import Extraction, ExtractionRequest, UserWords
-from voxsession.session.live import BatchScope, LiveCore
+from voxsession.session.batches import BatchScope
+from voxsession.session.host import SessionHost
+from voxsession.session.live import LiveCore
+from voxsession.session.taking import remember_all, tell_failure
 from voxsession.session.tasks import is_cancelled, take_outcome
 
-if TYPE_CHECKING:
-    from voxsession.session.host import SessionHost
-
-__all__ = ["BackgroundLearning"]
+__all__ = ["BackgroundLearning", "learning_of"]
 
 MOST_TOGETHER = 8  # messages that wait are looked through in one request
 MOST_EARLIER = 12
@@ -127,8 +127,6 @@ class BackgroundLearning:
             await asyncio.wait([worker], timeout=1)
 
     def _give_up(self, wait_seconds: float) -> None:
-        from voxsession.session.learn import tell_failure
-
         left = [*([self._at_work] if self._at_work else []), *self._jobs]
         count = sum(len(job.messages) for job in left)
         self._jobs.clear()
@@ -159,8 +157,6 @@ class BackgroundLearning:
                 self._at_work = None
 
     async def _learn(self, job: _Job) -> None:
-        from voxsession.session.learn import remember_all, tell_failure
-
         core = self._core
         there = self._present(job.messages)
         if not there:
@@ -227,3 +223,11 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
+
+
+def learning_of(core: LiveCore, host: SessionHost) -> BackgroundLearning:
+    """What is learned of a session in the background."""
+    if core.learning is None:
+        core.learning = BackgroundLearning(core, host)
+    learning: BackgroundLearning = core.learning
+    return learning

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Container, Generator, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -166,16 +166,18 @@ def _branch(entry: ConversationEntry, branches: tuple[Branch, ...]) -> Branch:
     )
 
 
-def _told(branch: Branch, merged_ids: Iterable[str]) -> str:
+def _told(branch: Branch, merged_ids: Container[str]) -> str:
     merged = ", merged" if branch.conversation_id in merged_ids else ""
     count = f"{branch.message_count} message" + ("" if branch.message_count == 1 else "s")
     return f"{branch.conversation_id} ({count}, {branch.status}{merged})"
 
 
 def _lines(root: Branch) -> Iterator[str]:
-    waiting: list[tuple[Branch, str, str, tuple[str, ...]]] = [(root, "", "", ())]
+    # A branch of a branch may have been brought back to any of those above it.
+    merged = {name for branch in root.walk() for name in branch.merged_ids}
+    waiting: list[tuple[Branch, str, str]] = [(root, "", "")]
     while waiting:
-        branch, before, below, merged = waiting.pop()
+        branch, before, below = waiting.pop()
         yield before + _told(branch, merged)
         children = branch.branches
         for place in range(len(children) - 1, -1, -1):
@@ -185,6 +187,5 @@ def _lines(root: Branch) -> Iterator[str]:
                     children[place],
                     below + ("└─ " if is_last else "├─ "),
                     below + ("   " if is_last else "│  "),
-                    branch.merged_ids,
                 )
             )

@@ -14,6 +14,12 @@ from voxsession.core.message import Message
 from voxsession.core.types import JsonObject, check_id, check_text, check_user_id
 from voxsession.errors import ConfigurationError, IntegrityError
 from voxsession.learning.names import check_preference
+from voxsession.session.bundle_fields import (
+    check_conversation_fields,
+    check_memory_fields,
+    check_message_fields,
+    check_session_fields,
+)
 from voxsession.session.bundle_reader import broken_bundle
 
 __all__ = ["BundleCheck"]
@@ -30,7 +36,7 @@ class BundleCheck:
 
     Attributes:
         session: the row of the session, once it was seen.
-        talks: the conversations by id.
+        talks: the conversations, each with the one that it branched from.
         counts: how many of each there are.
     """
 
@@ -38,7 +44,8 @@ class BundleCheck:
         self._name = name
         self._seen = {"memory": _SeenIds(), "message": _SeenIds()}
         self.session: SessionRow | None = None
-        self.talks: dict[str, ConversationEntry] = {}
+        self.talks: dict[str, str | None] = {}
+        self._furthest = (-1, "")  # the last message that any of them points to
         self.counts = {"conversations": 0, "memories": 0, "messages": 0}
 
     def row(self, kind: str, row: object, number: int) -> Any:
@@ -71,9 +78,10 @@ class BundleCheck:
                 f"its session counts {session.analytics.message_count} messages, it holds {count}"
             )
         rooted: set[str] = set()
-        for talk in self.talks.values():
-            self._check_places(talk, count)
-            self._check_line(talk, rooted)
+        if self._furthest[0] >= max(count, 1):
+            raise self._broken(_no_place(self._furthest[1]))
+        for talk_id in self.talks:
+            self._check_line(talk_id, rooted)
         return session
 
     # --- one by one
@@ -82,20 +90,27 @@ class BundleCheck:
         check_id("id", talk.id)
         if talk.id in self.talks:
             raise ValueError(f"the conversation {talk.id!r} is there twice")
+        check_conversation_fields(talk)
         if talk.status not in ("active", "ended", "deleted"):
             raise ValueError("its status is none of active, ended, deleted")
-        self.talks[talk.id] = talk
+        for place in (talk.first_index, talk.last_index, (talk.branch_index or 1) - 1):
+            if place is not None and place < 0:
+                raise ValueError(_no_place(talk.id))
+            self._furthest = max(self._furthest, (place or 0, talk.id))
+        self.talks[talk.id] = talk.parent_id
         self.counts["conversations"] += 1
 
     def _see_memory(self, entry: MemoryEntry) -> None:
         _check_name("id", entry.id)
         _check_name("category", entry.category)
         check_text("content", entry.content)
+        check_memory_fields(entry)
         self._seen["memory"].add(entry.id)
         self.counts["memories"] += 1
 
     def _see_message(self, message: Message) -> None:
         _check_name("id", message.id)
+        check_message_fields(message)
         if message.conversation_id not in self.talks:
             raise ValueError("its conversation is not in the bundle")
         self._seen["message"].add(message.id)
@@ -108,35 +123,23 @@ class BundleCheck:
             check_setting(name, value)
         for name, value in session.preferences.items():
             check_preference(name, value)
-        withheld = session.extra.get("withheld", {})
-        if not isinstance(withheld, dict) or not all(
-            isinstance(one, str | None) for one in withheld.values()
-        ):
-            raise ValueError("extra.withheld is no object of texts")
-        slots = session.extra.get("withheld_slots", [])
-        if not isinstance(slots, list) or not all(isinstance(slot, str) for slot in slots):
-            raise ValueError("extra.withheld_slots is no list of texts")
+        check_session_fields(session)
         _check_template(session.template or {})
         self.session = session
 
     # --- together
 
-    def _check_places(self, talk: ConversationEntry, count: int) -> None:
-        places = (talk.first_index, talk.last_index, (talk.branch_index or 1) - 1)
-        if any(place is not None and not 0 <= place < max(count, 1) for place in places):
-            raise self._broken(f"conversation {talk.id!r} points to messages that it does not hold")
-
-    def _check_line(self, talk: ConversationEntry, rooted: set[str]) -> None:
+    def _check_line(self, talk_id: str, rooted: set[str]) -> None:
         """Walks up to a conversation that is known to hang together."""
         line: dict[str, None] = {}
-        current: str | None = talk.id
+        current: str | None = talk_id
         while current is not None and current not in rooted:
             if current not in self.talks or current in line:
                 raise self._broken(
-                    f"conversation {talk.id!r} branched from one that is not there, or from itself"
+                    f"conversation {talk_id!r} branched from one that is not there, or from itself"
                 )
             line[current] = None
-            current = self.talks[current].parent_id
+            current = self.talks[current]
         rooted.update(line)
 
     def _broken(self, reason: str) -> IntegrityError:
@@ -160,6 +163,10 @@ class _SeenIds:
 def _check_name(option: str, value: str) -> None:
     if not 1 <= len(check_text(option, value)) <= MAX_ID:
         raise ValueError(f"{option} has to have 1 to {MAX_ID} characters")
+
+
+def _no_place(talk_id: str) -> str:
+    return f"conversation {talk_id!r} points to messages that the bundle does not hold"
 
 
 def _check_template(template: JsonObject) -> None:

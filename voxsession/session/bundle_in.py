@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 
 from voxsession.clock import Clock
 from voxsession.codec.bundle_rows import SessionRow
 from voxsession.codec.message_columns import encode_columns
+from voxsession.codec.session_codec import SessionCodec
 from voxsession.core.call_record import without_audio
 from voxsession.core.conversation import ConversationEntry
 from voxsession.core.envelope import FORMAT, Record, stamp
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import Message
-from voxsession.core.session_data import SessionData
+from voxsession.core.session_data import IMPORTED_AS, SessionData
 from voxsession.errors import ConflictError, StorageFullError, VoxSessionError
+from voxsession.session.bundle_settling import landed_extra, recounted, settle, try_out
 from voxsession.session.filing import HEAD_MESSAGES, PAGE_MESSAGES, plan_filing
 from voxsession.session.live import LiveCore
 from voxsession.session.recorder import Recorder
@@ -26,6 +29,7 @@ from voxsession.session.tasks import shielded
 
 __all__ = ["BundleLanding", "UserMapping", "data_of_row"]
 
+_R = TypeVar("_R", Message, MemoryEntry)
 _ARCHIVED_AT_ONCE = 500
 
 
@@ -87,7 +91,7 @@ def data_of_row(row: SessionRow, session_id: str, user_id: str | None) -> Sessio
         topics=row.topics,
         metrics=row.metrics,
         token_counter=row.token_counter,
-        extra=row.extra,
+        extra=landed_extra(row.extra, row.session_id, session_id),
     )
 
 
@@ -98,9 +102,13 @@ class BundleLanding:
         recorder: whose storage it goes to.
         core: the session without its rows; it has a codec, and no handle.
         users: who is called what from now on.
+        name: what errors call the bundle.
     """
 
-    def __init__(self, recorder: Recorder, core: LiveCore, users: UserMapping, clock: Clock) -> None:
+    def __init__(
+        self, recorder: Recorder, core: LiveCore, users: UserMapping, clock: Clock, name: str = "bundle"
+    ) -> None:
+        self._name = name
         self._recorder = recorder
         self._core = core
         self._users = users
@@ -109,6 +117,7 @@ class BundleLanding:
         self._archived: list[MemoryEntry] = []
         self._can_page = recorder.storage.can_page
         self._has_begun = False
+        core.data.extra = {**core.data.extra, IMPORTED_AS: clock.new_id("import")}
 
     async def take(self, record: Any) -> None:
         """Takes a record in; full pages are written at once."""
@@ -116,11 +125,18 @@ class BundleLanding:
         if isinstance(record, ConversationEntry):
             data.conversations[record.id] = without_audio(record)
         elif isinstance(record, MemoryEntry):
-            await self._take_memory(self._users.memory(record))
+            await self._take_memory(self._users.memory(await self._counted(record)))
         elif isinstance(record, Message):
-            self._messages.append(self._users.message(record))
+            self._messages.append(self._users.message(await self._counted(record)))
             if self._can_page and len(self._messages) >= HEAD_MESSAGES + PAGE_MESSAGES:
                 await self._file_messages()
+
+    async def _counted(self, record: _R) -> _R:
+        counter, data = self._core.counter, self._core.data
+        counted = await recounted(counter, record)
+        if counted is not record and counter.exact:
+            data.token_counter = counter.name
+        return counted
 
     async def _take_memory(self, entry: MemoryEntry) -> None:
         data = self._core.data
@@ -155,17 +171,24 @@ class BundleLanding:
 
         Raises:
             ConflictError: another version is stored; nothing was changed.
+            IntegrityError: what was taken in makes no session that opens; nothing was changed.
             StorageError: it was not written.
         """
         core = self._core
+        settle(core.data, self._clock.now())
         await self._file_archived()
         core.data.set_messages(self._messages, core.data.message_offset)
         if self._can_page:
             await self._file_rest()
         assert core.codec is not None
-        record = core.codec.document(self._header(found_seq), core.data)
+        record = await asyncio.to_thread(self._document, core.codec, self._header(found_seq))
         self._has_begun = True
         await shielded(self._commit(record))
+
+    def _document(self, codec: SessionCodec, header: Record) -> Record:
+        record = codec.document(header, self._core.data)
+        try_out(codec, record, self._clock.now(), self._name)
+        return record
 
     async def _commit(self, record: Record) -> None:
         storage = self._recorder.storage

@@ -85,7 +85,7 @@ class BundleRun:
         if self._secrecy is not None and self._secrecy.leaves_out(entry):
             return
         if not self._choice.messages:
-            entry = attrs.evolve(entry, message_id=None, conversation_id=None)
+            entry = attrs.evolve(entry, message_id=None, conversation_id=None, confirmed_in=None)
         await self._add("memory", entry)
 
     def _session(self) -> SessionRow:
@@ -93,11 +93,9 @@ class BundleRun:
         if not self._choice.messages:  # what counts them begins anew
             row = attrs.evolve(row, analytics=Totals())
         if not self._choice.learning:
-            row = attrs.evolve(row, evidence={}, topics={})
-        if self._secrecy is not None and self._secrecy.topics:
-            known = {name: weight for name, weight in row.topics.items() if name not in self._secrecy.topics}
-            row = attrs.evolve(row, topics=known)
-        return row
+            extra = {name: value for name, value in row.extra.items() if name != "profile"}
+            row = attrs.evolve(row, evidence={}, topics={}, extra=extra)
+        return self._secrecy.session(row) if self._secrecy is not None else row
 
     async def _add(self, kind: str, record: Any) -> None:
         if self._choice.redaction is not None:

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from voxsession.codec.bundle_rows import BUNDLE_FORMAT, BUNDLE_KIND, LISTS, ROW_KINDS, SEALED_KIND
 from voxsession.codec.bundle_seal import PieceOpener
-from voxsession.core.types import ENCODING_ERRORS, JsonObject, decode_json
+from voxsession.core.types import ENCODING_ERRORS, JsonObject, decode_json, encode_json
 from voxsession.errors import ConfigurationError, IntegrityError, KeyNotFoundError, UnsupportedFormatError
 from voxsession.session.bundle_writer import MAX_ROW_BYTES, BundleTally
 from voxsession.session.streams import LineFile
@@ -85,11 +85,14 @@ class BundleReader:
             self._line_parts() if self._opener is not None or self._object is None else self._object_parts()
         )
         tally: BundleTally | None = None
-        number, last, is_whole = 0, 0, False
+        number, last, is_whole, size = 0, 0, False, 0
         async with aclosing(parts):
             async for kind, value in parts:
                 if is_whole or not isinstance(value, dict):
                     raise self._broken(f"row {number} is not readable, or follows its end")
+                size += self._size_of(value)
+                if size > self._max_bytes:
+                    raise self._too_large(size)
                 if tally is None:
                     self._check_head(value)
                     tally = self._begun(value)
@@ -135,7 +138,14 @@ class BundleReader:
                 f"it is no bundle of lines, and as one object it may have {MAX_DOCUMENT_BYTES} bytes; "
                 "export_full(to=...) writes lines"
             )
-        raw = b"".join([chunk async for chunk in self._file.chunks()])
+        limit = min(self._max_bytes, MAX_DOCUMENT_BYTES)
+        pieces: list[bytes] = []
+        async for chunk in self._file.chunks():
+            pieces.append(chunk)
+            limit -= len(chunk)
+            if limit < 0:  # it has grown since
+                raise self._too_large(self._file.size)
+        raw = b"".join(pieces)
         found = _object_of(raw.removeprefix(codecs.BOM_UTF8))
         if found is None:
             raise self._broken("it is empty, cut off, or no JSON")
@@ -185,6 +195,15 @@ class BundleReader:
         if not is_same:
             raise self._broken("its checksum does not match: it was altered after the export")
 
+    def _size_of(self, row: JsonObject) -> int:
+        """The bytes of a row that are counted nowhere else: of an object that is not sealed."""
+        if self._file is not None or self._opener is not None:
+            return 0
+        try:
+            return len(encode_json(row))
+        except ENCODING_ERRORS:
+            return 0  # it is refused as what it is
+
     # --- its parts
 
     async def _object_parts(self) -> AsyncGenerator[Part, None]:
@@ -192,8 +211,8 @@ class BundleReader:
         bundle = self._object
         yield "head", {name: bundle.get(name) for name in ("format", "kind", "exported_at", "left_out")}
         for kind, name in LISTS.items():
-            rows = bundle.get(name)
-            if not isinstance(rows, Sequence) or isinstance(rows, (str, bytes)):
+            rows = _list_of(bundle.get(name))
+            if rows is None:
                 raise self._broken(f"it has no list of {name}")
             for row in rows:
                 yield kind, row
@@ -235,7 +254,12 @@ class BundleReader:
 
     async def _pieces(self) -> AsyncGenerator[object, None]:
         if self._object is not None:
-            for piece in self._object.get("pieces") or ():
+            pieces = _list_of(self._object.get("pieces"))
+            if pieces is None:
+                raise self._broken("it has no list of pieces")
+            if (size := sum(len(piece) for piece in pieces if isinstance(piece, str))) > self._max_bytes:
+                raise self._too_large(size)
+            for piece in pieces:
                 yield piece
             return
         is_head = True
@@ -266,9 +290,12 @@ class BundleReader:
 
     async def _read_chunks(self) -> AsyncGenerator[bytes, None]:
         assert self._file is not None
-        is_first = True
+        is_first, size = True, 0
         async for chunk in self._file.chunks():
             self.bytes_read += len(chunk)
+            size += len(chunk)
+            if size > self._max_bytes:  # it has grown since
+                raise self._too_large(size)
             yield chunk.removeprefix(codecs.BOM_UTF8) if is_first else chunk
             is_first = False
 
@@ -295,6 +322,10 @@ def broken_bundle(
     """The error for a bundle of this name that cannot be taken in."""
     message = f"The bundle {name!r} cannot be trusted: {reason}. Nothing was written; {remedy}."
     return IntegrityError(name, reason, message)
+
+
+def _list_of(value: object) -> Sequence[Any] | None:
+    return value if isinstance(value, Sequence) and not isinstance(value, (str, bytes)) else None
 
 
 def _object_of(raw: bytes) -> JsonObject | None:

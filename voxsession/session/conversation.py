@@ -62,7 +62,7 @@ class Conversation:
 
     @property
     def status(self) -> str:
-        """`active` or `ended`."""
+        """`active`, `ended` or `deleted`."""
         return self._entry.status
 
     @property
@@ -96,6 +96,10 @@ class Conversation:
                 "history() reads it; talk in a conversation of your own.",
                 option="conversation_id",
                 value=self._id,
+            )
+        if self._entry.status == "deleted":
+            raise SessionEndedError(
+                data.session_id, f"Conversation {self._id!r} was deleted. Start one with another id."
             )
         if self._has_left or self._entry.status == "ended":
             raise SessionEndedError(

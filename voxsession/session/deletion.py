@@ -56,13 +56,20 @@ async def delete_conversation(
             option="conversation_id",
             value=conversation_id,
         )
+    if core.guest_turns:
+        from voxsession.session.guest_turn import withdraw_guests
+
+        await withdraw_guests(core, [conversation_id])
     await host.settle(core)  # what is being learned from a message of it
     recorder = await host.ready()
     if core.exists:
         await recorder.reload(core, keep_pending=True)
     counts = {"messages": 0, "kept_for_branches": 0, "entries": 0}
     for _ in range(MAX_ROUNDS):
+        known = core.data.message_total
         plan = _planned(core, await gather(core, host), conversation_id, with_memories)
+        if core.data.message_total != known:  # a guest said something while that was read
+            continue
         counts["messages"] += len(plan.messages)
         counts["entries"] += len(plan.entries)
         counts["kept_for_branches"] = plan.kept

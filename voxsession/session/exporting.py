@@ -47,12 +47,14 @@ class Exporting(SessionBase):
         Args:
             to: the file to make, readable by its owner only; one of this name is replaced. None = give a dict.
             include_sensitive: sensitive entries too. Else they stay behind, and the messages that they were learned
-                from, the replies to those, and what repeats them word for word go without content.
+                from, the replies to those, and what repeats them word for word go without content; topics and notes
+                that name them go.
             passphrase: seals the bundle; it is needed to take it in.
             include_messages: conversations too; else only what came of them.
             include_learning: what was learned of preferences and topics; what was set by hand goes along anyway.
-            redact: a function from text to text for what was said and remembered, for state, metadata and
-                instructions; or regular expressions, whose matches become ``[REDACTED]``.
+            redact: a function from text to text for what was said and remembered, for state, metadata, instructions
+                and topics; or regular expressions, whose matches become ``[REDACTED]``. Of a text that is JSON it
+                gets each text in it, then the whole.
             progress: called (or awaited) with the rows done and the number of all; what it raises ends the export,
                 leaves no file, and comes out of here.
 

@@ -48,13 +48,21 @@ class Plan:
     archive: PageRef | None = None
     archived: list[MemoryEntry] = attrs.field(factory=list)
 
-    def still_fits(self, data: SessionData) -> bool:
-        """Whether what was planned is still what the data holds (other tasks ran meanwhile)."""
+    def still_fits(self, data: SessionData, in_use: Collection[str] = ()) -> bool:
+        """Whether what was planned is still what the data holds (other tasks ran meanwhile).
+
+        Args:
+            data: the session.
+            in_use: conversations that must not be filed, as it is now.
+        """
         filed = [message for run, _ in self.runs for message in run]
         same_messages = all(
             mine is theirs for mine, theirs in zip(filed, data.messages[: len(filed)], strict=False)
         ) and len(data.messages) >= len(filed)
-        same_talks = all(data.conversations.get(entry.id) is entry for entry in self.index_page.conversations)
+        same_talks = all(
+            data.conversations.get(entry.id) is entry and entry.id not in in_use
+            for entry in self.index_page.conversations
+        )
         return (
             same_messages
             and same_talks

@@ -94,6 +94,11 @@ async def revoke(core: LiveCore, host: SessionHost, grant_id: str, *, is_closed:
         )
         core.record(*erased, ShareRevoked(at=core.now(), grant_id=grant_id))
     await host.save(core)
+    if core.guest_turns:
+        from voxsession.session.guest_turn import withdraw_guests
+
+        theirs = [name for name in core.guest_turns if name.partition(".")[0] == grant_id]
+        await withdraw_guests(core, theirs)
     return is_new
 
 
@@ -203,11 +208,8 @@ def _frozen(core: LiveCore, grant: ShareGrant, now: datetime) -> JsonObject:
         ConfigurationError: it is more than can be kept.
     """
     live = attrs.evolve(grant, is_snapshot=False)
-    content = Reach(core.view, live, core.filed_talks.entries).freeze(now)
+    content = Reach(core.view, live, core.filed_talks.entries).freeze(now, MAX_SNAPSHOT_BYTES)
     size = len(encode_json(content))
-    while size > MAX_SNAPSHOT_BYTES and content["messages"]:
-        content["messages"] = content["messages"][len(content["messages"]) // 2 + 1 :]
-        size = len(encode_json(content))
     others = sum(
         len(encode_json(stored[SNAPSHOT]))
         for stored in core.view.shares.values()

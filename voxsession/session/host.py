@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
@@ -13,9 +13,6 @@ from voxsession.memory.embedding import BoundedEmbedder
 from voxsession.memory.tokens import TokenCounter
 from voxsession.session.live import LiveCore
 from voxsession.session.recorder import Recorder
-
-if TYPE_CHECKING:
-    from voxsession.session.background import BackgroundLearning
 
 __all__ = ["SessionHost"]
 
@@ -69,15 +66,6 @@ class SessionHost:
             await self.autosave_now(core)
         finally:
             self.start_learning(core)
-
-    def learning_of(self, core: LiveCore) -> BackgroundLearning:
-        """What is learned of a session in the background."""
-        if core.learning is None:
-            from voxsession.session.background import BackgroundLearning  # most sessions never need it
-
-            core.learning = BackgroundLearning(core, self)
-        learning: BackgroundLearning = core.learning
-        return learning
 
     def start_learning(self, core: LiveCore) -> None:
         """Begins with what an extractor is to be asked about, now that the turn is saved."""

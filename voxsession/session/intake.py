@@ -15,9 +15,9 @@ from voxsession.core.types import JsonObject
 from voxsession.errors import ConfigurationError
 from voxsession.memory.allowance import allowance_of
 from voxsession.memory.budget import evictions, live_tokens
-from voxsession.session.learn import keeps_local
 from voxsession.session.live import LiveCore
 from voxsession.session.reports import ImportReport
+from voxsession.session.taking import keeps_local
 from voxsession.session.tasks import shielded
 
 __all__ = ["FATES", "MAX_DETAILS", "ON_CONFLICT", "Fates", "Intake", "check_on_conflict"]

@@ -4,37 +4,28 @@ from __future__ import annotations
 
 import inspect
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import attrs
 
-from voxsession.core.changes import MemoryReinforced, MemorySuperseded
-from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import Message
-from voxsession.core.types import as_utc, check_number, check_text
-from voxsession.errors import ConfigurationError
 from voxsession.learning.estimates import learned_moves
 from voxsession.memory.context import Context
 from voxsession.memory.fact_index import fact_index_of
-from voxsession.memory.facts import Fact
 from voxsession.session.host import SessionHost
 from voxsession.session.live import LiveCore
+from voxsession.session.taking import remember_all, tell_failure
 
-__all__ = ["Before", "is_learning", "keeps_local", "learn_from", "remember_all", "tell_failure"]
+if TYPE_CHECKING:
+    from voxsession.session.background import BackgroundLearning
 
-HYBRID_IMPORTANCE = 0.5
+__all__ = ["Before", "is_learning", "learn_from"]
+
 LOOK_BACK = 64  # messages; what was said further back is no question that this message answers
 MOST_OTHERS = 6
-
-
-def keeps_local(mode: str, importance: float, *, learned: bool) -> bool:
-    """Whether an entry stays with the process: decided by the memory mode when it is recorded."""
-    if mode == "ephemeral":
-        return True
-    return mode == "hybrid" and learned and importance < HYBRID_IMPORTANCE
 
 
 def is_learning(core: LiveCore) -> bool:
@@ -124,7 +115,8 @@ def _extract(
     view, now = core.view, core.now()
 
     def is_remembered(text: str) -> bool:
-        return any(entry.is_live(now) for entry in fact_index_of(view).saying(view, text))
+        known = fact_index_of(view).saying(view, text)
+        return any(entry.is_live(now) and entry.source != "shared" for entry in known)
 
     text = OwnWords(before.others, is_remembered).of(message.content or "")
     if not text.strip():
@@ -132,18 +124,24 @@ def _extract(
     said_before = before.unanswered.content if before.unanswered is not None else None
     if hasattr(host.extractor, "extract_turn"):
         shown = context.memories if context is not None else ()
-        host.learning_of(core).ask_later(message, text, said_before, shown, at=_local(core, message))
+        _in_background(core, host).ask_later(message, text, said_before, shown, at=_local(core, message))
         return
     extract = getattr(host.extractor, "extract", host.extractor)
     about = {"earlier": before.user.content} if before.user is not None and _takes(extract, "earlier") else {}
     try:
         facts = extract(text, at=_local(core, message), speaker=message.name, previous=said_before, **about)
         if inspect.isawaitable(facts):
-            host.learning_of(core).wait_for(message, facts)
+            _in_background(core, host).wait_for(message, facts)
         else:
             remember_all(core, host, {message.id: message}, facts)
     except Exception as error:
         tell_failure(core, error)
+
+
+def _in_background(core: LiveCore, host: SessionHost) -> BackgroundLearning:
+    from voxsession.session.background import learning_of  # most sessions never need it
+
+    return learning_of(core, host)
 
 
 def _local(core: LiveCore, message: Message) -> datetime:
@@ -164,140 +162,3 @@ def _takes(extract: Any, name: str) -> bool:
         return name in inspect.signature(extract).parameters
     except (TypeError, ValueError):
         return False
-
-
-def remember_all(
-    core: LiveCore, host: SessionHost, messages: Mapping[str, Message], facts: Iterable[Fact]
-) -> None:
-    """Remembers what an extractor gave; a wrong fact is told and left out.
-
-    Args:
-        core: the live session.
-        host: what counts tokens.
-        messages: those that were looked through, by id; a fact that names none is of the last.
-        facts: what the extractor gave, of any type.
-
-    Raises:
-        ConfigurationError: it is no list.
-    """
-    if isinstance(facts, (str, bytes, Mapping)) or not isinstance(facts, Iterable):
-        raise ConfigurationError.out_of_range("extractor", type(facts).__name__, "a list of Fact is needed")
-    latest = list(messages)[-1]
-    taken: list[tuple[Message, Fact]] = []
-    try:
-        for given in facts:
-            try:
-                fact = _checked(given)
-                message = messages.get(fact.message_id or latest)
-                if message is None:
-                    raise ConfigurationError.out_of_range(
-                        "fact.message_id", fact.message_id, "it names none of the messages that were given"
-                    )
-                taken.append((message, fact))
-            except ConfigurationError as error:
-                tell_failure(core, error)  # the others are kept
-    finally:
-        _take(core, host, taken)  # also where the extractor broke off behind them
-
-
-def _take(core: LiveCore, host: SessionHost, taken: Sequence[tuple[Message, Fact]]) -> None:
-    """Remembers facts, and ends those that are denied."""
-    said = {(message.id, fact.content.casefold()) for message, fact in taken if not fact.is_denied}
-    for message, fact in taken:
-        if fact.is_denied:
-            _end(core, message, fact, said)
-        else:
-            _remember(core, host, message, fact)
-
-
-def _end(core: LiveCore, message: Message, denied: Fact, said: Set[tuple[str, str]]) -> None:
-    """Ends what is remembered of a denied fact, but for what the same message says; it stays as history."""
-    from voxsession.memory.denied import ended_by
-
-    core.keep_private(denied)
-    view, now = core.view, core.now()
-    for entry in ended_by(denied, view.all_memories(), speaker=message.name, at=message.at, now=now):
-        if (message.id, entry.content.casefold()) not in said:
-            core.record(
-                MemorySuperseded(
-                    at=now,
-                    entry_id=entry.id,
-                    by=message.id,
-                    valid_until=message.at,
-                    is_denied=True,
-                    local=entry.id in view.local_memories,
-                )
-            )
-
-
-def _remember(core: LiveCore, host: SessionHost, message: Message, fact: Fact) -> None:
-    core.keep_private(fact)  # also where it is not remembered, or under another category
-    if fact.expires_at is not None and fact.expires_at <= core.now():
-        return  # a plan of a transcript that is replayed years later
-    if not _reinforce(core, fact, message):
-        entry = _entry_of(fact, message, core, host)
-        if 0 < entry.token_count <= int(core.view.config.get("max_memory_size", 10_000)):
-            mode = str(core.view.config.get("memory_mode", "hybrid"))
-            core.remember(entry, local=keeps_local(mode, fact.importance, learned=True))
-
-
-def _checked(fact: object) -> Fact:
-    """The fact as it can be stored; an extractor may be the app's own."""
-    if not isinstance(fact, Fact):
-        raise ConfigurationError.out_of_range("extractor", type(fact).__name__, "a list of Fact is needed")
-    return Fact(
-        content=check_text("fact.content", fact.content, allow_empty=False),
-        category=check_text("fact.category", fact.category, allow_empty=False),
-        importance=float(check_number("fact.importance", fact.importance, 0, 1)),
-        slot=None if fact.slot is None else check_text("fact.slot", fact.slot),
-        value=None if fact.value is None else check_text("fact.value", fact.value),
-        expires_at=None if fact.expires_at is None else as_utc("fact.expires_at", fact.expires_at),
-        valid_from=None if fact.valid_from is None else as_utc("fact.valid_from", fact.valid_from),
-        message_id=None if fact.message_id is None else check_text("fact.message_id", fact.message_id),
-        is_denied=bool(fact.is_denied),
-    )
-
-
-def tell_failure(core: LiveCore, error: Exception) -> None:
-    """An extractor's failure is an event, never the turn's."""
-    core.signal("handler.failed", handler="extractor", event="message.added", error=error)
-
-
-def _slot(fact: Fact, message: Message) -> str | None:
-    return f"{(message.name or 'user').casefold()}.{fact.slot}" if fact.slot else None
-
-
-def _reinforce(core: LiveCore, fact: Fact, message: Message) -> bool:
-    """The same fact again is more evidence, not another entry."""
-    slot, now, view = _slot(fact, message), core.now(), core.view
-    for entry in fact_index_of(view).saying(view, fact.content):
-        # What others noted is no evidence.
-        if entry.slot == slot and entry.is_live(now) and entry.source != "shared":
-            local = entry.id in view.local_memories
-            core.record(MemoryReinforced(at=message.at, entry_id=entry.id, local=local))
-            return True
-    return False
-
-
-def _entry_of(fact: Fact, message: Message, core: LiveCore, host: SessionHost) -> MemoryEntry:
-    category = fact.category
-    allowed: Any = (core.view.template or {}).get("memory_categories")
-    if allowed and category not in allowed:
-        category = "general"
-    return MemoryEntry(
-        id=core.clock.new_id("mem"),
-        content=fact.content,
-        category=category,
-        importance=float(fact.importance),
-        timestamp=message.at,
-        expires_at=fact.expires_at,
-        valid_from=fact.valid_from if fact.valid_from != message.at else None,
-        speaker=message.name,
-        source="user",
-        token_count=host.counter.count(fact.content),
-        estimated=not host.counter.exact,
-        slot=_slot(fact, message),
-        value=fact.value,
-        message_id=message.id,
-        conversation_id=message.conversation_id,
-    )

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import attrs
@@ -17,7 +16,6 @@ from voxsession.clock import Clock
 from voxsession.codec.session_codec import SessionCodec
 from voxsession.core.changes import (
     Change,
-    ConversationStarted,
     MemoryAdded,
     MemoryCompressed,
     MemoryUpdated,
@@ -30,31 +28,27 @@ from voxsession.core.events import Event
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.rules import PRIVATE_CATEGORIES
 from voxsession.core.session_data import SessionData
+from voxsession.errors import ConflictError, SessionEndedError
 from voxsession.learning.milestones import crossed, standing
-from voxsession.memory.allowance import allowance_of, category_expiry
-from voxsession.memory.budget import evictions, supersessions
+from voxsession.memory.allowance import category_expiry
 from voxsession.memory.context_lines import Counted
 from voxsession.memory.fact_index import fact_index_of
 from voxsession.memory.facts import Fact
 from voxsession.memory.recall import SessionIndex
-from voxsession.memory.repair import head_repair, looks_broken
+from voxsession.memory.repair import looks_broken
 from voxsession.memory.tokens import TokenCounter
+from voxsession.session.batches import BatchScope, around, innermost, inside, outermost
+from voxsession.session.discretion import landed
 from voxsession.session.echoes import Echoes
 from voxsession.session.handlers import EventHub
 from voxsession.session.loop_bound import LoopBound
+from voxsession.session.pending import Pending, applied, named_conversations
 from voxsession.session.reports import CompressionReport
+from voxsession.session.settling import filled_slots, missing_repair, settle_memory
 
-__all__ = ["Attempt", "BatchScope", "LiveCore", "Pending"]
+__all__ = ["Attempt", "FiledTalks", "LiveCore"]
 
 _log = logging.getLogger(__name__)
-
-
-@attrs.define(slots=True, eq=False)
-class Pending:
-    """A change that is not saved yet, with what it was based on (None where it commutes)."""
-
-    change: Change
-    observed: Any
 
 
 @attrs.define(slots=True, eq=False)
@@ -73,46 +67,6 @@ class Attempt:
     size: int
     named_pages: set[str] = attrs.field(factory=set)
     drop_pages: set[str] = attrs.field(factory=set)
-
-
-@attrs.define(slots=True, eq=False)
-class BatchScope:
-    """The changes of one `batch_update()` block, on a copy of the data that only the block sees.
-
-    Attributes:
-        outer: the block around it; once that has ended, the one around that, or none.
-        data: what lies below it, with its changes on top.
-        basis: what `data` was last made from; another one now tells that it is behind.
-        known: the messages below it when its changes were applied.
-        version: grows with every change of `data`.
-    """
-
-    core: LiveCore
-    outer: BatchScope | None
-    data: SessionData
-    basis: tuple[int, int, int]
-    known: int
-    version: int = 0
-    changes: list[Pending] = attrs.field(factory=list)
-    signals: list[Event] = attrs.field(factory=list)
-    is_open: bool = True
-
-    def record(self, changes: Sequence[Change]) -> None:
-        """Applies changes inside the block."""
-        self.changes += [_apply(change, self.data) for change in changes]
-        self.version += 1
-
-    def put_on(self, below: SessionData) -> None:
-        """Applies its changes anew: others brought in messages before its own, or facts that it learned as well."""
-        moved_by = below.message_total - self.known
-        changes = [moved(pending.change, self.known, moved_by) for pending in self.changes]
-        echoes = Echoes(changes)
-        self.data, self.changes, self.known = below.copy(), [], below.message_total
-        for change in changes:
-            self.record([echoes.settled(change, self.data)])
-
-
-_batches: ContextVar[tuple[BatchScope, ...]] = ContextVar("voxsession_batches", default=())
 
 
 @attrs.define(slots=True, eq=False)
@@ -138,6 +92,9 @@ class LiveCore:
         revision: grows with every change, so that indexes know when they are behind.
         filed_talks: the conversation entries in index pages, as far as they were needed.
         open_conversations: conversation ids with an open handle; they are not filed away.
+        guest_turns: by conversation, the turns of guests that run or wait; these are not filed away either.
+        batches: the `batch_update()` blocks that are open, of all tasks.
+        became: id of an entry that is no more -> that which others learned as well, for blocks that name the one.
         loose_pages: pages that were written here and that no stored document is known to name, or that one named
             and no longer does: they are removed with the next save.
         has_conflict: what is pending cannot be put behind what others wrote, until `reload`: new handles get
@@ -167,6 +124,9 @@ class LiveCore:
     handles: int = 0
     index: SessionIndex = attrs.field(factory=SessionIndex)
     open_conversations: dict[str, int] = attrs.field(factory=dict)
+    guest_turns: dict[str, list[Any]] = attrs.field(factory=dict)
+    batches: list[BatchScope] = attrs.field(factory=list)
+    became: dict[str, str] = attrs.field(factory=dict)
     tasks: set[asyncio.Task[Any]] = attrs.field(factory=set)
     gates: dict[str, Any] = attrs.field(factory=dict)
     filed_talks: FiledTalks = attrs.field(factory=FiledTalks)
@@ -180,17 +140,17 @@ class LiveCore:
     @property
     def view(self) -> SessionData:
         """What this task sees: the live data, or inside its batch the data with the batch on top."""
-        return self._seen_from(self._scope())
+        return self._seen_from(innermost(self))
 
     @property
     def in_batch(self) -> bool:
         """Whether this task is inside a batch of this session."""
-        return self._scope() is not None
+        return innermost(self) is not None
 
     @property
     def outermost_batch(self) -> BatchScope | None:
         """The block that decides whether what this task records now is kept; None where it is kept at once."""
-        return next((scope for scope in _batches.get() if scope.core is self and scope.is_open), None)
+        return outermost(self)
 
     @property
     def is_dirty(self) -> bool:
@@ -206,8 +166,16 @@ class LiveCore:
     @property
     def changes_in_view(self) -> list[Change]:
         """What this task sees and no page knows yet: all that is pending, and what its batch holds."""
-        scope = self._scope()
-        return [one.change for one in (*self.pending, *(scope.changes if scope is not None else ()))]
+        waiting: list[Pending] = []
+        scope = innermost(self)
+        while scope is not None:
+            waiting, scope = [*scope.changes, *waiting], around(scope)
+        return [one.change for one in (*self.pending, *waiting)]
+
+    @property
+    def held_conversations(self) -> set[str]:
+        """The conversations that open blocks go on with: their entries must stay in the head."""
+        return named_conversations(one.change for scope in self.batches for one in scope.changes)
 
     @property
     def pending_messages(self) -> int:
@@ -218,16 +186,21 @@ class LiveCore:
         """The present moment, aware, in UTC."""
         return self.clock.now()
 
+    @property
+    def conversations_in_use(self) -> set[str]:
+        """The conversations that must not be filed away: with a handle, a guest or an open block in them."""
+        return {*self.open_conversations, *self.guest_turns, *self.held_conversations}
+
     # --- changes
 
     def record(self, *changes: Change) -> None:
         """Applies changes in order, then tells the handlers; in a batch both wait for its end."""
-        scope = self._scope()
+        scope = innermost(self)
         if scope is None:
-            self._land(changes)
+            self._land(*changes)
             return
         self._seen_from(scope)
-        scope.record(changes)
+        scope.record(*changes)
 
     def remember(self, entry: MemoryEntry, *, local: bool) -> MemoryEntry:
         """Records an entry, with the end that its category gives it, and gives it as it is kept.
@@ -249,11 +222,7 @@ class LiveCore:
 
     def settle_memory(self, slot: str | None = None) -> None:
         """Decides supersession in `slot` and eviction, as far as there is something to decide."""
-        now = self.now()
-        if slot is not None and (changes := supersessions(self.view, slot, now)):
-            self.record(*changes)
-        if changes := evictions(self.view, now, allowance_of(self.view.config)):
-            self.record(*changes)
+        settle_memory(self.view, self.now(), self.record, [slot] if slot is not None else [])
 
     def repair_history(self, latest: int | None = None) -> set[str]:
         """Puts the recent messages right where no model would take them as they stand; mostly they are right.
@@ -267,24 +236,20 @@ class LiveCore:
         data = self.view
         if data.open_messages is not None or not looks_broken(data.messages[-(latest or 0) :]):
             return set()
-        is_over = data.status != "active" or (data.expires_at is not None and data.expires_at <= self.now())
-        change = None if is_over else head_repair(data, self.now())
+        self._repair(data, self.record)
+        return {message.id for message in self.view.messages if message.is_double}
+
+    def _repair(self, data: SessionData, record: Callable[..., None]) -> None:
+        change = missing_repair(data, self.now())
         if change is not None:
-            self.record(change)
+            record(change)
             # Their places in the index, and whether they are found at all, are others now.
             self.index.forget([repair.message_id for repair in change.repairs] + change.order)
-        return {message.id for message in self.view.messages if message.is_double}
 
     def settle_anew(self) -> None:
         """Decides supersession, eviction, repairs once more after others' changes were taken in; no batch holds it."""
-        token = _batches.set(())
-        try:
-            for slot in fact_index_of(self.data).contested():
-                self.settle_memory(slot)
-            self.settle_memory()
-            self.repair_history()
-        finally:
-            _batches.reset(token)
+        settle_memory(self.data, self.now(), self._land, fact_index_of(self.data).contested())
+        self._repair(self.data, self._land)
 
     def tell_dropped(self, dropped: Sequence[Change]) -> None:
         """Tells of what was dropped because others had changed or erased the same entries meanwhile."""
@@ -314,7 +279,7 @@ class LiveCore:
         """Tells the handlers of something that is no change; in a batch it waits for its end, as changes do."""
         if not self.hub.is_heard:
             return
-        event, scope = Event(name, self.now(), self.data.session_id, fields), self._scope()
+        event, scope = Event(name, self.now(), self.data.session_id, fields), innermost(self)
         if scope is not None:
             scope.signals.append(event)
         else:
@@ -331,37 +296,48 @@ class LiveCore:
     @contextmanager
     def batch(self) -> Iterator[None]:
         """Gathers what this task changes in the block: all of it becomes pending at the end, or nothing."""
-        outer = self._scope()
+        outer = innermost(self)
         base = self._seen_from(outer)
         scope = BatchScope(
             core=self, outer=outer, data=base.copy(), basis=self._basis(outer), known=base.message_total
         )
-        token = _batches.set((*_batches.get(), scope))
+        if not self.batches:
+            self.became.clear()
+        self.batches.append(scope)
         try:
-            yield
-        except BaseException:
-            scope.is_open = False
-            raise
+            with inside(scope):
+                yield
         finally:
-            _batches.reset(token)
-        scope.is_open = False
-        outer = _around(scope)  # a task may outlast the block that it was started in
+            self.batches.remove(scope)
+        self._end(scope)
+
+    def _end(self, scope: BatchScope) -> None:
+        """Keeps what a block changed, or raises, and nothing of it is kept."""
+        outer = around(scope)  # a task may outlast the block that it was started in
         self._seen_from(scope)
-        changes = [pending.change for pending in scope.changes]
+        if scope.clash is not None:
+            raise _block_conflict(self.data, scope.clash)
         if outer is not None:
-            outer.record(changes)
-            outer.signals += scope.signals
+            scope.land_on(outer)
             return
-        if changes:
-            self._land(changes)
+        if scope.changes and self.data.status == "ended":
+            raise SessionEndedError(
+                self.data.session_id,
+                f"Session {self.data.session_id!r} ended while the block was open: nothing of the block is kept.",
+            )
+        if scope.was_behind:
+            self._decide_anew(scope)
+        if scope.changes:
+            self._land(*(pending.change for pending in scope.changes))
+        self.tell_dropped(scope.dropped)
         for event in scope.signals:
             self.hub.emit(event)
 
-    def _land(self, changes: Sequence[Change]) -> None:
+    def _land(self, *changes: Change) -> None:
         before = standing(self.data)
-        self.pending += [_apply(change, self.data) for change in changes]
+        self.pending += [pending for change in changes for pending in landed(change, self.data)]
         for milestone in crossed(before, self.data):
-            self.pending.append(_apply(MilestoneReached(at=self.now(), milestone=milestone), self.data))
+            self.pending.append(applied(MilestoneReached(at=self.now(), milestone=milestone), self.data))
         self.revision += 1
         self.announce(changes)
 
@@ -371,47 +347,37 @@ class LiveCore:
             if isinstance(pending.change, MilestoneReached):
                 self.signal("analytics.milestone", milestone=pending.change.milestone)
 
-    def _scope(self) -> BatchScope | None:
-        for scope in reversed(_batches.get()):
-            if scope.core is self and scope.is_open:
-                return scope
-        return None
-
     def _seen_from(self, scope: BatchScope | None) -> SessionData:
         """The live data, or a batch's; where that is behind what lies below it, it is put on top of it anew."""
         if scope is None:
             return self.data
-        outer = _around(scope)
+        outer = around(scope)
         below = self._seen_from(outer)
         if scope.basis != self._basis(outer):
-            scope.put_on(below)
             scope.basis = self._basis(outer)
+            scope.put_on(below, Echoes((), self.became), is_final=False)
         return scope.data
+
+    def _decide_anew(self, scope: BatchScope) -> None:
+        """Decides what others' changes call in question; not before its end, as it may be holding what it learned."""
+        changes = [pending.change for pending in scope.changes]
+        scope.put_on(self.data, Echoes(changes, self.became), is_final=True)
+        settle_memory(scope.data, self.now(), scope.record, filled_slots(changes))
+        self._repair(scope.data, scope.record)
 
     def _basis(self, outer: BatchScope | None) -> tuple[int, int, int]:
         return (self.revision, id(outer), outer.version if outer is not None else 0)
 
 
-def _around(scope: BatchScope) -> BatchScope | None:
-    """The block around a block that has not ended yet."""
-    while scope.outer is not None and not scope.outer.is_open:
-        scope.outer = scope.outer.outer
-    return scope.outer
-
-
-def _apply(change: Change, data: SessionData) -> Pending:
-    pending = Pending(change, change.observe(data))
-    change.apply(data)
-    return pending
+def _block_conflict(data: SessionData, what: str) -> ConflictError:
+    return ConflictError(
+        data.session_id,
+        expected_seq=data.seq,
+        found_seq=data.seq,
+        message=f"While the block of batch_update() was open, session {data.session_id!r} was changed outside it "
+        f"({what}). Nothing of the block is kept, all else is. Make the changes of the block again.",
+    )
 
 
 def _is_branch(change: Change) -> bool:
     return change.kind == "conversation.started" and getattr(change, "parent_id", None) is not None
-
-
-def moved(change: Change, known: int, moved_by: int) -> Change:
-    """A branch from messages that are pending too: they lie further back now, and so does the place it left."""
-    if moved_by and isinstance(change, ConversationStarted) and (change.branch_index or 0) > known:
-        later: Change = attrs.evolve(cast(Any, change), branch_index=(change.branch_index or 0) + moved_by)
-        return later
-    return change

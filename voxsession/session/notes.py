@@ -8,13 +8,13 @@ from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.share_grant import ShareGrant
 from voxsession.core.types import check_text
 from voxsession.errors import BudgetError, ConfigurationError
-from voxsession.memory.allowance import category_expiry
+from voxsession.memory.allowance import allowance_of, category_expiry
 from voxsession.session.live import LiveCore
 
 __all__ = ["NOTES_SHARE", "checked_note", "note_entry"]
 
 NOTES_SHARE = (
-    0.2  # of the owner's memory budget, for the notes of all others together: none crowds the owner out
+    0.2  # of the owner's memory budget, and of what a category may take, for the notes of all others together
 )
 MAX_NOTE_CHARS = 4_000
 MAX_CATEGORY_CHARS = 100
@@ -48,25 +48,15 @@ def note_entry(
     if config.get("memory_mode") == "ephemeral":
         raise ConfigurationError("This session keeps no memories, so no notes either.", option="memory_mode")
     size = core.counter.count(text)
-    room = int(int(config.get("max_memory_size", 10_000)) * NOTES_SHARE)
-    now = core.now()
-    live = (entry for entry in core.data.memories.values() if entry.is_live(now))
-    taken = sum(entry.token_count for entry in live if entry.source == "shared")
-    if taken + size > room:
-        raise BudgetError(
-            "The notes in this session",
-            needed_tokens=taken + size,
-            available_tokens=room,
-            where="their part of its memory",
-            remedy="Write a shorter one, or ask the owner to clear older notes.",
-        )
+    where = _category(core, grant, category)
+    _check_room(core, size, where)
     author = grant.shared_with_user_id
     entry = MemoryEntry(
         id=core.clock.new_id("mem"),
         content=text,
-        category=_category(core, grant, category),
+        category=where,
         importance=IMPORTANCE,
-        timestamp=now,
+        timestamp=core.now(),
         speaker=author,
         source="shared",
         metadata={"author": author, "grant_id": grant_id},
@@ -74,6 +64,26 @@ def note_entry(
         estimated=not core.counter.exact,
     )
     return attrs.evolve(entry, expires_at=category_expiry(entry, config))
+
+
+def _check_room(core: LiveCore, size: int, category: str) -> None:
+    """`BudgetError` where the notes of others would take more than their part, of all or of the category's share."""
+    allowance, now = allowance_of(core.data.config), core.now()
+    notes = [one for one in core.data.memories.values() if one.source == "shared" and one.is_live(now)]
+    places: list[tuple[str, float, list[MemoryEntry]]] = [("its memory", allowance.max_tokens, notes)]
+    if category in allowance.shares:
+        of_category = [one for one in notes if one.category == category]
+        places.append((f"the share of category {category!r}", allowance.most_of(category), of_category))
+    for where, most, there in places:
+        taken, room = sum(one.token_count for one in there), int(most * NOTES_SHARE)
+        if taken + size > room:
+            raise BudgetError(
+                "The notes in this session",
+                needed_tokens=taken + size,
+                available_tokens=room,
+                where=f"their part of {where}",
+                remedy="Write a shorter one, or ask the owner to clear older notes.",
+            )
 
 
 def _category(core: LiveCore, grant: ShareGrant, given: str | None) -> str:

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from typing import TypeVar
 
 import attrs
 
 from voxsession.core.conversation import ConversationEntry
-from voxsession.core.memory_entry import MemoryEntry, summary_slot
+from voxsession.core.memory_entry import MemoryEntry, is_summary, summary_slot
 from voxsession.core.message import Message
 from voxsession.core.session_data import SessionData
 from voxsession.core.share_grant import SNAPSHOT, ShareGrant
 from voxsession.core.types import JsonObject, decode_json, encode_json, json_decoder
-from voxsession.core.withholding import withheld_messages, withheld_slots
+from voxsession.core.withholding import withheld_marks, withheld_messages, withheld_slots
 from voxsession.session.hold import Hold, may_tell
 from voxsession.session.traces import Traces
 
 __all__ = ["Reach", "outside"]
 
 FROZEN_MESSAGES = 50
+_Index = TypeVar("_Index", int, int | None)
 _entries_of = json_decoder(list[MemoryEntry])
 _messages_of = json_decoder(list[Message])
 
@@ -47,10 +49,11 @@ class Reach:
         secrets = [] if grant.all_sensitive else [one for one in data.all_memories() if one.sensitive]
         known = {one.slot for one in secrets}
         slots = [] if grant.all_sensitive else [one for one in withheld_slots(data) if one not in known]
-        self._traces = Traces(secrets, slots)
+        marks = {} if grant.all_sensitive else withheld_marks(data)
+        self._traces = Traces(secrets, slots, marks)
         # What the grant names may be repeated by an entry; the messages it came from are withheld all the same.
         unnamed = [one for one in secrets if one.id not in grant.sensitive_ids]
-        self._entry_traces = self._traces if len(unnamed) == len(secrets) else Traces(unnamed, slots)
+        self._entry_traces = self._traces if len(unnamed) == len(secrets) else Traces(unnamed, slots, marks)
 
     # --- memory
 
@@ -67,6 +70,9 @@ class Reach:
         """Whether it reaches an entry, as far as that is live."""
         grant = self._grant
         if grant.categories is not None and entry.category not in grant.categories:
+            return False
+        # Where a template has no category for them, summaries stand under `general`, whatever they are about.
+        if grant.categories is not None and is_summary(entry) and entry.category == "general":
             return False
         if grant.all_sensitive or entry.id in grant.sensitive_ids:
             return True
@@ -101,21 +107,22 @@ class Reach:
         if not self.has_messages:
             return []
         hold = Hold(self._withheld, self._talks, from_start=first_index == 0)
-        return self._shown(hold, enumerate(given, first_index))
+        return [_message_outside(message) for _, message in self._shown(hold, enumerate(given, first_index))]
 
     def frozen_messages(self) -> list[Message]:
         """The messages that a frozen share holds."""
         if not self.has_messages:
             return []
         rows = _messages_of(encode_json(self._snapshot.get("messages", [])))
-        return self._shown(Hold(self._withheld, self._talks), ((None, row) for row in rows))
+        hold = Hold(self._withheld, self._talks)
+        return [_message_outside(message) for _, message in self._shown(hold, ((None, row) for row in rows))]
 
-    def _shown(self, hold: Hold, given: Iterable[tuple[int | None, Message]]) -> list[Message]:
-        return [
-            _message_outside(message)
+    def _shown(self, hold: Hold, given: Iterable[tuple[_Index, Message]]) -> Iterator[tuple[_Index, Message]]:
+        return (
+            (index, message)
             for index, message in given
             if not hold.takes(message, index) and self._shows(message)
-        ]
+        )
 
     def _shows(self, message: Message) -> bool:
         talk = self._talks.get(message.conversation_id)
@@ -125,19 +132,50 @@ class Reach:
             and not message.redacted
             and not message.is_double
             and message.origin != "shared"
-            and (self._grant.is_snapshot if talk is None else talk.status != "deleted")
+            and (self._grant.is_snapshot if talk is None else talk.status != "deleted" and talk.guest is None)
             and not self._traces.in_texts((message.content,))
         )
 
     # --- frozen
 
-    def freeze(self, now: datetime) -> JsonObject:
-        """What a frozen share made now holds: the entries, and the latest messages that are loaded."""
-        data = self._data
+    def freeze(self, now: datetime, most_bytes: int) -> JsonObject:
+        """What a frozen share made now holds: the entries, and the latest messages that are loaded.
+
+        Args:
+            now: the moment.
+            most_bytes: older messages are left out to keep below this; the entries alone may take more.
+        """
         entries = [attrs.evolve(outside(entry), slot=entry.slot) for entry in self._reached(now)]
-        said = self.messages(data.messages, first_index=data.message_offset)
-        rows = [decode_json(encode_json(part)) for part in (entries, said[-FROZEN_MESSAGES:])]
-        return {"entries": rows[0], "messages": rows[1]}
+        rows: JsonObject = {"entries": decode_json(encode_json(entries)), "messages": []}
+        count = FROZEN_MESSAGES if self.has_messages else 0
+        while count:
+            said = self._last_said(count)
+            rows["messages"] = decode_json(encode_json(said))
+            if len(encode_json(rows)) <= most_bytes:
+                break
+            count, rows["messages"] = min(count, len(said)) // 2, []
+        return rows
+
+    def _last_said(self, count: int) -> list[Message]:
+        """The latest messages it reaches, none of which answers one that is not among them.
+
+        The share would not know it for a reply to a secret, should what it answers turn out to be one.
+        """
+        data, start = self._data, self._data.message_offset
+        hold = Hold(self._withheld, self._talks, from_start=start == 0)
+        shown = dict(self._shown(hold, enumerate(data.messages, start)))
+        cut: dict[str, str | None] = {
+            message.id: message.conversation_id for message in list(shown.values())[:-count]
+        }
+        # Earlier pages are cut as well, whatever they hold.
+        ends = Hold({"": None, **cut} if start else cut, self._talks, from_start=start == 0)
+        kept = dict(list(shown.items())[-count:])
+        said = []
+        for index, message in enumerate(data.messages, start):
+            is_answer = ends.takes(message, index) and message.role != "user"
+            if index in kept and not is_answer:
+                said.append(_message_outside(message))
+        return said
 
     @property
     def _snapshot(self) -> JsonObject:
@@ -164,6 +202,7 @@ def outside(entry: MemoryEntry) -> MemoryEntry:
         metadata=None if author is None else {"author": author},
         message_id=None,
         conversation_id=None,
+        confirmed_in=None,
         made_from=None,
         slot=None,
     )

@@ -12,6 +12,7 @@ from voxsession.codec.session_codec import KEEP_BATCH_IDS, after_batch
 from voxsession.core.changes import MemoryAdded, MessageAdded, ShareCreated
 from voxsession.core.conversation import ConversationEntry
 from voxsession.core.envelope import FORMAT, Record, expiry_stamp, sealed_size, stamp
+from voxsession.core.session_data import IMPORTED_AS
 from voxsession.errors import (
     ConfigurationError,
     ConflictError,
@@ -189,11 +190,15 @@ class Recorder(Loader):
             core.record(*gone)
         while self.storage.can_page:
             plan = plan_filing(
-                core.data, core.codec, self._clock, self._rules.tenant, core.open_conversations
+                core.data,
+                core.codec,
+                self._clock,
+                self._rules.tenant,
+                core.conversations_in_use,
             )
             for page in plan.records:
                 await self.save_page(core, page)
-            if plan.still_fits(core.data):
+            if plan.still_fits(core.data, core.conversations_in_use):
                 plan.carry_out(core.data)
                 core.revision += bool(plan.records)
                 break
@@ -389,4 +394,6 @@ class Recorder(Loader):
 
 def _is_same(core: LiveCore, loaded: Loaded) -> bool:
     """Whether it is the session that is open here, and not one that was made anew under its id."""
-    return loaded.data.created_at == core.data.created_at
+    # A bundle of this very session may have taken its place: then they came by other imports.
+    known, found = ((one.created_at, one.extra.get(IMPORTED_AS)) for one in (core.data, loaded.data))
+    return known == found

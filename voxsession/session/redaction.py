@@ -12,7 +12,9 @@ from voxsession.codec.bundle_rows import SessionRow
 from voxsession.core.conversation import ConversationEntry
 from voxsession.core.memory_entry import MemoryEntry, is_summary
 from voxsession.core.message import Message
-from voxsession.core.types import JsonObject, check_text
+from voxsession.core.session_changes import MARKED_UNDER, PRIVATE_WORDS
+from voxsession.core.types import ENCODING_ERRORS, JsonObject, check_text, decode_json, encode_json
+from voxsession.core.withholding import MARKS, WITHHELD, WITHHELD_SLOTS
 from voxsession.errors import ConfigurationError
 from voxsession.learning.names import WORDS, canonical_name
 from voxsession.memory.mentions import folded
@@ -26,6 +28,7 @@ Redact: TypeAlias = "Callable[[str], str] | Pattern | Iterable[Pattern]"
 
 
 _R = TypeVar("_R")
+_MARKS = (PRIVATE_WORDS, MARKED_UNDER, MARKS)
 
 
 class Redaction:
@@ -34,6 +37,7 @@ class Redaction:
 
     Args:
         given: a function from a text to a text; or regular expressions, whose matches become ``[REDACTED]``.
+            Of what is JSON it gets each text, then the whole.
 
     Raises:
         ConfigurationError: it is neither, or a pattern is no regular expression.
@@ -41,9 +45,31 @@ class Redaction:
 
     def __init__(self, given: Redact) -> None:
         self._rewrite = given if callable(given) else _by_patterns(given)
+        self._slots: dict[str, dict[str, None]] = {}  # what became of the attributes of entries
 
     def text(self, text: str) -> str:
-        """A text as it may be read."""
+        """A text as it may be read; in one that is JSON, each text of it as well, however its letters are spelt."""
+        if text.lstrip()[:1] in ("{", "["):
+            inside = self._in_json(text)
+            if inside is not None:
+                return inside
+        return self._plain(text)
+
+    def _in_json(self, text: str) -> str | None:
+        """The same for JSON that something was found in; None where nothing was, or where it is none."""
+        try:
+            found = decode_json(text)
+        except ValueError:
+            return None
+        try:
+            fresh = self.value(found)
+            spelt = encode_json(fresh).decode()
+        except ENCODING_ERRORS:
+            return REDACTED  # what cannot be looked through is not shown
+        plain = self._plain(spelt)
+        return plain if fresh != found or plain != spelt else None
+
+    def _plain(self, text: str) -> str:
         rewritten = self._rewrite(text) if text else text
         if not isinstance(rewritten, str):
             raise ConfigurationError.out_of_range(
@@ -91,10 +117,13 @@ class Redaction:
 
     def memory(self, entry: MemoryEntry) -> MemoryEntry:
         """An entry with its texts rewritten."""
+        slot = self._slot(entry)
+        if entry.slot is not None and slot is not None:
+            self._slots.setdefault(entry.slot, {})[slot] = None
         return _with(
             entry,
             speaker=None if entry.speaker is None else self.text(entry.speaker),
-            slot=self._slot(entry),
+            slot=slot,
             content=self.text(entry.content),
             value=None if entry.value is None else self.text(entry.value),
             metadata=self.value(entry.metadata),
@@ -127,7 +156,10 @@ class Redaction:
         return _with(talk, call=self.value(talk.call))
 
     def session(self, row: SessionRow) -> SessionRow:
-        """A session with its instructions, its state, its preferences and what it likes to talk about rewritten."""
+        """A session with its instructions, its state, its preferences and what it likes to talk about rewritten.
+
+        The memories have to have been rewritten before: notes of attributes follow theirs.
+        """
         topics = {self.text(topic): weight for topic, weight in row.topics.items()}
         config = dict(row.config)
         if isinstance(config.get("instructions"), str):
@@ -137,9 +169,28 @@ class Redaction:
             config=config,
             state=self.value(row.state),
             topics=topics,
+            extra=self._extra(row.extra),
             preferences=self._preferences(row.preferences),
             end_reason=None if row.end_reason is None else self.text(row.end_reason),
         )
+
+    def _extra(self, extra: JsonObject) -> JsonObject:
+        """Extras without what tells words or persons: marks can be tried out, and a profile brought topics along."""
+        fresh = {name: value for name, value in extra.items() if name not in _MARKS}
+        for name, value in fresh.items():
+            if name == WITHHELD_SLOTS:
+                fresh[name] = list(dict.fromkeys(slot for old in value for slot in self._noted(old)))
+            elif name == "profile" and "topics" in value:
+                topics = {self.text(topic): weight for topic, weight in value["topics"].items()}
+                fresh[name] = {**value, "topics": topics}
+            elif name not in ("profile", WITHHELD):
+                fresh[name] = self.value(value)
+        return fresh
+
+    def _noted(self, slot: str) -> list[str]:
+        """What a noted attribute is called now; one of another person that no entry has goes."""
+        owner, _, _ = slot.rpartition(".")
+        return list(self._slots.get(slot, [slot] if owner in ("", "user") else []))
 
 
 def _with(record: _R, **values: Any) -> _R:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,8 @@ import attrs
 
 from voxsession.core.changes import MemoryRemoved, MemoryUpdated
 from voxsession.core.memory_entry import Memory, MemoryEntry
+from voxsession.core.session_data import SessionData
+from voxsession.core.share_grant import SNAPSHOT, frozen_entries
 from voxsession.core.types import (
     JsonObject,
     as_utc,
@@ -26,11 +28,11 @@ from voxsession.memory.matches import MemoryMatch
 from voxsession.memory.recall import in_zone_of
 from voxsession.session.base import SessionBase
 from voxsession.session.history import find_in_past, held_in_head, recall_past
-from voxsession.session.learn import keeps_local
 from voxsession.session.long_memory import prepare, prepare_now
 from voxsession.session.meaning import understand, understand_now
 from voxsession.session.reading import load_everything
 from voxsession.session.scope import with_origins
+from voxsession.session.taking import keeps_local
 
 __all__ = ["Remembering"]
 
@@ -167,10 +169,10 @@ class Remembering(SessionBase):
         Args:
             category: only entries of this category.
             before: only entries that became known before this moment (aware).
-            ids: only these entries.
+            ids: only these entries, also ones that lie in pages or in frozen shares alone.
 
         Returns:
-            How many entries were erased.
+            How many entries were erased of those that `get_memory` could have given.
         """
         core = self._writable()
         limit = as_utc("before", before) if before is not None else None
@@ -186,9 +188,12 @@ class Remembering(SessionBase):
         ]
         local = [entry_id for entry_id in gone if entry_id in core.view.local_memories]
         stored = [entry_id for entry_id in gone if entry_id not in core.view.local_memories]
-        now = core.now()
-        everywhere = wanted is None and bool(core.view.archive_pages)  # filed history goes as well
-        if stored or everywhere:
+        now, view = core.now(), core.view
+        # What was filed, and what frozen shares hold of entries that are gone, goes as well.
+        elsewhere = bool(view.archive_pages or any(share.get(SNAPSHOT) for share in view.shares.values()))
+        if wanted is not None and elsewhere:
+            stored += _out_of_sight(view, wanted, category, limit)
+        if stored or (wanted is None and elsewhere):
             core.record(
                 MemoryRemoved(
                     at=now, entry_ids=stored, everywhere=wanted is None, category=category, before=limit
@@ -325,6 +330,23 @@ class Remembering(SessionBase):
 
     def _fitting_tokens(self, text: str, category: str) -> int:
         return fitting_tokens(text, category, allowance_of(self._core.view.config), self._core.counter)
+
+
+def _out_of_sight(
+    view: SessionData, wanted: Collection[str], category: str | None, before: datetime | None
+) -> list[str]:
+    """Which of these ids the head does not hold, so that they may lie in pages or frozen shares."""
+    gone = [entry_id for entry_id in wanted if view.find_memory(entry_id) is None]
+    if category is None and before is None:
+        return gone
+    # Of an entry in a page nobody knows here whether it meets the conditions.
+    return [
+        entry.id
+        for entry in frozen_entries(view.shares)
+        if entry.id in gone
+        and category in (None, entry.category)
+        and (before is None or entry.timestamp < before)
+    ]
 
 
 def _expiry(moment: datetime, days: float | None) -> datetime | None:

@@ -337,6 +337,9 @@ class _Batch(AbstractContextManager[None], AbstractAsyncContextManager[None]):
         self._stack.enter_context(self._session._writable().batch())
 
     def __exit__(self, *problem: Any) -> None:
+        if problem[0] is None and self._session._is_closed:
+            with self._stack:  # by another task: nobody would save what the block holds
+                raise SessionClosedError(self._session.session_id)
         self._stack.__exit__(*problem)
 
     async def __aenter__(self) -> None:

@@ -17,17 +17,19 @@ from voxsession.core.changes import (
 from voxsession.core.conversation import ConversationEntry
 from voxsession.core.message import Message
 from voxsession.core.share_grant import ShareGrant
-from voxsession.core.types import JsonObject, check_number, check_text
-from voxsession.errors import PermissionDeniedError, SessionEndedError
+from voxsession.core.types import JsonObject, check_number, check_object, check_text, encode_json
+from voxsession.errors import ConfigurationError, PermissionDeniedError, SessionEndedError
 from voxsession.models.base import Reply
 from voxsession.session.admission import REFUSED, Admission, Ticket
 from voxsession.session.guest_turn import GuestTurn
 from voxsession.session.live import LiveCore
-from voxsession.session.reading import find_conversation, read_history
+from voxsession.session.reading import find_conversation
+from voxsession.session.shared_reading import read_guests
 
 __all__ = ["SharedConversation", "open_shared"]
 
 MAX_HISTORY = 1_000
+MAX_METADATA_BYTES = 16 * 1024
 
 
 class SharedConversation:
@@ -57,8 +59,10 @@ class SharedConversation:
             PermissionDeniedError: the share or the session has ended, perhaps while the model was answering.
             ModelError: the model failed; what was said is kept.
             BudgetError: the message can never fit the context; nothing was recorded.
-            SessionEndedError: this conversation was ended here.
+            SessionEndedError: this conversation was ended here, or the owner deleted it.
+            ConfigurationError: the metadata is longer than 16 KiB as JSON.
         """
+        _check_size(metadata)
         async with self._turn(text) as turn:
             async for _ in turn.start(text, metadata, on_busy):
                 pass
@@ -69,6 +73,7 @@ class SharedConversation:
         self, text: str, *, metadata: JsonObject | None = None, on_busy: str = "queue"
     ) -> AsyncIterator[str]:
         """The same as `send_message`, the text chunk by chunk as the model gives it."""
+        _check_size(metadata)
         async with self._turn(text) as turn, aclosing(turn.start(text, metadata, on_busy)) as chunks:
             async for chunk in chunks:
                 yield chunk
@@ -81,7 +86,7 @@ class SharedConversation:
         """
         count = int(check_number("limit", limit, 0, MAX_HISTORY, whole=True))
         async with self._admission.enter(self._ticket, "conversation_history", "converse") as (core, _):
-            return await read_history(core, self._admission.host, self.conversation_id, count)
+            return await read_guests(core, self._admission.host, self.conversation_id, count)
 
     async def end(self) -> None:
         """Ends the conversation; the share can open it again. Harmless when repeated, or when the share has ended."""
@@ -110,17 +115,41 @@ class SharedConversation:
                 name, "This shared conversation was ended. Open it again: shared.conversation()."
             )
         async with admission.enter(self._ticket, "send_message", "converse") as (core, grant):
-            core.open_conversations[name] = core.open_conversations.get(name, 0) + 1
-            turn = GuestTurn(core, admission.host, name, grant)
+
+            async def check() -> None:
+                await admission.check(self._ticket, "send_message", "converse")
+                await self._go_on(core)
+
+            turn = GuestTurn(
+                core, admission.host, name, grant, check=check, may_go_on=lambda: self._may_go_on(core)
+            )
+            core.guest_turns.setdefault(name, []).append(turn)  # it is not filed away from here on
             try:
                 yield turn
             finally:
                 await turn.close()
-                core.open_conversations[name] -= 1
-                if core.open_conversations[name] <= 0:
-                    del core.open_conversations[name]
-            if not admission.still_holds(core, self._ticket):  # it was revoked while the model was answering
+                turns = core.guest_turns.get(name, [])
+                turns.remove(turn)
+                if not turns:
+                    core.guest_turns.pop(name, None)
+            if not self._may_go_on(core):  # it ended while the model was answering
                 raise PermissionDeniedError(REFUSED)
+
+    async def _go_on(self, core: LiveCore) -> None:
+        """Sees to it that the conversation is there, and is the guest's; one that was filed away comes back."""
+        name = self.conversation_id
+        entry = await find_conversation(core, self._admission.host, name)
+        if entry is None or entry.status == "deleted" or entry.guest != self._ticket.grant_id:
+            raise SessionEndedError(
+                name, "This shared conversation is gone. Open another one: shared.conversation()."
+            )
+        if name not in core.data.conversations:
+            core.record(ConversationRestored(at=entry.last_at, entry=entry))
+
+    def _may_go_on(self, core: LiveCore) -> bool:
+        entry = core.data.conversations.get(self.conversation_id)
+        is_there = entry is not None and entry.status != "deleted"
+        return is_there and self._admission.still_holds(core, self._ticket)
 
     async def __aenter__(self) -> SharedConversation:
         return self
@@ -132,6 +161,15 @@ class SharedConversation:
 
     def __repr__(self) -> str:
         return f"SharedConversation({self.conversation_id!r})"
+
+
+def _check_size(metadata: JsonObject | None) -> None:
+    """What a guest brings lies in the owner's session."""
+    size = 0 if metadata is None else len(encode_json(check_object("metadata", metadata)))
+    if size > MAX_METADATA_BYTES:
+        raise ConfigurationError.out_of_range(
+            "metadata", f"{size:,} bytes", f"through a share it can have {MAX_METADATA_BYTES:,}"
+        )
 
 
 async def open_shared(admission: Admission, ticket: Ticket) -> SharedConversation:

@@ -12,15 +12,27 @@ from voxsession.errors import ConfigurationError
 from voxsession.session.host import SessionHost
 from voxsession.session.live import LiveCore
 from voxsession.session.reach import Reach
-from voxsession.session.reading import filed_talks, page_refs
+from voxsession.session.reading import filed_talks, find_conversation, page_refs, read_history
 
-__all__ = ["reach_of", "read_shared"]
+__all__ = ["reach_of", "read_guests", "read_shared"]
 
 
 async def reach_of(core: LiveCore, host: SessionHost, grant: ShareGrant) -> Reach:
     """The reach of a grant, with all that is known of the session's conversations."""
     talks = await filed_talks(core, host) if core.data.index_pages else None
     return Reach(core.data, grant, talks)
+
+
+async def read_guests(core: LiveCore, host: SessionHost, conversation_id: str, limit: int) -> list[Message]:
+    """The latest messages of a shared conversation, oldest first; nothing where it is gone.
+
+    Only what was said through a share is given, whatever else should ever have got there.
+    """
+    entry = await find_conversation(core, host, conversation_id)
+    if entry is None or entry.status == "deleted":
+        return []
+    said = await read_history(core, host, conversation_id, limit)
+    return [message for message in said if message.origin == "shared"]
 
 
 async def read_shared(

@@ -117,8 +117,9 @@ class LineFile:
 
         with self._translated():
             found = await asyncio.to_thread(self.path.stat)
-            if stat.S_ISFIFO(found.st_mode):  # opening it would wait for somebody to write
-                raise ConfigurationError(f"{self.path} is a pipe. Give a file.", option="path")
+            if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
+                # Opening a pipe would wait for somebody to write, and reading a device need not end.
+                raise ConfigurationError(f"{self.path} is a pipe or a device. Give a file.", option="path")
             self._file = await aiofiles.open(self.path, "rb")
             self.size = found.st_size
         return self

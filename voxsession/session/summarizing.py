@@ -14,9 +14,9 @@ from voxsession.memory.allowance import allowance_of, fitting_tokens
 from voxsession.memory.context import Context
 from voxsession.models.base import ModelRequest
 from voxsession.session.host import SessionHost
-from voxsession.session.learn import keeps_local
 from voxsession.session.live import LiveCore
 from voxsession.session.reading import read_history
+from voxsession.session.taking import keeps_local
 
 __all__ = ["check_writer", "note_summary", "summarize_conversation", "summary_of"]
 

@@ -241,11 +241,11 @@ class Turn:
             outcome = await self._await(outcome)
         if isinstance(outcome, str):
             text = self._take(outcome) if isinstance(outcome, Reply) else outcome
-            if text and not self._stopped:
+            if text and not self._is_stopped():
                 yield self._deliver(text)
             return
         if not hasattr(outcome, "__aiter__"):
-            if self._stopped:
+            if self._is_stopped():
                 return
             raise ModelError(
                 f"The model gave {type(outcome).__name__}; a str, a Reply or an async iterator of str is needed."
