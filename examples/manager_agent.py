@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -29,28 +30,30 @@ GOODBYES = ("bye", "goodbye", "that's all", "that is all")
 
 
 class Desk:
-    """One facade for the requests that run at a moment: the first opens it, the last one closes it.
+    """One facade for the requests that run in an event loop: the first opens it, the last one closes it.
 
     A process that answers one request at a time opens and closes it with each. One that answers a hundred at once has
-    one pool of connections for them, and none when they are answered.
+    one pool of connections for them, and none when they are answered. A facade belongs to one loop, so threads that
+    have a loop each have a facade each.
     """
 
     def __init__(self) -> None:
-        self._voxon: Voxon | None = None
-        self._requests = 0
+        self._voxons: dict[asyncio.AbstractEventLoop, Voxon] = {}
+        self._requests: Counter[asyncio.AbstractEventLoop] = Counter()
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[Voxon]:
-        if self._voxon is None:
-            self._voxon = Voxon(VoxonConfig.from_env())
-        voxon = self._voxon
-        self._requests += 1
+        loop = asyncio.get_running_loop()
+        if loop not in self._voxons:
+            self._voxons[loop] = Voxon(VoxonConfig.from_env())
+        voxon = self._voxons[loop]
+        self._requests[loop] += 1
         try:
             yield voxon
         finally:
-            self._requests -= 1
-            if not self._requests:
-                self._voxon = None
+            self._requests[loop] -= 1
+            if not self._requests[loop]:
+                del self._requests[loop], self._voxons[loop]
                 await voxon.close()
 
 

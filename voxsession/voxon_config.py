@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -21,6 +22,7 @@ MAX_TTL_SECONDS = 100 * 366 * 86_400  # a hundred years: later moments may lie o
 MIN_LOCK_TTL_SECONDS = 0.001
 MAX_LOCK_TTL_SECONDS = 10 * 366 * 86_400  # ten years: what is locked for a century was never meant to be
 
+_log = logging.getLogger(__name__)
 _Check = Callable[[str, Any], Any]
 
 
@@ -211,7 +213,8 @@ class VoxonConfig:
     def from_env(cls, **settings: Any) -> VoxonConfig:
         """The settings that the environment names; arguments win.
 
-        REDIS_PASSWORD and REDIS_DB go before what REDIS_URL, or a URL in SESSION_STORAGE, has.
+        REDIS_PASSWORD and REDIS_DB go before what REDIS_URL, or a URL in SESSION_STORAGE, has. Where sessions are kept
+        is said by SESSION_STORAGE alone: a REDIS_URL without it is logged as a warning.
 
         Raises:
             ConfigurationError: a variable does not hold what it should; it is named.
@@ -225,6 +228,11 @@ class VoxonConfig:
         if "session_storage" in found and "session_storage" not in settings:
             _check_storage_name(found["session_storage"])
             found["session_storage"] = _with_redis_parts(found["session_storage"])
+        if storage is None and "session_redis_url" in found:
+            _log.warning(
+                "REDIS_URL is set and SESSION_STORAGE is not: sessions are kept in files. Set SESSION_STORAGE=redis to "
+                "keep them in Redis, or SESSION_STORAGE=file to say that files are meant."
+            )
         url = found.get("session_redis_url") or ("redis://localhost:6379" if storage == "redis" else "")
         if url and "session_redis_url" not in settings:
             found["session_redis_url"] = _with_redis_parts(url)

@@ -216,7 +216,7 @@ FIELDS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "memory.added": {"entry": memories()},
     "memory.compressed": {
         "replaced": st.dictionaries(memory_ids, memory_ids, max_size=3),
-        "added": st.lists(memories(), max_size=2),
+        "added": st.lists(memories(), max_size=2, unique_by=lambda entry: entry.id),
     },
     "memory.evicted": {
         "entry_ids": st.lists(memory_ids, max_size=3),
@@ -230,7 +230,7 @@ FIELDS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     },
     "memory.removed": {"entry_ids": st.lists(memory_ids, max_size=3), "reason": texts},
     "memory.restored": {
-        "entries": st.lists(memories(), max_size=2),
+        "entries": st.lists(memories(), max_size=2, unique_by=lambda entry: entry.id),
         "dropped": st.lists(memory_ids, max_size=2),
     },
     "memory.superseded": {"entry_id": memory_ids, "by": memory_ids},

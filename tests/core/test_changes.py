@@ -81,6 +81,7 @@ GUARDED = {
     "call.function",
     "call.removed",
     "call.resumed",
+    "call.started",
     "config.changed",
     "memory.compressed",
     "memory.restored",

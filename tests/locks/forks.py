@@ -9,21 +9,8 @@ from typing import Any
 
 __all__ = ["answers", "forked"]
 
-PRELOADED = [
-    "tests.locks.one_request",
-    "tests.locks.contender",
-    "voxsession.locks",
-    "voxsession.models.offline",
-    "voxsession.storage.file",
-    "voxsession.storage.database",
-    "voxsession.storage.redis",
-    "sqlalchemy.dialects.postgresql.asyncpg",
-    "aiosqlite",
-    "asyncpg",
-    "redis.asyncio",
-]
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(PRELOADED)
+CONTEXT.set_forkserver_preload(["tests.locks.warm"])
 
 
 def _tell(pipe: Connection, call: Callable[..., Any], args: tuple[Any, ...]) -> None:

@@ -8,10 +8,12 @@ import importlib.util
 import os
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
-__all__ = ["answer_in", "answer_to", "manager_agent"]
+__all__ = ["answer_in", "answer_to", "manager_agent", "nothing_left_open"]
 
 EXAMPLE = Path(__file__).resolve().parent.parent.parent / "examples" / "manager_agent.py"
 
@@ -25,6 +27,27 @@ def manager_agent() -> ModuleType:
     return module
 
 
+@contextmanager
+def nothing_left_open() -> Iterator[None]:
+    """Fails where something that was opened within was not closed: sockets, files, connections, pools.
+
+    They warn when they are collected, where an error can only be told to `sys.unraisablehook`.
+    """
+    told: list[str] = []
+    before = sys.unraisablehook
+    sys.unraisablehook = lambda about: told.append(repr(about.exc_value))
+    gc.freeze()  # what was there before need not be looked through
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            yield
+            gc.collect()
+    finally:
+        sys.unraisablehook = before
+        gc.unfreeze()
+    assert not told, f"left open: {told}"
+
+
 async def _request(text: str) -> str:
     reply: str = await manager_agent().run_manager(text, {"user_id": "device-1"})
     left = asyncio.all_tasks() - {asyncio.current_task()}
@@ -34,11 +57,8 @@ async def _request(text: str) -> str:
 
 def answer_to(text: str) -> str:
     """The reply; whatever was not closed afterwards is an error."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", ResourceWarning)
-        reply = asyncio.run(_request(text))
-        gc.collect()
-    return reply
+    with nothing_left_open():
+        return asyncio.run(_request(text))
 
 
 def answer_in(environment: dict[str, str], text: str) -> str:

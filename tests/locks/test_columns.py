@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from tests.locks.pairs import TwoMethods, locks_on, voxon_of
 from tests.servers.postgres import PostgresServer
-from voxsession import ConflictError, FileSessionStorage, migrate
+from voxsession import ConflictError, FileSessionStorage, StorageError, migrate
 from voxsession.core.envelope import storage_key
 from voxsession.locks import SessionLockService
 from voxsession.storage.database import DatabaseSessionStorage, schema_ddl
@@ -181,22 +181,43 @@ async def test_odd_values_in_clear_make_no_row(database: Database) -> None:
     assert await database.devices() == {}
 
 
-async def test_tables_of_the_first_step_are_brought_on(tmp_path: Path) -> None:
-    """A database that an earlier version made gets the table of markers at its next opening, and keeps what it has."""
-    path = tmp_path / "old.db"
-    connection = sqlite3.connect(path)
-    with connection:
-        connection.executescript(
-            schema_ddl("sqlite").partition("CREATE TABLE IF NOT EXISTS voxsession_markers")[0]
-        )
-    assert [row[0] for row in connection.execute("SELECT version FROM voxsession_schema")] == [1]
-    storage = DatabaseSessionStorage(f"sqlite:///{path}")
-    await locks_on(storage, clear_columns=True).set_session_lock("d", "a")
-    await storage.save(a_document())
-    await storage.close()
-    assert [row[0] for row in connection.execute("SELECT version FROM voxsession_schema")] == [1, 2]
-    assert connection.execute("SELECT active_agent FROM voxsession_markers").fetchall() == [("a",)]
-    connection.close()
+@pytest.mark.server
+async def test_who_tells_nothing_needs_no_right_to_the_table(postgres_server: PostgresServer) -> None:
+    """Rights on the other three are enough; a right that is lacking is raised, not taken for a storage that is away."""
+    url = await postgres_server.new_place()
+    place = engine_url(url).username
+    admin = create_async_engine(engine_url(postgres_server.url()), isolation_level="AUTOCOMMIT")
+    async with admin.connect() as connection:
+        for statement in (
+            f"ALTER SCHEMA {place} OWNER TO postgres",
+            f"GRANT USAGE ON SCHEMA {place} TO {place}",
+            f"SET search_path = {place}",
+            *(part for part in schema_ddl("postgresql").split(";\n") if part.strip()),
+            "GRANT SELECT, INSERT, UPDATE, DELETE ON voxsession_records, voxsession_pages, voxsession_schema "
+            f"TO {place}",
+        ):
+            await connection.execute(text(statement))
+        storage = DatabaseSessionStorage(url)
+        async with voxon_of(storage) as voxon:
+            locks = SessionLockService(voxon)
+            for agent in ("a", "b"):
+                assert await locks.set_session_lock("d", agent, user_id="ada")
+            lease = await locks.acquire_lease("d", "h")
+            assert await locks.set_session_lock("d", "c", lease=lease)
+            assert await locks.clear_session_lock("d") and await locks.set_session_lock("d", "d")
+            assert await locks.clear_session_lock("never") is False
+            await voxon.delete_user("ada")
+            telling = SessionLockService(voxon, clear_columns=True)
+            for device in ("d", "new"):
+                with pytest.raises(StorageError, match=r"lacks a right.*voxsession_markers"):
+                    await telling.set_session_lock(device, "e")
+            assert await locks.get_session_lock("d") == "d", "nothing of it was written"
+        await connection.execute(text("DROP TABLE voxsession_markers"))
+        assert await locks.set_session_lock("d", "f")
+        with pytest.raises(StorageError, match=r"a table is missing.*schema_ddl"):
+            await telling.set_session_lock("d", "g")
+        await storage.close()
+    await admin.dispose()
 
 
 @pytest.mark.parametrize("query", ["active_agent = 'a'", "locked_at < '2026'"])

@@ -54,10 +54,13 @@ async def _many(storage: dict[str, Any]) -> tuple[Lease, Lease]:
     config = VoxonConfig(session_encryption_key=KEY, **storage)
     async with Voxon(config) as voxon:
         locks = SessionLockService(voxon)
-        for number in range(30):
+
+        async def pair(number: int) -> Lease | None:
             await locks.set_session_lock(f"old-{number}", "a", 0.001)
-            old = await locks.acquire_lease(f"old-{number}", "h", 0.001)
             await locks.set_session_lock(f"live-{number}", "a")
+            return await locks.acquire_lease(f"old-{number}", "h", 0.001)
+
+        *_, old = await asyncio.gather(*(pair(number) for number in range(30)))
         lease = await locks.acquire_lease("live-0", "h")
         assert lease is not None and old is not None
         return lease, old

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from voxsession import (
     Voxon,
     VoxonConfig,
 )
+from voxsession.core.envelope import split_key
 from voxsession.locks import SessionLockService, uuid_device_id
 from voxsession.testing import FakeClock
 
@@ -246,6 +248,50 @@ def test_options_that_are_none_are_refused(options: Any) -> None:
     """Each option is checked when it is given."""
     with pytest.raises(ConfigurationError, match=next(iter(options))):
         locks_on(MemorySessionStorage(cleanup_interval=None), **options)
+
+
+class _Asks:
+    async def __call__(self, device_id: str) -> bool:
+        return False
+
+
+async def _refuses(device_id: str) -> bool:
+    return False
+
+
+@pytest.mark.parametrize("rule", [_Asks(), functools.partial(_refuses)])
+async def test_a_rule_that_does_not_answer_at_once_is_refused(rule: Any) -> None:
+    """What is awaitable would be true of every id."""
+    with pytest.raises(ConfigurationError, match="validate_device_id"):
+        await locks_on(TwoMethods(), validate_device_id=rule).set_session_lock("d", "a")
+
+
+@pytest.mark.parametrize("is_leased", [False, True])
+async def test_clearing_what_has_expired_clears_nothing(is_leased: bool) -> None:
+    """It was not routed any more."""
+    clock = FakeClock()
+    locks = locks_on(MemorySessionStorage(cleanup_interval=None), clock)
+    await locks.set_session_lock("d", "a", 10)
+    if is_leased:
+        await locks.acquire_lease("d", "h")
+    clock.advance(seconds=10)
+    assert await locks.clear_session_lock("d") is False
+
+
+async def test_the_probe_of_the_health_check_is_no_device() -> None:
+    """A device may have any id, so what is probed has one that none can have."""
+    storage = TwoMethods()
+    asked: list[str] = []
+    load = storage.load
+
+    async def noting(session_id: str) -> Any:
+        asked.append(session_id)
+        return await load(session_id)
+
+    storage.load = noting  # type: ignore[method-assign]
+    await storage.health_check()
+    with pytest.raises(ConfigurationError):
+        await locks_on(storage).get_session_lock(split_key(asked[0])[2])
 
 
 async def test_the_apps_own_rule_for_ids() -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
+import socket
 import subprocess
 import sys
-import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,7 +18,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from tests.locks.forks import forked
-from tests.locks.one_request import answer_in, manager_agent
+from tests.locks.one_request import answer_in, manager_agent, nothing_left_open
 from tests.locks.pairs import KEY
 from tests.servers.postgres import PostgresServer
 from tests.servers.redis import RedisServer
@@ -72,7 +72,7 @@ def manager(settings: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterat
         monkeypatch.setenv(name, value)
     module = manager_agent()
     yield module
-    assert module.DESK._voxon is None, "everything was closed"
+    assert not module.DESK._voxons and not module.DESK._requests, "everything was closed"
 
 
 def fresh(environment: dict[str, str], said: str) -> str:
@@ -151,15 +151,50 @@ async def test_a_hundred_devices_at_once(manager: ModuleType) -> None:
         assert (await voxon.get_stats())["total_sessions"] == 100
 
 
+async def test_concurrent_sessions(manager: ModuleType) -> None:
+    """The document's load test as it stands there."""
+    tasks = []
+    for i in range(100):
+        device_id = f"device-{i}"
+        task = manager.run_manager("Hello", {"user_id": device_id})
+        tasks.append(task)
+
+    results = await asyncio.gather(*tasks)
+    assert len(results) == 100 and all(one.startswith("[reception] ") for one in results)
+
+
+def test_a_loop_for_each_thread(manager: ModuleType) -> None:
+    """A warm process of a framework with threads: each request has a loop of its own, several run at once."""
+
+    def ask(number: int) -> str:
+        reply: str = asyncio.run(manager.run_manager("hello", {"user_id": f"device-{number}"}))
+        return reply
+
+    with ThreadPoolExecutor(3) as pool:
+        assert all(one.startswith("[reception] ") for one in pool.map(ask, range(12)))
+
+
+def _leak() -> None:
+    here, there = socket.socketpair()
+    there.close()
+    del here
+
+
+def test_what_is_left_open_is_noticed() -> None:
+    """The check itself: a socket that nobody closed fails it."""
+    with pytest.raises(AssertionError, match=r"left open.*socket"), nothing_left_open():
+        _leak()
+    with nothing_left_open():
+        pass
+
+
 def test_a_new_loop_for_each_call(
     manager: ModuleType, settings: dict[str, str], request: pytest.FixtureRequest
 ) -> None:
     """`asyncio.run` for each message: no task, no socket, no connection is left when it returns."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        for number in range(5):
+    for number in range(5):
+        with nothing_left_open():
             asyncio.run(manager.run_manager(f"Message {number}", {"user_id": "device-1"}))
-            gc.collect()  # what was not closed would warn here, which is an error
     if "DATABASE_URL" in settings:
         assert (
             asyncio.run(_connections(request.getfixturevalue("postgres_server"), settings["DATABASE_URL"]))

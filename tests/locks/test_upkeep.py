@@ -16,6 +16,7 @@ from tests.storages import KINDS, made
 from voxsession import (
     ConfigurationError,
     FileSessionStorage,
+    IntegrityError,
     KeyRing,
     MemorySessionStorage,
     StorageError,
@@ -170,6 +171,64 @@ async def test_a_storage_that_breaks_or_hangs_is_away_too() -> None:
         assert await locks.set_session_lock("d", "a") is False
 
 
+async def test_what_no_waiting_mends_is_no_stateless_mode() -> None:
+    """A storage that says itself that it refused (a right, a file) is not away: every call about markers raises."""
+
+    class Refusing(TwoMethods):
+        async def load(self, session_id: str) -> dict[str, Any] | None:
+            raise StorageError("permission denied", storage="refusing", operation="load")
+
+    locks = locks_on(Refusing())
+    for call in (
+        lambda: locks.get_session_lock("d"),
+        lambda: locks.set_session_lock("d", "a"),
+        lambda: locks.clear_session_lock("d"),
+    ):
+        with pytest.raises(StorageError, match="permission denied"):
+            await call()
+
+
+async def test_figures_of_a_storage_that_does_not_open_count_as_an_error() -> None:
+    """Whatever fails counts, also where it failed before anything was looked at."""
+
+    class Closed(MemorySessionStorage):
+        async def open(self) -> None:
+            raise StorageUnavailableError("no route", storage="closed", operation="open")
+
+    locks = locks_on(Closed(cleanup_interval=None))
+    with pytest.raises(StorageUnavailableError):
+        await locks.get_lock_stats()
+    assert (locks._tally.operations, locks._tally.errors) == (1, 1)
+
+
+async def test_no_lock_has_lasted_less_than_no_time() -> None:
+    """A marker that a server with a fast clock set does not make the average negative."""
+    storage, slow, fast = MemorySessionStorage(cleanup_interval=None), FakeClock(), FakeClock(seed="f")
+    fast.advance(seconds=300)
+    await locks_on(storage, fast).set_session_lock("d", "a")
+    assert (await locks_on(storage, slow).get_lock_stats())["avg_duration_seconds"] == 0
+
+
+async def test_an_altered_number_keeps_leases_and_not_markers() -> None:
+    """Where the kept number does not open, expired markers still go; leases stay, and the error names the record."""
+    storage, clock = MemorySessionStorage(max_sessions=None, cleanup_interval=None), FakeClock()
+    locks, key = locks_on(storage, clock), storage_key("lease", "", ".fences")
+    await locks.acquire_lease("gone", "h", 1)
+    await locks.set_session_lock("marked", "a", 3)
+    await locks.acquire_lease("over", "h", 3)
+    clock.advance(seconds=2)
+    await locks.cleanup_expired_sessions()
+    record = await storage.load(key)
+    assert record is not None and await storage.delete(key)
+    altered = {name: value for name, value in record.items() if name != "tail"}
+    await storage.save({**altered, "base_seq": 0, "sealed": altered["sealed"][:-4] + "AAA="})
+    clock.advance(seconds=2)
+    with pytest.raises(IntegrityError, match=r"\.fences"):
+        await locks.cleanup_expired_sessions()
+    assert await stored(storage, "marker") == set()
+    assert await stored(storage, "lease") == {".fences", "over"}
+
+
 async def test_a_missing_key_is_no_stateless_mode(tmp_path: Path) -> None:
     """What no waiting mends is raised: a key that is missing is found at the first call, not in the log."""
     await locks_on(FileSessionStorage(tmp_path)).set_session_lock("d", "a")
@@ -187,7 +246,7 @@ async def test_where_nothing_can_be_listed() -> None:
     with pytest.raises(ConfigurationError, match=r"list"):
         await locks.cleanup_expired_sessions()
     stats = await locks.get_lock_stats()
-    assert "active_locks" not in stats and stats["operations"] == 2
+    assert "active_locks" not in stats and stats["operations"] == 3
 
 
 async def test_markers_of_a_person_are_erased_with_the_person(storage: Any) -> None:

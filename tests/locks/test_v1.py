@@ -36,7 +36,7 @@ async def test_locks_open(name: str) -> None:
         renewed = await locks.renew_lease(lease)
         assert renewed is not None and await locks.set_session_lock("device-3", "x", lease=renewed)
         again = await locks.acquire_lease("device-4", "worker-a")
-        assert again is not None and again.fence == kept["released_fence"] + 1
+        assert again is not None and again.fence > kept["released_fence"]
         clock.advance(seconds=1)
         assert await locks.get_session_lock("device-2") is None
         assert (await voxon.delete_user("ada")).counts["markers"] == 1

@@ -251,9 +251,9 @@ async def test_a_refused_resumption_may_give_a_new_call(storage: SessionStorage)
     receipt = await service.voxon.delete_session(str(old.session_id))
     assert receipt.counts["calls"] == 1, "the first one alone, which lay in the same session"
     assert await service.get_session(CALL) is not None, "the id is the new call's"
-    # A stranger does not take the id.
-    with pytest.raises(SessionExistsError):
-        await service.resume_session(CALL, user_id="eve")
+    # A stranger does not take the id, and is told no more than of one that is not there.
+    assert await service.resume_session(CALL, user_id="eve") is None
+    assert await service.get_session(CALL, user_id="ann") is not None
 
 
 async def test_cleaning_up_takes_the_state_and_leaves_the_session(storage: SessionStorage) -> None:
@@ -306,8 +306,11 @@ async def test_deleting_takes_the_calls_along(storage: SessionStorage) -> None:
     async with await service.voxon.load_session(session_id) as session:
         await session.delete_conversation("c2")
     assert len(await storage.list_pages(session_id)) == 1 and await service.get_session("c2") is None
+    pointers = [str(one["session_id"]) for one in await storage.list_sessions(kind="pointer")]
+    assert sum(one.startswith("call-") for one in pointers) == 1, "nothing leads to the deleted one"
+    assert (await service.get_session_stats())["active_sessions_count"] == 1
     receipt = await service.voxon.delete_session(session_id)
-    assert receipt.counts["calls"] == 2
+    assert receipt.counts["calls"] == 1
     assert await service.get_session("c1") is None
     assert await storage.list_sessions(kind="pointer") == []
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.servers.redis import RedisServer
+from tests.session.stores import WatchedStorage, refuse
 from voxsession import MemorySessionStorage, RedisSessionStorage, SystemClock, VoxonConfig
 from voxsession.resume import SessionManagerService, SessionMonitor, SessionState, SessionStatus
 
@@ -47,7 +48,7 @@ async def test_production_redis_setup(
     redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Started, created, resumed, stopped."""
-    monkeypatch.setenv("REDIS_URL", redis_server.url)
+    monkeypatch.setenv("REDIS_URL", f"{redis_server.url}/7")  # a database of its own: the guide uses the same prefix with another key
     redis_url = os.getenv("REDIS_URL", "redis://localhost:6379")
     redis_storage = RedisSessionStorage(
         redis_url=redis_url,
@@ -71,13 +72,19 @@ async def test_production_redis_setup(
 
 
 async def test_health_checks() -> None:
-    """The health check of the document is the service's own."""
-    service = SessionManagerService(MemorySessionStorage(cleanup_interval=None))
+    """The health check of the document is the service's own, and both of its branches are met."""
+    watched = WatchedStorage(MemorySessionStorage(cleanup_interval=None))
+    service = SessionManagerService(watched)
 
     async def health_check() -> dict[str, Any]:
         return await service.health_check()
 
     assert await health_check() == {"status": "healthy", "storage": "operational"}
+    watched.mishap = refuse
+    health = await health_check()
+    assert health["status"] == "unhealthy" and health["error"]
+    watched.mishap = None
+    assert (await health_check())["status"] == "healthy"
 
 
 async def test_monitoring(capsys: pytest.CaptureFixture[str]) -> None:
@@ -92,10 +99,12 @@ async def test_monitoring(capsys: pytest.CaptureFixture[str]) -> None:
     print(f"Storage type: {storage_stats['storage_type']}")
     assert capsys.readouterr().out == "Active sessions: 1\nStorage type: memory\n"
 
+    assert await service.resume_session("c") is not None and await service.resume_session("none") is None
     monitor = SessionMonitor(service)
     await monitor.start_monitoring()
     metrics = monitor.get_metrics()
     await monitor.stop_monitoring()
+    assert (metrics["active_sessions"], metrics["resumed_sessions"], metrics["failed_resumes"]) == (1, 1, 1)
     assert {
         "timestamp",
         "active_sessions",

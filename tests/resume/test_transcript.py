@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.core.strategies import json_objects
@@ -53,6 +53,9 @@ async def test_items_come_back_as_they_were(memory: MemorySessionStorage) -> Non
 
 
 @settings(max_examples=25)
+@example([ITEMS[-1], ITEMS[-2]], 1)
+@example([ITEMS[-2], ITEMS[-1], ITEMS[-1]], 3)
+@example([ITEMS[-2], ITEMS[0], ITEMS[-1]], 3)
 @given(st.lists(json_objects | st.sampled_from(ITEMS), max_size=8), st.integers(0, 8))
 async def test_any_history_round_trips(items: list[dict[str, Any]], cut: int) -> None:
     """Whatever an item holds; writing a state back as it was read changes nothing, a shorter one shortens it."""
@@ -89,3 +92,14 @@ async def test_an_interrupted_reply_is_what_was_heard(memory: MemorySessionStora
         await (await session.resume_conversation("c")).interrupt(heard="a")
     found = await service.get_session("c")
     assert found is not None and found.conversation_history[1] == {"type": "output", "text": "a", "id": 9}
+
+
+async def test_an_output_that_comes_later_is_still_the_outcome(memory: MemorySessionStorage) -> None:
+    """The caller said something while the function ran: the history keeps its order, and the function is done."""
+    service = service_on(memory)
+    items = [ITEMS[-2], ITEMS[0], ITEMS[-1]]
+    state = await service.create_session("c", conversation_history=items)
+    assert state.conversation_history == items
+    assert [(row["call_id"], row["status"], row["result"]) for row in state.function_calls] == [
+        ("f1", "completed", "found")
+    ]

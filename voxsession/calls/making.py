@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from voxsession.errors import (
     ConflictError,
     SessionEndedError,
     SessionExistsError,
+    SessionNotFoundError,
     StorageUnavailableError,
     VoxSessionError,
 )
@@ -49,11 +51,16 @@ class CallMaking:
     async def _open(self, lead: CallLead, user_id: str | None = None) -> OpenCall | None:
         raise NotImplementedError
 
+    def _book(self, session: Session) -> CallBook:
+        raise NotImplementedError
+
     async def create(
         self,
         conversation_id: str,
         record: JsonObject,
         *,
+        audio: Sequence[bytes] = (),
+        said: Sequence[JsonObject] = (),
         user_id: str | None = None,
         session_id: str | None = None,
         replaces: str | None = None,
@@ -63,6 +70,8 @@ class CallMaking:
         Args:
             conversation_id: its global id.
             record: what it keeps.
+            audio: the sound that it begins with.
+            said: the messages that it begins with.
             user_id: whose it is.
             session_id: the session that it belongs to; one that does not exist is created.
             replaces: the token of the call that had this id; it gives way, and a session is made for the new one.
@@ -71,29 +80,31 @@ class CallMaking:
             SessionExistsError: a call of this id exists.
             SessionNotFoundError: the session is somebody else's.
             SessionEndedError: the session has ended.
+            ConfigurationError: a message is wrong; the conversation of this id in the named session was deleted.
         """
-        pointers, token = await self._pointers(), self._clock.new_id("call")
-        wanted = {**record, "token": token}
+        pointers = await self._pointers()
         is_fresh = replaces is not None
         for _ in range(MAX_RACES):
             before = await pointers.find(conversation_id)
             if before is not None and await self._is_taken(pointers, before, replaces):
                 continue
-            lead = before or CallLead(conversation_id=conversation_id, session_id="", token=token)
-            is_own = is_fresh or (session_id is None and user_id is None)
             session = await self._session_for(user_id, session_id, is_fresh=is_fresh)
+            is_own = is_fresh or (session_id is None and user_id is None)
+            book = self._book(session)
+            if session_id is None and not is_own and await _knows(book, session, conversation_id):
+                is_fresh = True  # what was said under this id before is no part of the call
+                continue
+            # One of its own for each attempt: what an earlier one may have left is no call that anything leads to.
+            token = self._clock.new_id("call")
+            lead = before or CallLead(conversation_id=conversation_id, session_id="", token=token)
+            beginning = _Beginning({**record, "token": token}, audio, said, replaces, is_own)
             try:
-                made = await self._promise(session, lead, wanted, is_own=is_own)
-            except SessionEndedError:
+                made = await self._promise(session, book, lead, beginning)
+            except (SessionEndedError, SessionNotFoundError):
                 if session_id is not None or is_own:
                     raise
-                is_fresh = (
-                    True  # the person's session had a call of this id, which has ended: another one is made
-                )
-                continue
+                continue  # the person's session has just ended or gone: another one is the latest now
             if made is not None:
-                if before is not None and replaces is not None:
-                    await self._retire(before)
                 return made
         raise ConflictError(
             session_id or conversation_id, expected_seq=0, found_seq=None, what="others make and end it"
@@ -110,10 +121,13 @@ class CallMaking:
         return False
 
     async def _promise(
-        self, session: Session, before: CallLead, record: JsonObject, *, is_own: bool
+        self, session: Session, book: CallBook, before: CallLead, beginning: _Beginning
     ) -> OpenCall | None:
         """Takes the id for a session and writes the call there; None where another one was faster."""
-        pointers, names = await self._pointers(), {"session_id": session.session_id, "token": record["token"]}
+        pointers = await self._pointers()
+        gives_way = before.seq and before.token == beginning.replaces
+        former = (before.session_id, before.token) if gives_way else before.former
+        names = {"session_id": session.session_id, "token": beginning.record["token"], "former": former}
         try:
             lead = await pointers.write(
                 attrs.evolve(before, **names, is_promise=True, is_ended=False, created_at=None)
@@ -121,7 +135,10 @@ class CallMaking:
         except ConflictError:  # what the other one made is found now
             session._let_go()
             return None
-        return await self._begin(session, lead, record, is_own=is_own)
+        except BaseException:
+            session._let_go()
+            raise
+        return await self._begin(session, book, lead, beginning)
 
     async def _session_for(self, user_id: str | None, session_id: str | None, *, is_fresh: bool) -> Session:
         if session_id is not None and not is_fresh:
@@ -147,48 +164,99 @@ class CallMaking:
         return False
 
     async def _give_up(self, session: Session, book: CallBook, lead: CallLead, is_own: bool) -> None:
-        """Takes back a call whose id was taken by another one while it was written."""
-        await book.remove(lead.conversation_id)
+        """Takes back a call whose id was taken by another one while it was written; one that is there now stays."""
+        with contextlib.suppress(ConflictError):
+            await book.remove(lead.conversation_id, lead.token)
         session._let_go()
         if is_own:
-            await self._voxon.delete_session(session.session_id)
+            with contextlib.suppress(SessionNotFoundError):
+                await self._voxon.delete_session(session.session_id)
 
     async def _begin(
-        self, session: Session, lead: CallLead, record: JsonObject, *, is_own: bool
+        self, session: Session, book: CallBook, lead: CallLead, beginning: _Beginning
     ) -> OpenCall | None:
         """Writes the call that a pointer promises; None where another one took the id meanwhile."""
-        book, pointers = CallBook(session._core, self._host), await self._pointers()
+        pointers = await self._pointers()
         try:
-            await book.begin(lead.conversation_id, record)
+            if not await self._is_begun(book, lead, beginning):
+                await self._withdraw(lead)  # before others wait for it
+                session._let_go()
+                return None
+            if lead.former is not None:
+                await self._retire(lead)
             try:
-                lead = await pointers.write(attrs.evolve(lead, is_promise=False))
+                lead = await pointers.write(attrs.evolve(lead, is_promise=False, former=None))
             except ConflictError:
                 found = await pointers.find(lead.conversation_id)
                 if found is None or found.token != lead.token:
-                    await self._give_up(session, book, lead, is_own)
+                    await self._give_up(session, book, lead, beginning.is_own)
                     return None
                 lead = found
             entry = await book.entry(lead.conversation_id)
         except BaseException as error:
             session._let_go()
             if isinstance(error, VoxSessionError) and not isinstance(error, StorageUnavailableError):
-                with contextlib.suppress(VoxSessionError):  # nobody need wait for what will not come
-                    await pointers.drop(lead.conversation_id, lead.seq)
+                await self._withdraw(lead)
             raise
         if entry is None or not entry.call or entry.call.get("token") != lead.token:
             session._let_go()
             raise _exists(lead.conversation_id)
         return OpenCall(lead=lead, session=session, book=book, entry=entry)
 
+    async def _is_begun(self, book: CallBook, lead: CallLead, beginning: _Beginning) -> bool:
+        """Writes the call; a call that stands in its place and that nothing leads to gives way."""
+        name, pointers = lead.conversation_id, await self._pointers()
+        entry = await book.entry(name)
+        unreachable = (entry.call or {}).get("token") if entry is not None else None
+        if unreachable is not None:
+            found = await pointers.find(name)
+            if found is None or found.token != lead.token:
+                return False  # somebody took the id over, and it may be their call
+        return await book.begin(
+            name, beginning.record, audio=beginning.audio, said=beginning.said, replaces=unreachable
+        )
+
+    async def _withdraw(self, lead: CallLead) -> None:
+        """Removes a promise that will not be kept, so that nobody waits for it."""
+        with contextlib.suppress(VoxSessionError):
+            await self._retire(lead)
+            await (await self._pointers()).drop(lead.conversation_id, lead.seq)
+
     async def _retire(self, lead: CallLead) -> None:
-        """Takes the resume state from a call that gave its id to another one; it stays as a conversation."""
-        old = await self._open(lead)
+        """Takes the resume state from the call that gave its id to this one; it stays as a conversation."""
+        if lead.former is None:
+            return
+        session_id, token = lead.former
+        old = await self._open(attrs.evolve(lead, session_id=session_id, token=token))
         if old is not None:
             with contextlib.suppress(
                 ConflictError
             ):  # somebody used it meanwhile: its id leads elsewhere anyway
                 async with old:
-                    await old.book.remove(old.conversation_id)
+                    await old.book.remove(old.conversation_id, token)
+
+
+@attrs.define(frozen=True, slots=True)
+class _Beginning:
+    """What a call begins with, the token of the one that gives way, and whether a session is made for it."""
+
+    record: JsonObject
+    audio: Sequence[bytes]
+    said: Sequence[JsonObject]
+    replaces: str | None
+    is_own: bool
+
+
+async def _knows(book: CallBook, session: Session, conversation_id: str) -> bool:
+    """Whether the session had a conversation of this id; then it is let go of."""
+    try:
+        is_known = await book.entry(conversation_id) is not None
+    except BaseException:
+        session._let_go()
+        raise
+    if is_known:
+        session._let_go()
+    return is_known
 
 
 def _exists(conversation_id: str) -> SessionExistsError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -14,6 +15,7 @@ from voxsession.calls.opened import Contender, OpenCall
 from voxsession.clock import Clock
 from voxsession.core.envelope import Record
 from voxsession.core.events import Event
+from voxsession.core.types import JsonObject
 from voxsession.errors import (
     ConflictError,
     FormatError,
@@ -24,6 +26,9 @@ from voxsession.installation import Installation
 from voxsession.session.call_book import CallBook
 from voxsession.session.call_pointers import CallLead, CallPointers
 from voxsession.session.host import SessionHost
+from voxsession.session.live import LiveCore
+from voxsession.session.loop_bound import LoopBound
+from voxsession.session.pending import Pending
 from voxsession.session.session import Session
 
 if TYPE_CHECKING:
@@ -47,11 +52,20 @@ class CallRegistry(CallMaking):
         self._host = host
         self._clock = clock
         self._contests: dict[str, list[Contender]] = {}
+        self._untold: dict[tuple[str, str, str], JsonObject] = {}
+
+    def _book(self, session: Session) -> CallBook:
+        return CallBook(session._core, self._host, self._untold)
 
     @property
     def clock(self) -> Clock:
         """Where times come from."""
         return self._clock
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the storage was opened, so that it is known how long sessions last."""
+        return self._home.recorder is not None
 
     @property
     def ttl_seconds(self) -> float | None:
@@ -77,7 +91,7 @@ class CallRegistry(CallMaking):
             if was_live and not await self._is_fresh(session):
                 session._let_go()
                 session = await self._voxon.load_session(lead.session_id, user_id=user_id, lazy_load=True)
-            book = CallBook(session._core, self._host)
+            book = self._book(session)
             entry = await book.entry(lead.conversation_id)
         except SessionNotFoundError:
             session._let_go()
@@ -91,18 +105,34 @@ class CallRegistry(CallMaking):
         return OpenCall(lead=lead, session=session, book=book, entry=entry)
 
     async def _is_fresh(self, session: Session) -> bool:
-        """Takes in what others wrote; False where it does not go together with what the app has not saved yet."""
+        """Takes in what others wrote; False where it does not go together with what was not saved here yet.
+
+        What is told of a call is stored: what a write that failed has left of one is written first.
+        """
+        core = session._core
         try:
-            await (await self._home.ready()).reload(session._core, keep_pending=True)
+            if not core.in_batch and any(_is_of_call(one) for one in core.pending):
+                await self._write_left(core)
+            await (await self._home.ready()).reload(core, keep_pending=True)
         except ConflictError:
-            session._core.has_conflict = True  # so that a new handle sees what is stored
+            core.has_conflict = True  # so that a new handle sees what is stored
             return False
         return True
+
+    async def _write_left(self, core: LiveCore) -> None:
+        """Writes what is left of calls; where others were faster it is dropped, as it was told to have failed."""
+        try:
+            await self._host.save(core)
+        except ConflictError:
+            core.pending = [one for one in core.pending if not _is_of_call(one)]
+            for function in [one for one in self._untold if one[0] == core.data.session_id]:
+                del self._untold[function]  # others may have begun it
 
     @contextlib.contextmanager
     def contest(self, conversation_id: str) -> Iterator[Contender]:
         """Somebody in this process wants to resume a call; who wins while others want to tells them so."""
-        mine = Contender(others=self._contests.setdefault(conversation_id, []))
+        others = self._contests.setdefault(conversation_id, [])
+        mine = Contender(others, others[0].lock if others else LoopBound(asyncio.Lock))
         mine.others.append(mine)
         try:
             yield mine
@@ -117,7 +147,18 @@ class CallRegistry(CallMaking):
         """Notes at the pointer that its call was ended, for those who only count."""
         with contextlib.suppress(ConflictError):
             if not lead.is_ended:
-                await (await self._pointers()).write(attrs.evolve(lead, is_ended=True))
+                pointers = await self._pointers()
+                await pointers.write(attrs.evolve(lead, is_ended=True, is_promise=False))
+
+    async def _put_right(self, call: OpenCall) -> None:
+        """Puts right what whoever made or ended the call had no time for, or what became of its session."""
+        if call.lead.former is not None:
+            await self._retire(call.lead)
+            with contextlib.suppress(ConflictError):
+                written = attrs.evolve(call.lead, former=None, is_promise=False)
+                call.lead = await (await self._pointers()).write(written)
+        if call.is_over:
+            await self.mark_ended(call.lead)
 
     async def headers(self) -> AsyncIterator[Record]:
         """The headers of the pointers of all calls; `status` tells which were ended."""
@@ -146,8 +187,11 @@ class CallRegistry(CallMaking):
                 return False, None
             async with call:
                 if call.book.is_open(lead.conversation_id) or not is_due(call):
+                    await self._put_right(call)
                     return False, call
-                await call.book.remove(lead.conversation_id)
+                if lead.former is not None:
+                    await self._retire(lead)
+                await call.book.remove(lead.conversation_id, lead.token)
                 _log.info("call %s: its resume state was removed", lead.conversation_id)
             with contextlib.suppress(ConflictError):  # somebody has just taken the id for another call
                 await pointers.drop_listed(pointer_id, lead.seq)
@@ -157,6 +201,7 @@ class CallRegistry(CallMaking):
     async def _drop_dangling(self, pointers: CallPointers, lead: CallLead) -> None:
         is_old = lead.written_at is not None and lead.written_at < self._clock.now() - DANGLING_GRACE
         if is_old:
+            await self._retire(lead)
             await pointers.drop(lead.conversation_id, lead.seq)
 
     # --- telling
@@ -168,3 +213,7 @@ class CallRegistry(CallMaking):
     async def _pointers(self) -> CallPointers:
         recorder = await self._home.ready()
         return CallPointers(recorder, self._home.vault, self._clock, self._home.tenant)
+
+
+def _is_of_call(pending: Pending) -> bool:
+    return pending.change.kind.startswith("call.")

@@ -25,6 +25,7 @@ __all__ = [
     "whole",
     "with_unknown_calls",
     "without_audio",
+    "without_call",
 ]
 
 AUDIO = "audio"
@@ -82,6 +83,12 @@ def audio_refs(call: Mapping[str, Any] | None) -> list[PageRef]:
 def audio_pages_of(entries: Iterable[ConversationEntry]) -> set[str]:
     """The ids of all audio pages that these conversations name."""
     return {ref.id for entry in entries if entry.call for ref in audio_refs(entry.call)}
+
+
+def without_call(entry: ConversationEntry) -> ConversationEntry:
+    """The entry as it comes from elsewhere: no line leads to its call, and what is said of one is not believed."""
+    has_ended = isinstance(entry.call, Mapping) and entry.call.get("status") == ENDED
+    return attrs.evolve(entry, call={"status": ENDED} if has_ended else None)
 
 
 def without_audio(entry: ConversationEntry) -> ConversationEntry:

@@ -9,19 +9,26 @@ from typing import Any, Self, TypeVar
 
 from voxsession.clock import Clock
 from voxsession.core.events import Event
-from voxsession.errors import ConfigurationError, ConflictError, StorageError
+from voxsession.errors import (
+    ConfigurationError,
+    ConflictError,
+    StorageError,
+    StorageFullError,
+    StorageUnavailableError,
+)
 from voxsession.installation import Installation
 from voxsession.locks.checks import DeviceCheck, check_device_id
 from voxsession.locks.figures import Tally
-from voxsession.locks.lease import Lease
+from voxsession.locks.lease import Lease, check_lease
 from voxsession.locks.leases import Leases
 from voxsession.locks.markers import Markers
 from voxsession.session.handlers import EventHub, Events
 from voxsession.voxon import Voxon
 
-__all__ = ["LockCalls", "check_lease", "fence_of"]
+__all__ = ["LockCalls", "check_lease_of"]
 
 T = TypeVar("T")
+AWAY = (StorageUnavailableError, StorageFullError, ConflictError)
 _log = logging.getLogger(__name__)
 
 
@@ -74,10 +81,15 @@ class LockCalls:
             raise
 
     async def _or_without(self, what: str, device_id: str, work: Coroutine[Any, Any, T], instead: T) -> T:
-        """What the work gives; where the storage is away, the app goes on as if there were no lock."""
+        """What the work gives; where the storage is away, the app goes on as if there were no lock.
+
+        What no waiting mends, such as a right that is lacking, is raised.
+        """
         try:
             return await self._counted(work)
         except (StorageError, ConflictError) as error:
+            if not isinstance(error, AWAY) and not error.is_foreign:
+                raise
             name = type(error).__name__
             _log.warning(
                 "device %s: session lock could not be %s, going on without it (%s)", device_id, what, name
@@ -89,19 +101,7 @@ class LockCalls:
             self._hub.emit(Event(name, self._clock.now(), device_id, fields))
 
 
-def fence_of(lease: Lease | None, device_id: str) -> int | None:
-    """The number of the lease that a call names."""
-    if lease is None:
-        return None
-    if check_lease(lease).device_id != device_id:
+def check_lease_of(lease: Lease | None, device_id: str) -> None:
+    """The lease that a call for a device names, if it names one."""
+    if lease is not None and check_lease(lease).device_id != device_id:
         raise ConfigurationError.out_of_range("lease", lease.device_id, f"it is not of device {device_id}")
-    return lease.fence
-
-
-def check_lease(lease: object) -> Lease:
-    """A lease; `ConfigurationError` for anything else."""
-    if isinstance(lease, Lease):
-        return lease
-    raise ConfigurationError.out_of_range(
-        "lease", type(lease).__name__, "give the Lease that acquire_lease or take_over gave"
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import uuid
 from collections.abc import Callable, Mapping
 
@@ -33,10 +34,19 @@ def uuid_device_id(device_id: str) -> bool:
     return len(device_id) in _UUID_LENGTHS  # neither braces nor "urn:uuid:"
 
 
-def check_device_id(value: object, validate: DeviceCheck | None) -> str:
+def check_device_id(value: object, validate: DeviceCheck | None, option: str = "device_id") -> str:
     """A device id, by the rule for all ids and by the app's own."""
-    device_id = check_id("device_id", value)
-    if validate is not None and not validate(device_id):
+    device_id = check_id(option, value)
+    told = True if validate is None else validate(device_id)
+    if inspect.isawaitable(told):
+        if inspect.iscoroutine(told):
+            told.close()
+        raise ConfigurationError.out_of_range(
+            "validate_device_id",
+            validate,
+            "it has to answer at once: a plain function that takes the id is needed",
+        )
+    if not told:
         raise ConfigurationError.out_of_range("device_id", device_id, "validate_device_id refuses it")
     return device_id
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
+from collections.abc import Awaitable, Callable
 
 from voxsession.errors import ConfigurationError, ConflictError
-from voxsession.locks.calls import LockCalls, check_lease
+from voxsession.locks.calls import LockCalls
 from voxsession.locks.checks import check_name, check_ttl
-from voxsession.locks.lease import Lease
+from voxsession.locks.lease import Lease, check_lease
+from voxsession.locks.leases import Taken
 
 __all__ = ["ExclusiveLeases"]
 
@@ -79,14 +83,62 @@ class ExclusiveLeases(LockCalls):
         device_id, holder = self._device(device_id), check_name("holder", holder)
         ttl = self._ttl if ttl_seconds is None else check_ttl("ttl_seconds", ttl_seconds)
         await self._compares()
-        taken = await self._leases.take(device_id, holder, ttl, by_force=by_force)
-        # The marker knows the number before anybody has the lease: from here on no older one writes to it.
-        if taken is None or not await self._markers.learn_fence(device_id, taken.lease.fence):
+        taken = await self._take_whole(device_id, holder, ttl, by_force)
+        if taken is None:
             return None
         if by_force:
             about = {"device_id": device_id, "holder": holder, "fence": taken.lease.fence}
             self._tell("lease.taken_over", device_id, {**about, "previous_holder": taken.previous_holder})
         return taken.lease
+
+    async def _take_whole(self, device_id: str, holder: str, ttl: float, by_force: bool) -> Taken | None:
+        """Takes the device; who is cancelled meanwhile is let go at once, and what he would have got is given back."""
+        taking = asyncio.ensure_future(self._take_and_mark(device_id, holder, ttl, by_force))
+        try:
+            return await asyncio.shield(taking)
+        except asyncio.CancelledError:
+            returning = asyncio.ensure_future(self._return_taken(taking))
+            self._home.background.add(returning)
+            returning.add_done_callback(self._home.background.discard)
+            raise
+
+    async def _take_and_mark(self, device_id: str, holder: str, ttl: float, by_force: bool) -> Taken | None:
+        taken = await self._leases.take(device_id, holder, ttl, by_force=by_force)
+        if taken is None:
+            return None
+        is_marked = False
+        try:
+            # The marker knows the number before anybody has the lease: from here on no older one writes to it.
+            is_marked = await self._markers.learn_fence(device_id, taken.lease.fence)
+        finally:
+            if not is_marked:
+                await self._return(taken.lease)
+        return taken if is_marked else None
+
+    async def _return_taken(self, taking: asyncio.Future[Taken | None]) -> None:
+        with contextlib.suppress(Exception):
+            taken = await taking
+            if taken is not None:
+                await self._return(taken.lease)
+
+    async def _return(self, lease: Lease) -> None:
+        """Frees a device whose lease nobody got; where that fails too, it is free when its time is over."""
+        with contextlib.suppress(Exception):
+            await self._leases.release(lease)
+
+    async def _in_the_name_of(self, lease: Lease | None, write: Callable[[], Awaitable[bool]]) -> bool:
+        """Writes a marker; under a lease only where that holds the device, and its number is the newest there."""
+        if lease is None:
+            return await write()
+        if not await self._is_held(lease):
+            return False
+        if await write():
+            return True
+        # The marker may have been erased with its person, or lost, since the lease was taken. It is told the number
+        # again before the lease is looked at again, so that whoever takes over later still forestalls this write.
+        if not await self._markers.learn_fence(lease.device_id, lease.fence):
+            return False
+        return await self._is_held(lease) and await write()
 
     async def _compares(self) -> None:
         storage = (await self._home.ready()).storage

@@ -64,7 +64,8 @@ async def figures_of(markers: Markers, leases: Leases, now: datetime) -> dict[st
             seen.unreadable += 1
         elif marker.body.is_live(now):
             seen.by_agent[marker.body.agent] += 1
-            seen.seconds += (now - marker.body.locked_at).total_seconds()
+            # Another server's clock may be ahead of this one's.
+            seen.seconds += max(0.0, (now - marker.body.locked_at).total_seconds())
         else:
             seen.expired += marker.body.agent is not None
     held = 0

@@ -7,10 +7,13 @@ from typing import Any
 
 import attrs
 
-from voxsession.core.types import UtcTime, decode_json, encode_json, json_decoder
+from voxsession.core.types import UtcTime, check_number, check_text, decode_json, encode_json, json_decoder
 from voxsession.errors import ConfigurationError
+from voxsession.locks.checks import check_device_id, check_name, check_ttl
 
-__all__ = ["Lease"]
+__all__ = ["Lease", "check_lease"]
+
+MAX_FENCE = 2**63 - 1
 
 
 @attrs.define(frozen=True, slots=True, kw_only=True)
@@ -27,6 +30,8 @@ class Lease:
         expires_at: until when (aware, UTC), unless it is renewed.
         fence: greater than that of every lease of this device before.
         ttl_seconds: how long it is given for, and what `renew_lease` adds.
+        lease_id: a random name, by which its holder is told from another of the same name and number, as there may be
+            in a storage that was restored from a backup.
 
     Example:
         >>> from datetime import datetime, UTC
@@ -41,6 +46,7 @@ class Lease:
     expires_at: UtcTime
     fence: int
     ttl_seconds: float
+    lease_id: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """The lease as a JSON-ready dict, for the process that goes on with it."""
@@ -52,13 +58,27 @@ class Lease:
         """The lease that `to_dict` gave.
 
         Raises:
-            ConfigurationError: a field is missing or of another type; it is named.
+            ConfigurationError: a field is missing, or is none that a lease has; it is named.
         """
         try:
             lease: Lease = _decoded(encode_json(dict(fields)))
         except (TypeError, ValueError) as error:
             raise ConfigurationError(f"This is no lease: {error}.", option="lease") from None
-        return lease
+        return check_lease(lease)
+
+
+def check_lease(lease: object) -> Lease:
+    """A lease as one may have been given out; `ConfigurationError` for anything else."""
+    if not isinstance(lease, Lease):
+        raise ConfigurationError.out_of_range(
+            "lease", type(lease).__name__, "give the Lease that acquire_lease or take_over gave"
+        )
+    check_device_id(lease.device_id, None, option="lease.device_id")
+    check_name("lease.holder", lease.holder)
+    check_ttl("lease.ttl_seconds", lease.ttl_seconds)
+    check_number("lease.fence", lease.fence, 0, MAX_FENCE, whole=True)
+    check_text("lease.lease_id", lease.lease_id)
+    return lease
 
 
 _decoded = json_decoder(Lease)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import datetime, timedelta
 
 import attrs
 
 from voxsession.core.types import UtcTime
+from voxsession.errors import StorageError
 from voxsession.installation import Installation
 from voxsession.locks.lease import Lease
+from voxsession.locks.markers import Markers
 from voxsession.locks.records import LockRecords, Stored
 
 __all__ = ["FENCES", "LeaseBody", "Leases", "Taken"]
@@ -19,13 +22,14 @@ FENCES = ".fences"
 
 @attrs.define(frozen=True, slots=True, kw_only=True)
 class LeaseBody:
-    """What a lease's body holds; `holder` is None once it was released."""
+    """What a lease's body holds; `holder` is None once it was released, `lease_id` was random from the first."""
 
     holder: str | None
     acquired_at: UtcTime
     expires_at: UtcTime
     ttl_seconds: float
     fence: int
+    lease_id: str = ""
 
     def is_live(self, now: datetime, tolerance: timedelta = timedelta(0)) -> bool:
         """Whether somebody holds it."""
@@ -33,7 +37,8 @@ class LeaseBody:
 
     def is_of(self, lease: Lease) -> bool:
         """Whether this is the lease that was handed out, still held."""
-        return self.holder == lease.holder and self.fence == lease.fence
+        mine = (lease.holder, lease.fence, lease.lease_id)
+        return (self.holder, self.fence, self.lease_id) == mine
 
 
 @attrs.define(frozen=True, slots=True)
@@ -47,17 +52,20 @@ class Taken:
 class Leases:
     """The `lease` records of one tenant.
 
-    A number once given to a lease never comes again, and what follows is greater: each lease of a device counts on
-    from the one before, and before the record of a lease is removed, its number is kept for all devices under
-    `FENCES`. The first of all is the time in milliseconds, so that numbers also grow over a storage that was emptied,
-    or restored from a backup.
+    A number once given to a lease never comes again, and what follows is greater: the next one is more than that of
+    the lease before, than the one that the device's marker knows, and at least the time in milliseconds. Before the
+    record of a lease is removed, its number is kept for all devices under `FENCES`, which counts where there is no
+    record. So any one of the three may be lost, and numbers also grow over a storage that was emptied, or restored
+    from a backup.
 
     Args:
+        markers: those of the same tenant.
         tolerance: how much longer than its time another's lease counts as held, since its clock may be slow.
     """
 
-    def __init__(self, home: Installation, tolerance: timedelta) -> None:
+    def __init__(self, home: Installation, markers: Markers, tolerance: timedelta) -> None:
         self.records = LockRecords(home, "lease", LeaseBody)
+        self._markers = markers
         self._clock = home.clock
         self._tolerance = tolerance
 
@@ -71,20 +79,18 @@ class Leases:
                 return None
             was_live = stored is not None and stored.body.is_live(now)
             previous = stored.body.holder if stored is not None and was_live else None
-            fence = stored.body.fence if stored is not None else await self._first_fence()
             body = LeaseBody(
                 holder=holder,
                 acquired_at=now,
                 expires_at=now + timedelta(seconds=ttl_seconds),
                 ttl_seconds=ttl_seconds,
-                fence=fence + 1,
+                fence=await self._next_fence(device_id, stored, now),
+                lease_id=self._clock.new_id("lease"),
             )
-            saved = await self._save(device_id, body, stored)
-            if stored is None:
-                saved = await self._above_all(device_id, saved)
+            saved = await self._save_first(device_id, body, stored)
             return Taken(_lease_of(device_id, holder, saved.body), previous)
 
-        return await self.records.until_it_fits(device_id, attempt)
+        return await self.records.until_it_fits(device_id, attempt, in_turn=by_force)
 
     async def renew(self, lease: Lease) -> tuple[Lease | None, str | None]:
         """The lease with its time counted from now; else None and who holds the device."""
@@ -148,9 +154,20 @@ class Leases:
         fence: int | None = stored.body.fence if stored is not None else None
         return fence
 
-    async def _first_fence(self) -> int:
-        kept = await self._kept_fence()
-        return kept if kept is not None else int(self._clock.now().timestamp() * 1000)
+    async def _next_fence(self, device_id: str, stored: Stored | None, now: datetime) -> int:
+        before = stored.body.fence if stored is not None else await self._kept_fence() or 0
+        known = await self._markers.fence_of(device_id)
+        return max(before, known, int(now.timestamp() * 1000) - 1) + 1
+
+    async def _save_first(self, device_id: str, body: LeaseBody, before: Stored | None) -> Stored:
+        """Writes a new lease; where it is not known whether that arrived, the device is not left to nobody."""
+        try:
+            saved = await self._save(device_id, body, before)
+            return saved if before is not None else await self._above_all(device_id, saved)
+        except StorageError:
+            with contextlib.suppress(Exception):
+                await self.release(_lease_of(device_id, str(body.holder), body))
+            raise
 
     async def _above_all(self, device_id: str, saved: Stored) -> Stored:
         """Mends the number of a first lease that was written while another of the device came and was removed.
@@ -173,4 +190,5 @@ def _lease_of(device_id: str, holder: str, body: LeaseBody) -> Lease:
         expires_at=body.expires_at,
         fence=body.fence,
         ttl_seconds=body.ttl_seconds,
+        lease_id=body.lease_id,
     )

@@ -87,16 +87,22 @@ class Markers:
             before = await self.records.load(device_id)
             if before is None or (fence is not None and fence != before.body.fence):
                 return False
+            now = self._clock.now()
+            was_live: bool = before.body.is_live(now)
             if before.body.fence is None:
-                return await self.records.delete(before)
+                return await self.records.delete(before) and was_live
             if before.body.agent is None:
                 return False
-            now = self._clock.now()
             empty = attrs.evolve(before.body, agent=None, locked_at=now, expires_at=now, ttl_seconds=0)
             await self._save(device_id, empty, before)
-            return True
+            return was_live
 
         return await self.records.until_it_fits(device_id, attempt)
+
+    async def fence_of(self, device_id: str) -> int:
+        """The number of the newest lease that the marker knows; 0 where it knows none."""
+        stored = await self.records.load(device_id)
+        return (stored.body.fence or 0) if stored is not None else 0
 
     async def learn_fence(self, device_id: str, fence: int) -> bool:
         """Notes the number of a lease before it is handed out; False where a newer one is known."""

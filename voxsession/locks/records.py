@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
 from typing import Any, TypeVar
@@ -12,6 +13,7 @@ from voxsession.core.envelope import FORMAT, HEADER_FIELDS, Record, stamp, stora
 from voxsession.core.types import decode_json, encode_json, json_decoder
 from voxsession.errors import ConflictError, IntegrityError
 from voxsession.installation import Installation
+from voxsession.locks.turns import turn
 from voxsession.session.patience import Patience
 from voxsession.session.rewriting import headers
 
@@ -138,8 +140,25 @@ class LockRecords:
         async for header in headers(recorder, self._home.tenant, kind=self._kind):
             yield header
 
-    async def until_it_fits(self, device_id: str, attempt: Callable[[], Awaitable[T]]) -> T:
-        """What the attempt gives, made anew on what others wrote meanwhile."""
+    async def until_it_fits(
+        self, device_id: str, attempt: Callable[[], Awaitable[T]], *, in_turn: bool = True
+    ) -> T:
+        """What the attempt gives, made anew on what others wrote meanwhile.
+
+        Args:
+            device_id: the record.
+            attempt: reads, then writes in place of what it read.
+            in_turn: those of this process queue up; needless where one who was forestalled has nothing to write.
+        """
+        with contextlib.suppress(ConflictError):
+            return await attempt()
+        if not in_turn:
+            return await self._persist(device_id, attempt)
+        storage = (await self._home.ready()).storage
+        async with turn(storage, self._key(device_id), PATIENCE_SECONDS):
+            return await self._persist(device_id, attempt)
+
+    async def _persist(self, device_id: str, attempt: Callable[[], Awaitable[T]]) -> T:
         patience = Patience(self._home.clock, PATIENCE_SECONDS)
         while patience.try_again():
             try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from voxsession.core.types import check_user_id
-from voxsession.locks.calls import fence_of
+from voxsession.locks.calls import check_lease_of
 from voxsession.locks.checks import check_name, check_ttl
 from voxsession.locks.exclusive import ExclusiveLeases
 from voxsession.locks.lease import Lease
@@ -28,6 +28,7 @@ class RoutingMarkers(ExclusiveLeases):
             ConfigurationError: it is no device id.
             IntegrityError: what is stored was altered.
             KeyNotFoundError: its key is not known here.
+            StorageError: the storage refused, as for a right that is lacking; so all calls about markers.
         """
         device_id = self._device(device_id)
         return await self._or_without("read", device_id, self._markers.get(device_id), None)
@@ -59,16 +60,14 @@ class RoutingMarkers(ExclusiveLeases):
         device_id, agent = self._device(device_id), check_name("agent_key", agent_key)
         check_user_id(user_id)
         ttl = self._ttl_for(ttl_seconds, agent, user_id)
-        fence = fence_of(lease, device_id)
+        check_lease_of(lease, device_id)
 
         async def put() -> bool:
-            if lease is not None and not await self._is_held(lease):
-                return False
             await self._home.ready()
-            owner = self._home.vault.owner(user_id)
+            owner, fence = self._home.vault.owner(user_id), lease.fence if lease is not None else None
             return await self._markers.put(device_id, agent, ttl, owner=owner, fence=fence)
 
-        done = await self._or_without("set", device_id, put(), False)
+        done = await self._or_without("set", device_id, self._in_the_name_of(lease, put), False)
         if done:
             _log.debug("device %s: session lock set", device_id)
         return done
@@ -79,14 +78,13 @@ class RoutingMarkers(ExclusiveLeases):
         Returns:
             False where it was not routed, the storage is away, or the lease does not hold the device any more.
         """
-        device_id, fence = self._device(device_id), fence_of(lease, device_id)
+        device_id = self._device(device_id)
+        check_lease_of(lease, device_id)
 
         async def clear() -> bool:
-            if lease is not None and not await self._is_held(lease):
-                return False
-            return await self._markers.clear(device_id, fence=fence)
+            return await self._markers.clear(device_id, fence=lease.fence if lease is not None else None)
 
-        done = await self._or_without("clear", device_id, clear(), False)
+        done = await self._or_without("cleared", device_id, self._in_the_name_of(lease, clear), False)
         if done:
             _log.debug("device %s: session lock cleared", device_id)
         return done

@@ -94,7 +94,7 @@ class SessionLockService(RoutingMarkers):
             seconds=check_number("clock_tolerance_seconds", clock_tolerance_seconds, 0, MAX_TOLERANCE_SECONDS)
         )
         self._markers = Markers(self._home, clear_columns=check_flag("clear_columns", clear_columns))
-        self._leases = Leases(self._home, self._tolerance)
+        self._leases = Leases(self._home, self._markers, self._tolerance)
         self._tally = Tally(self._clock)
         self._hub = EventHub(self._clock, parent=self._home.hub)
         self._events = Events(self._hub)
@@ -127,12 +127,15 @@ class SessionLockService(RoutingMarkers):
         wait for the clean-up, `active_leases`, `unreadable` records; then `operations`, `errors`, `error_rate`,
         `cleaned_up`, `cleanup_rate_per_hour`. Where the storage cannot list, only the latter.
         """
-        storage = (await self._home.ready()).storage
-        found: dict[str, Any] = {"storage_type": storage.storage_type}
-        if storage.can_list:
-            looking = figures_of(self._markers, self._leases, self._clock.now())
-            found |= await self._counted(looking)
-        return {**found, **self._tally.to_dict()}
+
+        async def look() -> dict[str, Any]:
+            storage = (await self._home.ready()).storage
+            found: dict[str, Any] = {"storage_type": storage.storage_type}
+            if storage.can_list:
+                found |= await figures_of(self._markers, self._leases, self._clock.now())
+            return found
+
+        return {**await self._counted(look()), **self._tally.to_dict()}
 
 
 def _facade(target: Any, clock: Clock | None) -> Voxon:

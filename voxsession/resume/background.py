@@ -32,11 +32,9 @@ class Background:
         """Starts what the settings ask for; what runs already goes on."""
         config = self._service.config
         is_running = self._task is not None and not self._task.done()
-        age, ttl = config.max_session_age_hours, self._service.voxon.calls.ttl_seconds
-        if age is None and ttl is not None:
-            age = ttl / 3600  # what leads to sessions that have expired goes as well
-        if age is not None and config.cleanup_interval_seconds and not is_running:
-            self._task = asyncio.create_task(self._clean_up_for_ever(age))
+        may_be_due = self._age_hours() is not None or not self._service.voxon.calls.is_open
+        if may_be_due and config.cleanup_interval_seconds and not is_running:
+            self._task = asyncio.create_task(self._clean_up_for_ever())
             self._task.add_done_callback(take_outcome)
         if config.enable_metrics:
             from voxsession.resume.monitor import SessionMonitor
@@ -54,7 +52,17 @@ class Background:
         if self._monitor is not None:
             await self._monitor.stop_monitoring()
 
-    async def _clean_up_for_ever(self, max_age_hours: float) -> None:
-        while True:
+    def _age_hours(self) -> float | None:
+        """The age of calls that are cleaned up; None where none was named, nor a time after which sessions expire."""
+        age, ttl = self._service.config.max_session_age_hours, self._service.voxon.calls.ttl_seconds
+        if age is None and ttl is not None:
+            return ttl / 3600  # what leads to sessions that have expired goes as well
+        return age
+
+    async def _clean_up_for_ever(self) -> None:
+        """Looks at each round what is due: of a storage that was away at the start it is not known before."""
+        while self._age_hours() is not None or not self._service.voxon.calls.is_open:
             await asyncio.sleep(self._service.config.cleanup_interval_seconds)
-            await self._service._clean_up_quietly(max_age_hours)
+            age = self._age_hours()
+            if age is not None:
+                await self._service._clean_up_quietly(age)

@@ -19,12 +19,22 @@ from voxsession.core.types import (
 from voxsession.errors import ConfigurationError
 from voxsession.session.call_audio import check_audio
 
-__all__ = ["FIELDS", "MAX_RECORD_BYTES", "check_fields", "check_history", "split_fields"]
+__all__ = [
+    "FIELDS",
+    "MAX_REASON",
+    "MAX_RECORD_BYTES",
+    "check_fields",
+    "check_history",
+    "check_size",
+    "split_fields",
+]
 
 MAX_TEXT = 2_000
 MAX_ERROR_TEXT = 20_000
 MAX_COUNT = 10**12
 MAX_RECORD_BYTES = 1024 * 1024
+MAX_REASON = 2_000
+_REASONS = ("pause_reason", "end_reason")
 STATUSES = ("initiated", "active", "paused", "ended", "error")
 
 _Check = Callable[[str, Any], Any]
@@ -108,13 +118,42 @@ def check_fields(given: Mapping[str, Any]) -> JsonObject:
         if name not in FIELDS:
             raise _unknown(name)
         values[name] = FIELDS[name](name, value)
-    if (size := len(encode_json(values))) > MAX_RECORD_BYTES:
+    check_size(values)
+    return values
+
+
+def check_size(record: Mapping[str, Any], *, reserve_bytes: int = 0) -> None:
+    """Refuses more than a call keeps, so that whatever it keeps can be read and written back as a whole.
+
+    Args:
+        record: the fields of the call; what lies elsewhere or was written by the service itself is not counted.
+        reserve_bytes: what has to be left for what comes later.
+
+    Raises:
+        ConfigurationError: all together are more.
+    """
+    size, limit = len(encode_json(_counted(record))), MAX_RECORD_BYTES - reserve_bytes
+    if size > limit:
         raise ConfigurationError(
-            f"The fields of the call take {size:,} bytes; {MAX_RECORD_BYTES:,} are kept. What was said belongs into "
-            "conversation_history, what is remembered into memories of the session.",
+            f"The fields of the call take {size:,} bytes; {limit:,} are kept. What was said belongs into "
+            "conversation_history, what is remembered into memories of the session, what functions are given and "
+            "give elsewhere, with its address here; functions that are done can be given the status 'forgotten'.",
             option="metadata",
         )
-    return values
+
+
+def _counted(record: Mapping[str, Any]) -> JsonObject:
+    counted = {name: value for name, value in record.items() if name in FIELDS}
+    if isinstance(functions := counted.get("function_calls"), (list, tuple)):
+        counted["function_calls"] = [one for one in functions if not _is_of_conversation(one)]
+    if isinstance(metadata := counted.get("metadata"), dict):
+        counted["metadata"] = {name: value for name, value in metadata.items() if not _is_reason(name, value)}
+    return counted
+
+
+def _is_reason(name: str, value: object) -> bool:
+    """Whether it is what the service writes into the metadata, which must not make a call too big to be written."""
+    return name in _REASONS and isinstance(value, str) and len(value) <= MAX_REASON
 
 
 def check_history(value: object) -> list[JsonObject]:
@@ -134,15 +173,17 @@ def split_fields(
     history, audio = given.pop("conversation_history", None), given.pop("audio_buffer", None)
     functions = given.get("function_calls")
     if isinstance(functions, (list, tuple)):
-        own = [
-            one for one in functions if not (isinstance(one, dict) and one.get("source") == "conversation")
-        ]
-        given["function_calls"] = own
+        given["function_calls"] = [one for one in functions if not _is_of_conversation(one)]
     return (
         check_fields(given),
         None if history is None else check_history(history),
         None if audio is None else check_audio(audio),
     )
+
+
+def _is_of_conversation(function: object) -> bool:
+    """Whether the function lies in the conversation itself, and is only shown among those of the call."""
+    return isinstance(function, dict) and function.get("source") == "conversation"
 
 
 def _rows(option: str, value: object) -> list[JsonObject]:

@@ -6,16 +6,20 @@ from typing import Any
 
 from voxsession.calls.opened import OpenCall
 from voxsession.calls.registry import CallRegistry
-from voxsession.core.call_record import functions_of
+from voxsession.core.call_functions import with_noted
+from voxsession.core.call_record import WAITING, functions_of
 from voxsession.core.envelope import stamp
 from voxsession.core.types import JsonObject, check_id, check_json, check_text, check_user_id, encode_json
 from voxsession.errors import ConfigurationError
+from voxsession.resume.fields import check_size
 
 __all__ = ["CallFunctions"]
 
 MAX_NAME = 200
 MAX_VALUE_BYTES = 100_000
 MAX_FUNCTIONS = 1_000
+#: What is left for outcomes when a function begins, and for what else a call notes when an outcome comes.
+BEGIN_RESERVE_BYTES, FINISH_RESERVE_BYTES = 64 * 1024, 16 * 1024
 
 
 class CallFunctions:
@@ -47,7 +51,7 @@ class CallFunctions:
             True where the caller is to run it; False where it was begun before, the call has ended, or there is none.
 
         Raises:
-            ConfigurationError: an id or the arguments are wrong.
+            ConfigurationError: an id or the arguments are wrong, or the call has as much as it keeps.
         """
         values: JsonObject = {"status": "begun"}
         if name is not None:
@@ -60,13 +64,9 @@ class CallFunctions:
         async with call:
             if call.is_over:
                 return False
-            if len(functions_of(call.record)) >= MAX_FUNCTIONS:
-                raise ConfigurationError(
-                    f"Call {conversation_id!r} has {MAX_FUNCTIONS:,} functions, which is all it keeps. Give "
-                    "update_session(function_calls=...) without those that are done.",
-                    option="function_calls",
-                )
             values["begun_at"] = stamp(self._registry.clock.now())
+            if not _was_begun(call, call_id):  # else the book tells so
+                _check_room(call, call_id, values, BEGIN_RESERVE_BYTES)
             return await call.book.begin_function(conversation_id, call_id, values)
 
     async def finish_function_call(
@@ -88,7 +88,8 @@ class CallFunctions:
             user_id: whose call it has to be.
 
         Raises:
-            ConfigurationError: an id, the result or the error is wrong.
+            ConfigurationError: an id, the result or the error is wrong, or with it the call has more than it keeps;
+                nothing was noted, and a shorter one can be given.
             ConflictError: somebody else noted another outcome at the same moment.
         """
         values: JsonObject = {"status": "completed", "result": _bounded("result", result)}
@@ -99,6 +100,7 @@ class CallFunctions:
             return False
         async with call:
             values["finished_at"] = stamp(self._registry.clock.now())
+            _check_room(call, call_id, values, FINISH_RESERVE_BYTES)
             await call.book.finish_function(conversation_id, call_id, values)
         return True
 
@@ -108,6 +110,23 @@ class CallFunctions:
             raise ConfigurationError.out_of_range("call_id", call_id, f"at most {MAX_NAME} characters")
         check_user_id(user_id)
         return await self._registry.open(conversation_id, user_id)
+
+
+def _was_begun(call: OpenCall, call_id: str) -> bool:
+    rows = (row for row in functions_of(call.record) if row.get("call_id") == call_id)
+    return any(str(row.get("status")).lower() not in WAITING for row in rows)
+
+
+def _check_room(call: OpenCall, call_id: str, values: JsonObject, reserve_bytes: int) -> None:
+    rows = with_noted(functions_of(call.record), call_id, values)
+    if len(rows) > MAX_FUNCTIONS:
+        raise ConfigurationError(
+            f"Call {call.conversation_id!r} has {MAX_FUNCTIONS:,} functions, which is all it keeps. Give "
+            "update_session(function_calls=...) without those that are done; those that were begun with "
+            "begin_function_call stay unless they are given with the status 'forgotten'.",
+            option="function_calls",
+        )
+    check_size({**call.record, "function_calls": rows}, reserve_bytes=reserve_bytes)
 
 
 def _bounded(option: str, value: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -92,7 +93,7 @@ class SessionMonitor:
             `timestamp`, `active_sessions`, `total_sessions`, `oldest_active_seconds`, `resumed_sessions`,
             `failed_resumes`, `failed_resumes_by_reason`, `cleanup_count`.
         """
-        return dict(self._metrics)
+        return copy.deepcopy(self._metrics)
 
     def to_prometheus(self) -> str:
         """The figures that were gathered last, in the text format of Prometheus."""

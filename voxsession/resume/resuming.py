@@ -6,10 +6,10 @@ import logging
 
 from voxsession.calls.opened import Contender, OpenCall
 from voxsession.calls.registry import CallRegistry
-from voxsession.core.call_record import functions_of, with_unknown_calls
+from voxsession.core.call_record import AUDIO
 from voxsession.core.envelope import stamp
 from voxsession.core.types import JsonObject, check_id, check_number
-from voxsession.errors import ConflictError
+from voxsession.errors import ConflictError, SessionExistsError, VoxSessionError
 from voxsession.resume.counts import Counts
 from voxsession.resume.fields import MAX_COUNT
 from voxsession.resume.restoring import heard_of, state_from
@@ -72,44 +72,67 @@ class CallResuming:
             with `fallback_to_new` a new call, whose `resumed_count` is 0.
 
         Raises:
-            ConflictError: somebody else resumed or ended it at the same moment, or more often than expected.
+            ConflictError: somebody else resumed, ended or, in its place, made it at the same moment, or it was resumed
+                more often than expected.
+            IntegrityError: its words or its sound were altered; it was not resumed.
         """
         if expected_resumes is not None:
             check_number("expected_resumes", expected_resumes, 0, MAX_COUNT, whole=True)
         check_id("conversation_id", conversation_id)
         with self._registry.contest(conversation_id) as contender:
+            try:
+                return await self._take_up(conversation_id, user_id, contender, expected_resumes)
+            except VoxSessionError as error:
+                reason = _CONFLICT if isinstance(error, ConflictError) else type(error).__name__
+                self._count_failure(conversation_id, contender.session_id, reason)
+                raise
+
+    async def _take_up(
+        self, conversation_id: str, user_id: str | None, contender: Contender, expected: int | None
+    ) -> SessionState | None:
+        """Resumes the call or refuses it, as it is now; once more where one who was before us failed."""
+        while True:
             call = await self._find(conversation_id, user_id)
             reason = self._reason(call)
             if call is None:
                 return await self._refused(conversation_id, user_id, None, reason)
+            contender.session_id = call.session.session_id
             async with call:
                 if reason == VALID:
-                    try:
-                        return await self._resume(call, contender, expected_resumes)
-                    except ConflictError:
-                        self._count_failure(conversation_id, call, _CONFLICT)
-                        raise
+                    state = await self._resume(call, contender, expected)
+                    if state is None:
+                        continue
+                    return state
             return await self._refused(conversation_id, user_id, call, reason)
 
-    async def _resume(self, call: OpenCall, contender: Contender, expected: int | None) -> SessionState:
+    async def _resume(
+        self, call: OpenCall, contender: Contender, expected: int | None
+    ) -> SessionState | None:
+        """The call as it goes on now; None where it has to be looked at once more."""
         count = int(call.record.get("resumed_count", 0))
         if expected is not None and count != expected:
             raise _resumed_before(call, expected, count)
         heard = await heard_of(call)  # what cannot be read is not counted as resumed
-        contender.check(call)
         now = self._registry.clock.now()
         values = {
             "status": SessionStatus.ACTIVE.value,
             "last_activity": stamp(now),
             "resumed_at": stamp(now),
-            "function_calls": with_unknown_calls(functions_of(call.record)),
         }
-        known = call.session._core.data.message_total
-        await call.book.resume(call.conversation_id, count + 1, values)
-        await call.refresh()
+        known, sound = call.session._core.data.message_total, call.record.get(AUDIO)
+        async with contender.turn(call) as is_ours:
+            if not is_ours:
+                return None
+            await call.book.resume(call.conversation_id, count + 1, values)
+        if not await call.refresh():
+            seq = call.session._core.data.seq
+            raise ConflictError(
+                call.session.session_id, expected_seq=seq, found_seq=seq, what="the call was removed"
+            )
         self.counts.resumed += 1
         _log.info("call %s was resumed, %d so far", call.conversation_id, count + 1)
-        if call.session._core.data.message_total != known:  # others said something while it was written
+        if (call.session._core.data.message_total, call.record.get(AUDIO)) != (known, sound):
+            # Others said something while it was written.
             heard = await heard_of(call)
         return state_from(call, heard)
 
@@ -124,16 +147,24 @@ class CallResuming:
     async def _refused(
         self, conversation_id: str, user_id: str | None, call: OpenCall | None, reason: str
     ) -> SessionState | None:
-        self._count_failure(conversation_id, call, reason)
+        self._count_failure(conversation_id, call.session.session_id if call is not None else "", reason)
         if not self._fallback:
             return None
-        return await self._create(
-            conversation_id, user_id, {}, replaces=call.record["token"] if call is not None else None
-        )
+        token = call.record["token"] if call is not None else None
+        try:
+            return await self._create(conversation_id, user_id, {}, replaces=token)
+        except SessionExistsError as error:
+            other = await self._find(conversation_id, user_id)
+            if other is None:
+                return None  # it is somebody else's
+            async with other:
+                seq = other.session._core.data.seq
+                raise ConflictError(
+                    other.session.session_id, expected_seq=0, found_seq=seq, what="others made it anew"
+                ) from error
 
-    def _count_failure(self, conversation_id: str, call: OpenCall | None, reason: str) -> None:
+    def _count_failure(self, conversation_id: str, session_id: str, reason: str) -> None:
         self.counts.failed[reason] += 1
-        session_id = call.session.session_id if call is not None else ""
         self._registry.tell(
             "session.resume_failed", session_id, conversation_id=conversation_id, reason=reason
         )

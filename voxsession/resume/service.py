@@ -15,7 +15,7 @@ from voxsession.errors import ConflictError, SessionEndedError, SessionExistsErr
 from voxsession.resume.background import Background
 from voxsession.resume.cleaning import CallCleaner
 from voxsession.resume.counts import Counts, count_calls
-from voxsession.resume.fields import split_fields
+from voxsession.resume.fields import MAX_REASON, split_fields
 from voxsession.resume.functions import CallFunctions
 from voxsession.resume.restoring import changed_values, record_of, state_of
 from voxsession.resume.resuming import CallResuming
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["SessionManagerService"]
 
 MAX_AGE_HOURS = 100 * 366 * 24
-MAX_REASON = 2_000
 _ATTEMPTS = 5
 _log = logging.getLogger(__name__)
 
@@ -199,19 +198,25 @@ class SessionManagerService(CallFunctions, CallResuming):
             async with call:
                 if call.session.status != "active":
                     raise SessionEndedError(call.session.session_id)
+                changed = changed_values(call, given[0], self._registry.clock.now())
                 try:
-                    await self._apply(call, *given)
+                    await self._apply(call, changed, *given[1:], is_whole="resumed_count" in given[0])
                 except ConflictError:
-                    if attempt == _ATTEMPTS - 1 or given[2] is None:
+                    if attempt == _ATTEMPTS - 1:
                         raise
-                    continue  # another process put other audio into it meanwhile
+                    continue  # another process put other audio or words into it, or resumed it; the next look tells
                 return True
         return False
 
     async def _apply(
-        self, call: OpenCall, values: JsonObject, history: list[JsonObject] | None, audio: list[bytes] | None
+        self,
+        call: OpenCall,
+        changed: JsonObject,
+        history: list[JsonObject] | None,
+        audio: list[bytes] | None,
+        *,
+        is_whole: bool,
     ) -> None:
-        changed = changed_values(call, values, self._registry.clock.now())
         said = difference([], [])
         if history is not None:
             said = difference(await call.book.history(call.conversation_id), history)
@@ -222,10 +227,12 @@ class SessionManagerService(CallFunctions, CallResuming):
             audio=audio,
             said=said.said,
             unsaid=said.unsaid,
+            based_on=call.record if is_whole or history is not None else None,
         )
         if ends:
             await call.refresh()
             await self._end(call, "normal")
+            await self._registry.mark_ended(call.lead)
 
     async def pause_session(
         self, conversation_id: str, *, user_id: str | None = None, reason: str | None = None
@@ -241,10 +248,10 @@ class SessionManagerService(CallFunctions, CallResuming):
                 "status": SessionStatus.PAUSED.value,
                 "last_activity": stamp(self._registry.clock.now()),
             }
+            told = None
             if reason is not None:
-                metadata = call.record.get("metadata") or {}
-                values["metadata"] = {**metadata, "pause_reason": check_text("reason", reason)[:MAX_REASON]}
-            await call.book.change(call.conversation_id, values)
+                told = {"pause_reason": check_text("reason", reason)[:MAX_REASON]}
+            await call.book.change(call.conversation_id, values, metadata=told)
         return True
 
     async def end_session(
@@ -266,10 +273,10 @@ class SessionManagerService(CallFunctions, CallResuming):
         return True
 
     async def _end(self, call: OpenCall, reason: str) -> None:
-        metadata = {**(call.record.get("metadata") or {}), "end_reason": reason[:MAX_REASON]}
+        told = {"end_reason": reason[:MAX_REASON]}
         now = stamp(self._registry.clock.now())
-        values = {"status": SessionStatus.ENDED.value, "last_activity": now, "metadata": metadata}
-        await call.book.end(call.conversation_id, {**values, "end_reason": reason[:MAX_REASON]})
+        values = {"status": SessionStatus.ENDED.value, "last_activity": now, **told}
+        await call.book.end(call.conversation_id, values, metadata=told)
         _log.info("call %s ended", call.conversation_id)
 
     # --- looking after
@@ -328,13 +335,16 @@ class SessionManagerService(CallFunctions, CallResuming):
             check_id("session_id", session_id)
         named = {name: value for name, value in fields.items() if name != "session_id"}
         values, history, audio = split_fields(conversation_id, named)
-        record = record_of(values, self._registry.clock.now())
         call = await self._registry.create(
-            conversation_id, record, user_id=user_id, session_id=session_id, replaces=replaces
+            conversation_id,
+            record_of(values, self._registry.clock.now()),
+            audio=audio or (),
+            said=difference([], history or []).said,
+            user_id=user_id,
+            session_id=session_id,
+            replaces=replaces,
         )
         async with call:
-            if history or audio:
-                said = difference([], history or []).said
-                await call.book.change(conversation_id, {}, audio=audio or None, said=said)
-                await call.refresh()
+            if call.is_over:  # it was made as one that has ended
+                await self._registry.mark_ended(call.lead)
             return await state_of(call)

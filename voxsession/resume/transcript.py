@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 import attrs
@@ -61,34 +60,42 @@ def difference(messages: Sequence[Message], wanted: Sequence[JsonObject]) -> Dif
         if _item(message) != item:
             break
         same += 1
-    return Difference(
-        said=[_message(item) for item in wanted[same:]], unsaid=[message.id for message in there[same:]]
-    )
+    return Difference(said=_messages(wanted)[same:], unsaid=[message.id for message in there[same:]])
 
 
-def functions_said(messages: Iterable[Message], resumed_at: datetime | None) -> list[JsonObject]:
+def functions_said(messages: Iterable[Message], said_before: int) -> list[JsonObject]:
     """The functions that the model called in the conversation itself.
 
     Args:
         messages: what was said.
-        resumed_at: when the call was last resumed: what was begun before and has no result never will have one.
+        said_before: how many of them were said before the call was last resumed: what was begun there and has no
+            result never will have one.
     """
     found: dict[str, JsonObject] = {}
-    for message in messages:
+    for place, message in enumerate(messages):
         for call in message.tool_calls or ():
             function = call.get("function") if isinstance(call.get("function"), dict) else {}
             assert isinstance(function, dict)
-            is_lost = resumed_at is not None and message.at <= resumed_at
             found[str(call.get("id"))] = {
                 "call_id": str(call.get("id")),
                 "name": function.get("name"),
                 "arguments": _arguments(function.get("arguments")),
-                "status": "unknown" if is_lost else "begun",
+                "status": "unknown" if place < said_before else "begun",
                 "source": "conversation",
             }
-        if message.tool_call_id in found:
-            found[message.tool_call_id] |= {"status": "completed", "result": message.content}
+        answered = message.tool_call_id or _noted_answer(message)
+        if answered in found:
+            found[answered] |= {"status": "completed", "result": message.content}
     return list(found.values())
+
+
+def _noted_answer(message: Message) -> str | None:
+    """The call that an output belongs to which came later than right behind it."""
+    item = (message.metadata or {}).get(_ITEM)
+    if not isinstance(item, dict) or item.get("type") != "function_call_output":
+        return None
+    call_id = item.get("call_id")
+    return call_id if isinstance(call_id, str) else None
 
 
 def _arguments(given: object) -> Any:
@@ -114,6 +121,33 @@ def _item(message: Message) -> JsonObject:
     if message.role == "tool":
         return {"type": "function_call_output", "call_id": message.tool_call_id, "output": message.content}
     return {"type": _PLAIN_TYPES[message.role], "text": message.content}
+
+
+def _messages(items: Iterable[JsonObject]) -> list[JsonObject]:
+    """The messages of items; what would not stay in its place is a note.
+
+    That is an output that does not follow its call, and a call under an id that was called before.
+    """
+    made: list[JsonObject] = []
+    waiting: set[str] = set()
+    called: set[str] = set()
+    for item in items:
+        message = _message(item)
+        ids = {str(call.get("id")) for call in message.get("tool_calls") or ()}
+        if message.get("tool_call_id") in waiting:
+            waiting.discard(message["tool_call_id"])
+        else:
+            if message["role"] == "tool" or ids & called:
+                message = {
+                    "role": "system",
+                    "content": message["content"] or "",
+                    "metadata": message["metadata"],
+                }
+                ids = set()
+            waiting = ids
+        called |= ids
+        made.append(message)
+    return made
 
 
 def _message(item: JsonObject) -> JsonObject:

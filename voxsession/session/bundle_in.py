@@ -14,7 +14,7 @@ from voxsession.clock import Clock
 from voxsession.codec.bundle_rows import SessionRow
 from voxsession.codec.message_columns import encode_columns
 from voxsession.codec.session_codec import SessionCodec
-from voxsession.core.call_record import without_audio
+from voxsession.core.call_record import without_call
 from voxsession.core.conversation import ConversationEntry
 from voxsession.core.envelope import FORMAT, Record, stamp
 from voxsession.core.memory_entry import MemoryEntry
@@ -123,7 +123,7 @@ class BundleLanding:
         """Takes a record in; full pages are written at once."""
         data = self._core.data
         if isinstance(record, ConversationEntry):
-            data.conversations[record.id] = without_audio(record)
+            data.conversations[record.id] = without_call(record)
         elif isinstance(record, MemoryEntry):
             await self._take_memory(self._users.memory(await self._counted(record)))
         elif isinstance(record, Message):

@@ -96,9 +96,9 @@ def _kept(call: Mapping[str, Any], chunks: Sequence[bytes]) -> tuple[list[JsonOb
 
 def _runs(chunks: Sequence[bytes]) -> list[list[bytes]]:
     runs: list[list[bytes]] = []
-    size = PAGE_BYTES
+    size = 0
     for chunk in chunks:
-        if size + len(chunk) > PAGE_BYTES:
+        if not runs or size + len(chunk) > PAGE_BYTES:
             runs.append([])
             size = 0
         runs[-1].append(chunk)

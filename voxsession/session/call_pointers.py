@@ -18,6 +18,7 @@ from voxsession.session.vault import Vault
 __all__ = ["CallLead", "CallPointers"]
 
 _PREFIX = "call-"
+_NAMES = ("session_id", "conversation_id", "token")
 
 
 @attrs.define(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,7 @@ class CallLead:
         seq: the version of the pointer; 0 for one that is not stored.
         is_ended: the call was ended when it was written last.
         is_promise: the call is about to be written.
+        former: the session and the token of the call that had the id before, until its resume state was removed.
         written_at: when that was.
     """
 
@@ -38,6 +40,7 @@ class CallLead:
     seq: int = 0
     is_ended: bool = False
     is_promise: bool = False
+    former: tuple[str, str] | None = None
     created_at: datetime | None = None
     written_at: datetime | None = None
 
@@ -64,16 +67,16 @@ class CallPointers:
         await self._vault.look_for_key(record)
         name = f"pointer {pointer_id[:13]}"
         body: Any = self._vault.open_small(record, name)
-        names = ("session_id", "conversation_id", "token")
-        if not isinstance(body, dict) or not all(isinstance(body.get(one), str) for one in names):
+        if not isinstance(body, dict) or not all(isinstance(body.get(one), str) for one in _NAMES):
             raise IntegrityError(name, "it names no call")
         if self.id_of(body["conversation_id"]) != pointer_id:
             raise IntegrityError(name, "it belongs to another call")
         return CallLead(
-            **{one: body[one] for one in names},
+            **{one: body[one] for one in _NAMES},
             seq=int(record["seq"]),
             is_ended=record.get("status") == "ended",
             is_promise=body.get("is_promise") is True,
+            former=_former(body.get("former")),
             created_at=from_stamp(record["created_at"]),
             written_at=from_stamp(record["updated_at"]),
         )
@@ -99,8 +102,11 @@ class CallPointers:
             "expires_at": None,
             "status": "ended" if lead.is_ended else "active",
         }
-        names = ("session_id", "conversation_id", "token", *(("is_promise",) if lead.is_promise else ()))
-        body = {name: getattr(lead, name) for name in names}
+        body: dict[str, Any] = {name: getattr(lead, name) for name in _NAMES}
+        if lead.is_promise:
+            body["is_promise"] = True
+        if lead.former is not None:
+            body["former"] = list(lead.former)
         await self._loader.call(self._loader.storage.save(self._vault.seal_small(header, body)), "save")
         return attrs.evolve(lead, seq=lead.seq + 1, created_at=lead.created_at or now, written_at=now)
 
@@ -134,3 +140,10 @@ class CallPointers:
 
     def _key(self, pointer_id: str) -> str:
         return storage_key("pointer", self._tenant, pointer_id)
+
+
+def _former(value: object) -> tuple[str, str] | None:
+    match value:
+        case [str() as session_id, str() as token]:
+            return session_id, token
+    return None

@@ -75,10 +75,13 @@ async def delete_conversation(
         counts["kept_for_branches"] = plan.kept
         before = core.data.seq if core.exists else None
         talks = {talk.id: talk for talk in plan.restored} | core.data.conversations
-        if conversation_id in talks:  # what a call kept of its sound goes with it
+        call = (talks[conversation_id].call if conversation_id in talks else None) or {}
+        if call:  # what a call kept of its sound goes with it
             core.loose_pages |= audio_pages_of([talks[conversation_id]])
         core.record(*_changes(core, plan, conversation_id))
         await host.save(core)
+        if call.get("token"):
+            await recorder.drop_call_pointer(core, conversation_id, str(call["token"]))
         core.index.forget([*plan.entries, *plan.messages])
         # Where others wrote meanwhile, what they wrote is looked through as well.
         if before in (None, core.data.seq - 1) and not core.loose_pages:

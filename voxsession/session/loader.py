@@ -19,7 +19,13 @@ from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import Message
 from voxsession.core.session_data import PageRef, SessionData
 from voxsession.core.types import encode_json
-from voxsession.errors import IntegrityError, StorageError, StorageUnavailableError, VoxSessionError
+from voxsession.errors import (
+    ConflictError,
+    IntegrityError,
+    StorageError,
+    StorageUnavailableError,
+    VoxSessionError,
+)
 from voxsession.session.filing import IndexPage, decode_index_page
 from voxsession.session.live import LiveCore
 from voxsession.session.vault import Vault
@@ -252,6 +258,18 @@ class Loader:
         """The body of a page, checked against what the head says of it."""
         record = await self.call(self.storage.load_page(self.key_of(session_id), ref.id), "load_page")
         return codec.open_page(self._rules.tenant, session_id, ref, record)
+
+    # --- calls
+
+    async def drop_call_pointer(self, core: LiveCore, conversation_id: str, token: str) -> None:
+        """Removes what leads to the call with this token, which is no more; one that leads to another call stays."""
+        from voxsession.session.call_pointers import CallPointers
+
+        pointers = CallPointers(self, self._vault, core.clock, self._rules.tenant)
+        lead = await pointers.find(conversation_id)
+        if lead is not None and lead.token == token:
+            with contextlib.suppress(ConflictError):  # somebody has just taken the id for another call
+                await pointers.drop(conversation_id, lead.seq)
 
     # --- calling
 

@@ -26,7 +26,7 @@ from voxsession.storage.database_link import (
     transaction,
 )
 from voxsession.storage.database_listing import expired, past, select, unreadable
-from voxsession.storage.database_markers import marker_row
+from voxsession.storage.database_markers import has_row, marker_row
 from voxsession.storage.database_rows import (
     batch_values,
     document_values,
@@ -117,8 +117,9 @@ class DatabaseSessionStorage(SessionStorage):
 
         async def replace(connection: AsyncConnection) -> None:
             async with transaction(connection, self._sql.begin):
+                has_old = values["kind"] == "marker" and await self._tells(connection, values["key"])
                 fits = (await connection.execute(self._sql.add, values)).rowcount
-                if fits and values["kind"] == "marker":
+                if fits and (row or has_old):
                     await self._show_marker(connection, values["key"], row)
                 if fits:
                     await connection.execute(
@@ -181,6 +182,12 @@ class DatabaseSessionStorage(SessionStorage):
         if not fits:
             await self._explain(connection, values)
 
+    async def _tells(self, connection: AsyncConnection, key: str) -> bool:
+        """Whether the stored marker has a row; else the table of rows is left alone, to which one may lack rights."""
+        return any(
+            [has_row(line) for (line,) in await connection.execute(self._sql.told_by_marker, {"key": key})]
+        )
+
     async def _show_marker(self, connection: AsyncConnection, key: str, row: dict[str, Any] | None) -> None:
         """Puts what a marker tells in clear in place of what its row said; one that tells nothing has no row."""
         await connection.execute(self._sql.hide_marker, {"key": key})
@@ -207,6 +214,8 @@ class DatabaseSessionStorage(SessionStorage):
             again = begun
             async with transaction(connection, self._sql.begin):
                 begun = True
+                is_marker = split_key(session_id)[0] == "marker"
+                has_old = is_marker and await self._tells(connection, session_id)
                 statement = self._sql.delete_head if expected_seq is None else self._sql.delete_head_of
                 found = (
                     await connection.execute(statement, {"key": session_id, "seq": expected_seq})
@@ -215,7 +224,7 @@ class DatabaseSessionStorage(SessionStorage):
                 if found:
                     await connection.execute(self._sql.delete_lines, {"key": session_id, "before": 2**63 - 1})
                     await connection.execute(self._sql.delete_all_pages, {"key": session_id})
-                    if split_key(session_id)[0] == "marker":
+                    if has_old:
                         await self._show_marker(connection, session_id, None)
                 elif head is None and expected_seq is None:
                     # Pages may lie there without a record: a save was given up before its document came.

@@ -10,9 +10,18 @@ from typing import Any
 
 from sqlalchemy import TextClause, text
 
-from voxsession.core.envelope import MARKER_FIELDS, Record, from_stamp, record_key, split_key
+from voxsession.core.envelope import (
+    MARKER_FIELDS,
+    Record,
+    decode_line,
+    from_stamp,
+    record_key,
+    split_key,
+)
+from voxsession.errors import IntegrityError
+from voxsession.storage.database_rows import line_of
 
-__all__ = ["HIDE", "SHOW", "marker_row", "marker_tables"]
+__all__ = ["HIDE", "SHOW", "TOLD", "has_row", "marker_row", "marker_tables"]
 
 _COLUMNS = """
     record_key {name_500} NOT NULL PRIMARY KEY,
@@ -54,7 +63,25 @@ def _show(dialect: str) -> TextClause:
 
 
 SHOW = {dialect: _show(dialect) for dialect in _MOMENTS}
+# SQLite knows no lock of a row; its transactions hold the whole file.
+TOLD = {
+    dialect: text(
+        "SELECT line FROM voxsession_records WHERE record_key = :key ORDER BY slot"
+        + ("" if dialect == "sqlite" else " FOR UPDATE")
+    )
+    for dialect in _MOMENTS
+}
 HIDE = text("DELETE FROM voxsession_markers WHERE record_key = :key")
+
+
+def has_row(line: str | None) -> bool:
+    """Whether a stored line tells something in clear, so that its row has to go; also where it cannot be read."""
+    if line is None:  # the head has none
+        return False
+    try:
+        return not decode_line(line_of(line), "marker").keys().isdisjoint(MARKER_FIELDS)
+    except IntegrityError:
+        return True
 
 
 def marker_row(record: Record) -> dict[str, Any] | None:

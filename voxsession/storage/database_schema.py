@@ -68,6 +68,7 @@ def _types(dialect: str) -> dict[str, str]:
 
 def _first_tables(dialect: str) -> list[str]:
     types = _types(dialect)
+    markers = marker_tables(dialect, types)
     records, pages = _RECORD_COLUMNS.format_map(types), _PAGE_COLUMNS.format_map(types)
     if dialect == "mysql":
         # MySQL knows no CREATE INDEX IF NOT EXISTS, and commits after each statement: a step that was cut off
@@ -77,6 +78,7 @@ def _first_tables(dialect: str) -> list[str]:
         return [
             f"CREATE TABLE IF NOT EXISTS voxsession_records ({records}{keys}\n) {ends}",
             f"CREATE TABLE IF NOT EXISTS voxsession_pages ({pages}\n) {ends}",
+            *markers,
         ]
     indexes = [
         # Lines have nothing to be found by and stay out of the indexes.
@@ -87,20 +89,18 @@ def _first_tables(dialect: str) -> list[str]:
         f"CREATE TABLE IF NOT EXISTS voxsession_records ({records}\n)",
         f"CREATE TABLE IF NOT EXISTS voxsession_pages ({pages}\n)",
     ]
-    return [*tables, *indexes]
-
-
-def _table_of_markers(dialect: str) -> list[str]:
-    return marker_tables(dialect, _types(dialect))
+    return [*tables, *indexes, *markers]
 
 
 # Step n leads from version n - 1 to n. A step that was published is never edited: a change is a further step.
-_STEPS = (_first_tables, _table_of_markers)
+_STEPS = (_first_tables,)
 SCHEMA_VERSION = len(_STEPS)
 
 
 def schema_ddl(dialect: str) -> str:
     """The statements that make the tables, for those who run them by hand or by a tool of their own.
+
+    They can be run again: what is there stays as it is.
 
     Args:
         dialect: ``"postgresql"``, ``"sqlite"``, ``"mysql"``, ``"mariadb"``, or a URL that begins so.
@@ -115,7 +115,7 @@ def schema_ddl(dialect: str) -> str:
     name = dialect_of(dialect)
     statements = [_VERSIONS]
     for number, step in enumerate(_STEPS, 1):
-        statements += [*step(name), _note(number)]
+        statements += [*step(name), _note(name, number)]
     return ";\n".join(statements) + ";\n"
 
 
@@ -152,8 +152,10 @@ def _backend_of(url: str) -> str:
     return found.get_backend_name()
 
 
-def _note(version: int) -> str:
-    return f"INSERT INTO voxsession_schema (version) VALUES ({version})"
+def _note(dialect: str, version: int) -> str:
+    if dialect == "mysql":
+        return f"INSERT IGNORE INTO voxsession_schema (version) VALUES ({version})"
+    return f"INSERT INTO voxsession_schema (version) VALUES ({version}) ON CONFLICT DO NOTHING"
 
 
 async def prepare(connection: AsyncConnection) -> None:
@@ -188,7 +190,7 @@ async def _take_steps(connection: AsyncConnection, dialect: str) -> None:
     version = await _version(connection)
     _refuse_newer(version)
     for number, step in enumerate(_STEPS[version:], version + 1):
-        for statement in [*step(dialect), _note(number)]:
+        for statement in [*step(dialect), _note(dialect, number)]:
             await connection.exec_driver_sql(statement)
 
 

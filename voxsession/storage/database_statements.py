@@ -21,7 +21,7 @@ from __future__ import annotations
 import attrs
 from sqlalchemy import TextClause, bindparam, text
 
-from voxsession.storage.database_markers import HIDE, SHOW
+from voxsession.storage.database_markers import HIDE, SHOW, TOLD
 
 __all__ = ["STATEMENTS", "Statements"]
 
@@ -69,6 +69,7 @@ class Statements:
     add: TextClause
     save_page: TextClause
     show_marker: TextClause
+    told_by_marker: TextClause
     hide_marker = HIDE
     add_first = _FIRST
     head = text("SELECT seq, batch_id FROM voxsession_records WHERE record_key = :key AND slot = 0")
@@ -105,11 +106,21 @@ class Statements:
 
 STATEMENTS = {
     "postgresql": Statements(
-        "BEGIN", text(_POSTGRESQL_ADD), text(f"{_PAGE} {_ON_CONFLICT}"), SHOW["postgresql"]
+        "BEGIN",
+        text(_POSTGRESQL_ADD),
+        text(f"{_PAGE} {_ON_CONFLICT}"),
+        SHOW["postgresql"],
+        TOLD["postgresql"],
     ),
     # A transaction that begins by reading could not write once somebody else has written.
     "sqlite": Statements(
-        "BEGIN IMMEDIATE", text(_SQLITE_ADD), text(f"{_PAGE} {_ON_CONFLICT}"), SHOW["sqlite"]
+        "BEGIN IMMEDIATE",
+        text(_SQLITE_ADD),
+        text(f"{_PAGE} {_ON_CONFLICT}"),
+        SHOW["sqlite"],
+        TOLD["sqlite"],
     ),
-    "mysql": Statements("BEGIN", text(_MYSQL_ADD), text(f"{_PAGE} {_ON_DUPLICATE}"), SHOW["mysql"]),
+    "mysql": Statements(
+        "BEGIN", text(_MYSQL_ADD), text(f"{_PAGE} {_ON_DUPLICATE}"), SHOW["mysql"], TOLD["mysql"]
+    ),
 }

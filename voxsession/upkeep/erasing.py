@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from voxsession.core.envelope import Record, storage_key
-from voxsession.errors import ConfigurationError, FormatError, KeyNotFoundError
+from voxsession.errors import ConfigurationError, ConflictError, FormatError, KeyNotFoundError
 from voxsession.installation import Installation
 from voxsession.session.recorder import Recorder
 from voxsession.session.reports import Receipt
@@ -150,6 +150,24 @@ async def _erase_taught(home: Installation, recorder: Recorder, session_id: str,
     return parts
 
 
+async def _erase_kept(home: Installation, recorder: Recorder, kind: str, owner: str) -> int:
+    """The records of a kind that are kept for a person; what became another's after it was listed stays theirs."""
+    storage, removed = recorder.storage, 0
+    for _ in range(MAX_ROUNDS):
+        found = [header async for header in headers(recorder, home.tenant, kind=kind, owner=owner)]
+        if not found:
+            break
+        for header in found:
+            key = storage_key(kind, home.tenant, str(header["session_id"]))
+            try:
+                removed += await recorder.call(storage.delete(key, expected_seq=int(header["seq"])), "delete")
+            except FormatError:  # what cannot be read can still be erased
+                removed += await recorder.call(storage.delete(key), "delete")
+            except ConflictError:
+                continue  # it is listed again if it is still this person's
+    return removed
+
+
 async def _look(recorder: Recorder, key: str) -> tuple[Record | None, str | None]:
     """The stored record, with its owner; None for an owner that cannot be told."""
     try:
@@ -178,9 +196,7 @@ async def erase_user(home: Installation, user_id: str) -> Receipt:
             counts.update(receipt.counts)
             details += receipt.details
     for kind, name in NAMES_A_PERSON.items():
-        async for header in headers(recorder, home.tenant, kind=kind, owner=owner):
-            key = storage_key(kind, home.tenant, str(header["session_id"]))
-            counts[name] += await recorder.call(recorder.storage.delete(key), "delete")
+        counts[name] += await _erase_kept(home, recorder, kind, owner)
     unreadable = recorder.storage.unreadable_records(tenant=home.tenant)
     for session_id in await recorder.call(unreadable, "unreadable_records"):
         reason = "it cannot be told whose it is"
