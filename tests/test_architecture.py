@@ -30,6 +30,7 @@ FLOORS = {
         "voxon_config",
         "installation",
         "upkeep",
+        "catalog",
         "presets",
         "profile_presets",
         "creating",

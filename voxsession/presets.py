@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import re
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from voxsession.catalog import Catalog
 from voxsession.core.config import SessionConfig, check_setting, config_values
 from voxsession.core.types import check_text
 from voxsession.errors import ConfigurationError
-from voxsession.toml_files import beside, check_chain, file_key, presets_folder, read_table
+from voxsession.toml_files import file_key, presets_folder, read_table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,10 +41,10 @@ class _ByAttribute(type):
     def __getattr__(cls, name: str) -> SessionConfig:
         if name.startswith("_"):
             raise AttributeError(f"SessionPresets has no attribute {name!r}")
-        return _config_of(_preset(name))
+        return _config_of(_catalog.get(name))
 
     def __dir__(cls) -> list[str]:
-        return [*super().__dir__(), *(name.upper() for name in _names())]
+        return [*super().__dir__(), *(name.upper() for name in _catalog.names())]
 
 
 class SessionPresets(metaclass=_ByAttribute):
@@ -66,7 +66,7 @@ class SessionPresets(metaclass=_ByAttribute):
     @staticmethod
     def names() -> list[str]:
         """The names of all presets, those that were registered among them, by the alphabet."""
-        return _names()
+        return _catalog.names()
 
     @staticmethod
     def get(name: str) -> SessionConfig:
@@ -79,7 +79,7 @@ class SessionPresets(metaclass=_ByAttribute):
             >>> SessionPresets.get("task-oriented").memory_mode
             'ephemeral'
         """
-        return _config_of(_preset(name))
+        return _config_of(_catalog.get(name))
 
     @staticmethod
     def describe(name: str) -> str:
@@ -92,7 +92,7 @@ class SessionPresets(metaclass=_ByAttribute):
             >>> SessionPresets.describe("educational").partition(":")[0]
             'Teaching'
         """
-        return _preset(name).description
+        return _catalog.get(name).description
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> SessionConfig:
@@ -104,7 +104,7 @@ class SessionPresets(metaclass=_ByAttribute):
         """
         from pathlib import Path  # a program without presets has no use for it
 
-        return _config_of(_read(Path(path)))
+        return _config_of(_read(Path(path), ()))
 
     @staticmethod
     def register(name: str, config: SessionConfig, *, description: str = "") -> None:
@@ -126,20 +126,14 @@ class SessionPresets(metaclass=_ByAttribute):
             raise ConfigurationError.out_of_range(
                 "name", name, "a preset's name has letters, digits and underscores, and begins with a letter"
             )
-        if beside(presets_folder(), key):
-            raise ConfigurationError(
-                f"The preset {key!r} ships with voxsession and cannot be replaced. Choose another name.",
-                option="name",
-                value=name,
-            )
         if not isinstance(config, SessionConfig):
             raise ConfigurationError.out_of_range("config", config, "a SessionConfig is needed")
-        _registered[key] = _Preset(config_values(config), check_text("description", description))
+        _catalog.register(name, _Preset(config_values(config), check_text("description", description)))
 
     @staticmethod
     def unregister(name: str) -> None:
         """Takes a registered preset away; an unknown name is passed over."""
-        _registered.pop(file_key(name), None)
+        _catalog.unregister(name)
 
 
 def resolve_preset(preset: str | os.PathLike[str] | SessionConfig) -> SessionConfig:
@@ -167,58 +161,21 @@ def resolve_preset(preset: str | os.PathLike[str] | SessionConfig) -> SessionCon
     )
 
 
-# --- looking up
-
-_registered: dict[str, _Preset] = {}
-
-
 def _config_of(preset: _Preset) -> SessionConfig:
     return SessionConfig(**preset.values)
-
-
-def _names() -> list[str]:
-    return sorted({*_registered, *(file_key(path.stem) for path in presets_folder().glob("*.toml"))})
-
-
-def _preset(name: str) -> _Preset:
-    key = file_key(name)
-    if key in _registered:
-        return _registered[key]
-    if (path := beside(presets_folder(), key)) is not None:
-        return _shipped(path)
-    raise _unknown(name)
-
-
-def _unknown(name: str, where: str = "") -> ConfigurationError:
-    known = _names()
-    import difflib  # only for the hint
-
-    near = difflib.get_close_matches(file_key(name), known, 1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    place = f"{where}: there" if where else "There"
-    shown = name if len(name) <= 80 else name[:80] + "..."
-    return _NoSuchPreset(
-        f"{place} is no preset {shown!r}.{hint} Known: {', '.join(known)}.", option="preset", value=name
-    )
 
 
 # --- reading
 
 
-@functools.cache
-def _shipped(path: Path) -> _Preset:
-    return _read(path)
-
-
-def _read(path: Path, chain: tuple[Path, ...] = ()) -> _Preset:
+def _read(path: Path, chain: tuple[Path, ...]) -> _Preset:
     """The preset of a file; `chain` are the files that extend it, outermost first."""
     table = read_table(path, "preset")
     where = str(path)
     base = _Preset({})
     parent = table.pop("extends", None)
     if parent is not None:
-        check_chain(chain, path)
-        base = _extended(check_text(f"extends in {where}", parent), path, (*chain, path))
+        base = _catalog.extended(check_text(f"extends in {where}", parent), path, chain)
     description = check_text(f"description in {where}", table.pop("description", ""))
     for name in _IDS:
         if name in table:
@@ -232,22 +189,4 @@ def _read(path: Path, chain: tuple[Path, ...] = ()) -> _Preset:
     return _Preset({**base.values, **checked}, description)
 
 
-def _extended(name: str, path: Path, chain: tuple[Path, ...]) -> _Preset:
-    key = file_key(name)
-    found = beside(path.parent, key)
-    if found is not None and found not in chain:
-        return _read(found, chain)
-    if found in (None, path):  # a file of your own may extend the known preset of the same name
-        if key in _registered:
-            return _registered[key]
-        shipped = beside(presets_folder(), key)
-        if shipped is not None and shipped.resolve() != path.resolve():
-            return _read(shipped, chain)
-    if found is None:
-        raise _unknown(name, f"{path}, extends={name[:80]!r}")
-    names = [member.stem for member in (*chain[chain.index(found) :], found)]
-    raise ConfigurationError(
-        f"{path}: these presets extend each other: {' -> '.join(names)}. Take one 'extends' out.",
-        option="extends",
-        value=name,
-    )
+_catalog = Catalog("preset", presets_folder, _read, error=_NoSuchPreset)

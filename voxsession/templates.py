@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 import os
 from pathlib import Path
 from typing import Any
 
+from voxsession.catalog import Catalog
 from voxsession.core.template import SessionTemplate
 from voxsession.core.types import check_text
 from voxsession.errors import ConfigurationError
 from voxsession.presets import resolve_preset
-from voxsession.toml_files import beside, check_chain, file_key, presets_folder, read_table
+from voxsession.toml_files import file_key, presets_folder, read_table
 
 __all__ = ["SessionTemplates", "resolve_template"]
 
@@ -24,8 +24,6 @@ _KEYS = (
     "optional_context",
     "memory_categories",
 )
-
-_registered: dict[str, SessionTemplate] = {}
 
 
 class SessionTemplates:
@@ -45,7 +43,7 @@ class SessionTemplates:
     @staticmethod
     def names() -> list[str]:
         """The names of all templates, those that were registered among them, by the alphabet."""
-        return sorted({*_registered, *(file_key(path.stem) for path in _folder().glob("*.toml"))})
+        return _catalog.names()
 
     @staticmethod
     def get(name: str) -> SessionTemplate:
@@ -58,13 +56,7 @@ class SessionTemplates:
             >>> SessionTemplates.get("Technical Support").name
             'technical_support'
         """
-        key = file_key(check_text("template", name))
-        if key in _registered:
-            return _registered[key]
-        path = beside(_folder(), key)
-        if path is None:
-            raise _unknown(name)
-        return _shipped(path)
+        return _catalog.get(check_text("template", name))
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> SessionTemplate:
@@ -74,7 +66,7 @@ class SessionTemplates:
             ConfigurationError: the file cannot be read, is no TOML (with the line), has an unknown key, a wrong
                 field or setting, or extends itself or more than 32 others in a row.
         """
-        return _read(Path(path))
+        return _read(Path(path), ())
 
     @staticmethod
     def register(template: SessionTemplate) -> None:
@@ -93,19 +85,12 @@ class SessionTemplates:
             raise ConfigurationError.out_of_range(
                 "template", type(template).__name__, "a SessionTemplate is needed"
             )
-        key = file_key(template.name)
-        if beside(_folder(), key):
-            raise ConfigurationError(
-                f"The template {key!r} ships with voxsession and cannot be replaced. Choose another name.",
-                option="name",
-                value=template.name,
-            )
-        _registered[key] = template
+        _catalog.register(template.name, template)
 
     @staticmethod
     def unregister(name: str) -> None:
         """Takes a registered template away; an unknown name is passed over."""
-        _registered.pop(file_key(name), None)
+        _catalog.unregister(name)
 
 
 def resolve_template(template: SessionTemplate | str | os.PathLike[str]) -> SessionTemplate:
@@ -130,35 +115,10 @@ def resolve_template(template: SessionTemplate | str | os.PathLike[str]) -> Sess
     )
 
 
-# --- looking up
-
-
-def _folder() -> Path:
-    return presets_folder() / "templates"
-
-
-def _unknown(name: str, where: str = "") -> ConfigurationError:
-    import difflib  # only for the hint
-
-    known = SessionTemplates.names()
-    near = difflib.get_close_matches(file_key(name), known, 1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    place = f"{where}: there" if where else "There"
-    shown = name if len(name) <= 80 else name[:80] + "..."
-    return ConfigurationError(
-        f"{place} is no template {shown!r}.{hint} Known: {', '.join(known)}.", option="template", value=name
-    )
-
-
 # --- reading
 
 
-@functools.cache
-def _shipped(path: Path) -> SessionTemplate:
-    return _read(path)
-
-
-def _read(path: Path, chain: tuple[Path, ...] = ()) -> SessionTemplate:
+def _read(path: Path, chain: tuple[Path, ...]) -> SessionTemplate:
     """The template of a file; `chain` are the files that extend it, outermost first."""
     table = read_table(path, "template")
     unknown = [key for key in table if key not in _KEYS]
@@ -171,8 +131,7 @@ def _read(path: Path, chain: tuple[Path, ...] = ()) -> SessionTemplate:
     parent = table.pop("extends", None)
     base = None
     if parent is not None:
-        check_chain(chain, path)
-        base = _extended(check_text(f"extends in {path}", parent), path, (*chain, path))
+        base = _catalog.extended(check_text(f"extends in {path}", parent), path, chain)
     try:
         return SessionTemplate(
             name=file_key(path.stem),
@@ -206,22 +165,4 @@ def _settings(table: dict[str, Any]) -> dict[str, Any]:
     return {**config_values(resolve_preset(check_text("preset", preset))), **said}
 
 
-def _extended(name: str, path: Path, chain: tuple[Path, ...]) -> SessionTemplate:
-    key = file_key(name)
-    found = beside(path.parent, key)
-    if found is not None and found not in chain:
-        return _read(found, chain)
-    if found in (None, path):  # a file of your own may extend the known template of the same name
-        if key in _registered:
-            return _registered[key]
-        shipped = beside(_folder(), key)
-        if shipped is not None and shipped.resolve() != path.resolve():
-            return _read(shipped, chain)
-    if found is None:
-        raise _unknown(name, f"{path}, extends={name[:80]!r}")
-    names = [member.stem for member in (*chain[chain.index(found) :], found)]
-    raise ConfigurationError(
-        f"{path}: these templates extend each other: {' -> '.join(names)}. Take one 'extends' out.",
-        option="extends",
-        value=name,
-    )
+_catalog = Catalog("template", lambda: presets_folder() / "templates", _read)
