@@ -38,8 +38,8 @@ from voxsession.voxon_config import VoxonConfig
 if TYPE_CHECKING:
     from voxsession.calls.registry import CallRegistry
     from voxsession.learning.profiles import SessionProfile
-    from voxsession.session.admission import Admission
-    from voxsession.session.shared_session import SharedSession
+    from voxsession.session.shares.admission import Admission
+    from voxsession.session.shares.session import SharedSession
 
 __all__ = ["Voxon"]
 
@@ -193,8 +193,8 @@ class Voxon(Creating, Upkeep, FleetView, ProfileUpkeep, Backups, Portability):
                 which of these is told to the owner only.
             ConfigurationError: `user_id` is missing or no user id.
         """
-        from voxsession.session.admission import Admission
-        from voxsession.session.shared_session import SharedSession
+        from voxsession.session.shares.admission import Admission
+        from voxsession.session.shares.session import SharedSession
 
         if check_user_id(user_id) is None:
             raise ConfigurationError("Say who asks: a share is for one person.", option="user_id")

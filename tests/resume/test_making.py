@@ -144,7 +144,7 @@ async def test_what_cannot_be_made_leaves_nothing(
     storage = storage_in_memory()
     service = service_on(storage)
     with monkeypatch.context() as patch:
-        patch.setattr("voxsession.session.call_book.message_from_dict", refusing)
+        patch.setattr("voxsession.session.calls.book.message_from_dict", refusing)
         with pytest.raises(ConfigurationError):
             await service.create_session(
                 CALL, user_id=user_id, conversation_history=talk("good", "bad"), **fields

@@ -23,7 +23,7 @@ from voxsession import (
 from voxsession.core.message import Message
 from voxsession.resume import SessionManagerService, SessionState, SessionStatus
 from voxsession.resume.restoring import state_of
-from voxsession.session.call_book import CallBook
+from voxsession.session.calls.book import CallBook
 from voxsession.testing import FakeClock
 
 CALL = "c"

@@ -48,7 +48,8 @@ async def test_production_redis_setup(
     redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Started, created, resumed, stopped."""
-    monkeypatch.setenv("REDIS_URL", f"{redis_server.url}/7")  # a database of its own: the guide uses the same prefix with another key
+    # A database of its own: the guide has the same prefix with another key.
+    monkeypatch.setenv("REDIS_URL", f"{redis_server.url}/7")
     redis_url = os.getenv("REDIS_URL", "redis://localhost:6379")
     redis_storage = RedisSessionStorage(
         redis_url=redis_url,

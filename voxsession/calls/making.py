@@ -21,8 +21,8 @@ from voxsession.errors import (
     StorageUnavailableError,
     VoxSessionError,
 )
-from voxsession.session.call_book import CallBook
-from voxsession.session.call_pointers import CallLead, CallPointers
+from voxsession.session.calls.book import CallBook
+from voxsession.session.calls.pointers import CallLead, CallPointers
 from voxsession.session.host import SessionHost
 from voxsession.session.session import Session
 

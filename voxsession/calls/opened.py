@@ -13,8 +13,8 @@ from voxsession.core.call_record import ENDED
 from voxsession.core.conversation import ConversationEntry
 from voxsession.core.types import JsonObject
 from voxsession.errors import ConflictError
-from voxsession.session.call_book import CallBook
-from voxsession.session.call_pointers import CallLead
+from voxsession.session.calls.book import CallBook
+from voxsession.session.calls.pointers import CallLead
 from voxsession.session.loop_bound import LoopBound
 from voxsession.session.session import Session
 

@@ -23,8 +23,8 @@ from voxsession.errors import (
     SessionNotFoundError,
 )
 from voxsession.installation import Installation
-from voxsession.session.call_book import CallBook
-from voxsession.session.call_pointers import CallLead, CallPointers
+from voxsession.session.calls.book import CallBook
+from voxsession.session.calls.pointers import CallLead, CallPointers
 from voxsession.session.host import SessionHost
 from voxsession.session.live import LiveCore
 from voxsession.session.loop_bound import LoopBound

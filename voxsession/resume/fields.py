@@ -17,7 +17,7 @@ from voxsession.core.types import (
     encode_json,
 )
 from voxsession.errors import ConfigurationError
-from voxsession.session.call_audio import check_audio
+from voxsession.session.calls.audio import check_audio
 
 __all__ = [
     "FIELDS",

@@ -16,7 +16,7 @@ from voxsession.core.envelope import from_stamp
 from voxsession.core.types import check_id
 from voxsession.errors import ConfigurationError, UnsupportedFormatError
 from voxsession.resume.fields import check_fields, check_history
-from voxsession.session.call_audio import MAX_AUDIO_BYTES, MAX_AUDIO_CHUNKS, check_audio
+from voxsession.session.calls.audio import MAX_AUDIO_BYTES, MAX_AUDIO_CHUNKS, check_audio
 
 __all__ = ["STATE_VERSION", "SessionState", "SessionStatus"]
 

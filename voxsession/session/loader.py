@@ -263,7 +263,7 @@ class Loader:
 
     async def drop_call_pointer(self, core: LiveCore, conversation_id: str, token: str) -> None:
         """Removes what leads to the call with this token, which is no more; one that leads to another call stays."""
-        from voxsession.session.call_pointers import CallPointers
+        from voxsession.session.calls.pointers import CallPointers
 
         pointers = CallPointers(self, self._vault, core.clock, self._rules.tenant)
         lead = await pointers.find(conversation_id)

@@ -16,7 +16,7 @@ from voxsession.session.reports import Receipt
 from voxsession.session.rewriting import headers
 
 if TYPE_CHECKING:
-    from voxsession.session.call_pointers import CallPointers
+    from voxsession.session.calls.pointers import CallPointers
 
 __all__ = ["erase_session", "erase_traces", "erase_user"]
 
@@ -38,7 +38,7 @@ Trace = Callable[[Installation, Recorder, str, str | None], Awaitable[int]]
 
 async def _erase_shares(home: Installation, recorder: Recorder, session_id: str, owner: str | None) -> int:
     """What leads from the tokens of shares to the session; from then on nobody knows these tokens."""
-    from voxsession.session.share_pointers import SharePointers
+    from voxsession.session.shares.pointers import SharePointers
 
     pointers = SharePointers(recorder.storage, home.vault, home.clock, home.tenant)
     if recorder.storage.can_list:
@@ -70,7 +70,7 @@ async def _leads(pointers: CallPointers, pointer_id: str, session_id: str) -> bo
 
 async def _erase_calls(home: Installation, recorder: Recorder, session_id: str, owner: str | None) -> int:
     """What leads from the ids of calls to the session; from then on these calls are not found."""
-    from voxsession.session.call_pointers import CallPointers
+    from voxsession.session.calls.pointers import CallPointers
 
     pointers = CallPointers(recorder, home.vault, home.clock, home.tenant)
     if recorder.storage.can_list:

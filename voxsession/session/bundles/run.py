@@ -13,10 +13,10 @@ from voxsession.core.call_record import without_audio
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.session_data import Totals
 from voxsession.memory.tokens import TokenCounter
-from voxsession.session.bundle_source import BundleSource
-from voxsession.session.bundle_writer import BundleWriter, Target
+from voxsession.session.bundles.redaction import Redaction
+from voxsession.session.bundles.source import BundleSource
+from voxsession.session.bundles.writer import BundleWriter, Target
 from voxsession.session.import_file import Progress
-from voxsession.session.redaction import Redaction
 from voxsession.session.secrecy import Secrecy
 
 __all__ = ["BundleChoice", "BundleRun"]

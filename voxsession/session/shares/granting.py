@@ -21,9 +21,9 @@ from voxsession.core.types import (
 from voxsession.errors import ConfigurationError, SessionClosedError
 from voxsession.session.host import SessionHost
 from voxsession.session.live import LiveCore
-from voxsession.session.reach import Reach
-from voxsession.session.share_token import new_token, token_digest
-from voxsession.session.share_views import NewShare
+from voxsession.session.shares.reach import Reach
+from voxsession.session.shares.token import new_token, token_digest
+from voxsession.session.shares.views import NewShare
 
 __all__ = ["MAX_ENDED", "MAX_OPEN", "MAX_SNAPSHOT_BYTES", "grant_share", "revoke"]
 
@@ -95,7 +95,7 @@ async def revoke(core: LiveCore, host: SessionHost, grant_id: str, *, is_closed:
         core.record(*erased, ShareRevoked(at=core.now(), grant_id=grant_id))
     await host.save(core)
     if core.guest_turns:
-        from voxsession.session.guest_turn import withdraw_guests
+        from voxsession.session.shares.guest_turn import withdraw_guests
 
         theirs = [name for name in core.guest_turns if name.partition(".")[0] == grant_id]
         await withdraw_guests(core, theirs)

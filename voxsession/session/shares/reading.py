@@ -11,8 +11,8 @@ from voxsession.core.types import as_utc, check_text
 from voxsession.errors import ConfigurationError
 from voxsession.session.host import SessionHost
 from voxsession.session.live import LiveCore
-from voxsession.session.reach import Reach
 from voxsession.session.reading import filed_talks, find_conversation, page_refs, read_history
+from voxsession.session.shares.reach import Reach
 
 __all__ = ["reach_of", "read_guests", "read_shared"]
 

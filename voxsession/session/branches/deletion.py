@@ -57,7 +57,7 @@ async def delete_conversation(
             value=conversation_id,
         )
     if core.guest_turns:
-        from voxsession.session.guest_turn import withdraw_guests
+        from voxsession.session.shares.guest_turn import withdraw_guests
 
         await withdraw_guests(core, [conversation_id])
     await host.settle(core)  # what is being learned from a message of it

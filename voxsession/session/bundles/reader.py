@@ -12,7 +12,7 @@ from voxsession.codec.bundle_rows import BUNDLE_FORMAT, BUNDLE_KIND, LISTS, ROW_
 from voxsession.codec.bundle_seal import PieceOpener
 from voxsession.core.types import ENCODING_ERRORS, JsonObject, decode_json, encode_json
 from voxsession.errors import ConfigurationError, IntegrityError, KeyNotFoundError, UnsupportedFormatError
-from voxsession.session.bundle_writer import MAX_ROW_BYTES, BundleTally
+from voxsession.session.bundles.writer import MAX_ROW_BYTES, BundleTally
 from voxsession.session.streams import LineFile
 
 __all__ = ["MAX_BUNDLE_BYTES", "BundleReader", "broken_bundle"]

@@ -21,7 +21,7 @@ from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import Message
 from voxsession.core.session_data import IMPORTED_AS, SessionData
 from voxsession.errors import ConflictError, StorageFullError, VoxSessionError
-from voxsession.session.bundle_settling import landed_extra, recounted, settle, try_out
+from voxsession.session.bundles.settling import landed_extra, recounted, settle, try_out
 from voxsession.session.filing import HEAD_MESSAGES, PAGE_MESSAGES, plan_filing
 from voxsession.session.live import LiveCore
 from voxsession.session.recorder import Recorder

@@ -20,11 +20,11 @@ from voxsession.core.share_grant import ShareGrant
 from voxsession.core.types import JsonObject, check_number, check_object, check_text, encode_json
 from voxsession.errors import ConfigurationError, PermissionDeniedError, SessionEndedError
 from voxsession.models.base import Reply
-from voxsession.session.admission import REFUSED, Admission, Ticket
-from voxsession.session.guest_turn import GuestTurn
 from voxsession.session.live import LiveCore
 from voxsession.session.reading import find_conversation
-from voxsession.session.shared_reading import read_guests
+from voxsession.session.shares.admission import REFUSED, Admission, Ticket
+from voxsession.session.shares.guest_turn import GuestTurn
+from voxsession.session.shares.reading import read_guests
 
 __all__ = ["SharedConversation", "open_shared"]
 

@@ -12,7 +12,7 @@ from voxsession.core.envelope import FORMAT, Record, stamp, storage_key
 from voxsession.errors import ConflictError, IntegrityError
 from voxsession.session.live import LiveCore
 from voxsession.session.pending import Pending
-from voxsession.session.share_token import is_digest
+from voxsession.session.shares.token import is_digest
 from voxsession.session.vault import Vault
 from voxsession.storage.base import SessionStorage
 

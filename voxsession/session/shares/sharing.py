@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from voxsession.session.base import SessionBase
 
 if TYPE_CHECKING:
-    from voxsession.session.share_views import SharedView, ShareList
+    from voxsession.session.shares.views import SharedView, ShareList
 
 __all__ = ["Sharing"]
 
@@ -53,8 +53,8 @@ class Sharing(SessionBase):
             >>> view.token.startswith("vxs_"), session.list_shares()[0].status
             (True, 'open')
         """
-        from voxsession.session.granting import grant_share
-        from voxsession.session.share_views import SharedView
+        from voxsession.session.shares.granting import grant_share
+        from voxsession.session.shares.views import SharedView
 
         core = self._writable()
         view = grant_share(
@@ -74,7 +74,7 @@ class Sharing(SessionBase):
 
         Awaiting it first takes in what other processes stored, uses by others among it.
         """
-        from voxsession.session.share_views import ShareInfo, ShareList
+        from voxsession.session.shares.views import ShareInfo, ShareList
 
         core = self._core
 
@@ -106,6 +106,6 @@ class Sharing(SessionBase):
             ConflictError: something else that is pending here cannot be saved; nothing was revoked.
             SessionClosedError: this handle is closed.
         """
-        from voxsession.session.granting import revoke
+        from voxsession.session.shares.granting import revoke
 
         return await revoke(self._core, self._host, grant_id, is_closed=self._is_closed)

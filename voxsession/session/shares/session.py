@@ -15,15 +15,15 @@ from voxsession.core.types import JsonObject, check_number, check_text
 from voxsession.memory.matches import MemoryMatch
 from voxsession.memory.readers.own import EXPORT_FORMAT, KIND, Checksum, row_of
 from voxsession.memory.recall import SessionIndex
-from voxsession.session.admission import Admission, Ticket
 from voxsession.session.live import LiveCore
-from voxsession.session.notes import checked_note, note_entry
 from voxsession.session.openings import Opening
-from voxsession.session.reach import outside
-from voxsession.session.shared_reading import reach_of, read_shared
+from voxsession.session.shares.admission import Admission, Ticket
+from voxsession.session.shares.notes import checked_note, note_entry
+from voxsession.session.shares.reach import outside
+from voxsession.session.shares.reading import reach_of, read_shared
 
 if TYPE_CHECKING:
-    from voxsession.session.shared_conversation import SharedConversation
+    from voxsession.session.shares.conversation import SharedConversation
 
 __all__ = ["SharedSession"]
 
@@ -155,7 +155,7 @@ class SharedSession:
         Raises:
             PermissionDeniedError: the share or the session has ended, or it does not include `converse`.
         """
-        from voxsession.session.shared_conversation import open_shared
+        from voxsession.session.shares.conversation import open_shared
 
         return Opening(lambda: open_shared(self._admission, self._ticket))
 

@@ -14,9 +14,9 @@ from voxsession.session.import_file import Progress
 
 if TYPE_CHECKING:
     from voxsession.codec.bundle_seal import PieceSealer
-    from voxsession.session.bundle_out import BundleChoice
-    from voxsession.session.bundle_writer import Target
-    from voxsession.session.redaction import Redact
+    from voxsession.session.bundles.redaction import Redact
+    from voxsession.session.bundles.run import BundleChoice
+    from voxsession.session.bundles.writer import Target
 
 __all__ = ["Exporting"]
 
@@ -82,8 +82,8 @@ class Exporting(SessionBase):
             >>> asyncio.run(main())
             ('s', 'new_456', 'Prefers tea')
         """
-        from voxsession.session.bundle_out import BundleChoice
-        from voxsession.session.redaction import Redaction
+        from voxsession.session.bundles.redaction import Redaction
+        from voxsession.session.bundles.run import BundleChoice
 
         if self._core.in_batch:
             raise ConfigurationError(
@@ -115,7 +115,7 @@ class Exporting(SessionBase):
         return await self._exported(to, passphrase, choice)
 
     def _pages(self) -> list[str]:
-        from voxsession.session.bundle_source import page_ids
+        from voxsession.session.bundles.source import page_ids
 
         return page_ids(self._core.data)
 
@@ -123,7 +123,7 @@ class Exporting(SessionBase):
         self, to: str | Path | None, passphrase: str | None, choice: BundleChoice
     ) -> JsonObject | Path:
         from voxsession.codec.bundle_seal import sealed_head
-        from voxsession.session.bundle_writer import LineTarget, ObjectTarget, PieceTarget
+        from voxsession.session.bundles.writer import LineTarget, ObjectTarget, PieceTarget
         from voxsession.session.streams import NewFile
 
         head: JsonObject = {}
@@ -156,8 +156,8 @@ class Exporting(SessionBase):
         return {**head, "pieces": pieces}
 
     async def _write(self, target: Target, choice: BundleChoice) -> None:
-        from voxsession.session.bundle_out import BundleRun
-        from voxsession.session.bundle_source import BundleSource
+        from voxsession.session.bundles.run import BundleRun
+        from voxsession.session.bundles.source import BundleSource
 
         run = BundleRun(BundleSource(self._core, self._host), target, choice, self._core.counter)
         await run.write(stamp(self._core.now()))

@@ -14,13 +14,13 @@ from voxsession.core.message import Message
 from voxsession.core.types import JsonObject, check_id, check_text, check_user_id
 from voxsession.errors import ConfigurationError, IntegrityError
 from voxsession.learning.names import check_preference
-from voxsession.session.bundle_fields import (
+from voxsession.session.bundles.fields import (
     check_conversation_fields,
     check_memory_fields,
     check_message_fields,
     check_session_fields,
 )
-from voxsession.session.bundle_reader import broken_bundle
+from voxsession.session.bundles.reader import broken_bundle
 
 __all__ = ["BundleCheck"]
 

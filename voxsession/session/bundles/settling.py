@@ -20,7 +20,7 @@ from voxsession.memory.budget import evictions, supersessions
 from voxsession.memory.fact_index import fact_index_of
 from voxsession.memory.repair import head_repair
 from voxsession.memory.tokens import TokenCounter, count_long
-from voxsession.session.bundle_reader import broken_bundle
+from voxsession.session.bundles.reader import broken_bundle
 
 __all__ = ["landed_extra", "recounted", "settle", "try_out"]
 

@@ -28,7 +28,7 @@ from voxsession.core.conversation import ConversationEntry
 from voxsession.core.message import Message
 from voxsession.core.types import JsonObject
 from voxsession.errors import ConfigurationError, ConflictError, IntegrityError, SessionEndedError
-from voxsession.session.call_audio import read_audio, write_audio
+from voxsession.session.calls.audio import read_audio, write_audio
 from voxsession.session.host import SessionHost
 from voxsession.session.learn import learn_from
 from voxsession.session.live import LiveCore

@@ -25,8 +25,8 @@ from voxsession.session.host import SessionHost
 from voxsession.session.live import LiveCore
 from voxsession.session.loop_bound import LoopBound
 from voxsession.session.recorder import Recorder
-from voxsession.session.share_pointers import ShareLead, SharePointers
-from voxsession.session.share_token import is_digest, token_digest
+from voxsession.session.shares.pointers import ShareLead, SharePointers
+from voxsession.session.shares.token import is_digest, token_digest
 from voxsession.session.tasks import take_outcome
 from voxsession.session.vault import Vault
 

@@ -17,14 +17,14 @@ from voxsession.core.share_grant import ShareGrant
 from voxsession.errors import PermissionDeniedError, VoxSessionError
 from voxsession.memory.context import Context
 from voxsession.models.base import Reply
-from voxsession.session.admission import REFUSED
 from voxsession.session.assembling import assemble
 from voxsession.session.functions import FunctionTable
 from voxsession.session.gate import TurnGate
 from voxsession.session.handlers import EventHub
 from voxsession.session.host import SessionHost
 from voxsession.session.live import LiveCore
-from voxsession.session.shared_reading import reach_of, read_guests, read_shared
+from voxsession.session.shares.admission import REFUSED
+from voxsession.session.shares.reading import reach_of, read_guests, read_shared
 from voxsession.session.turn import Turn
 
 __all__ = ["GuestTurn", "withdraw_guests"]

@@ -6,7 +6,7 @@ from voxsession.core.conversation import ConversationEntry
 from voxsession.core.types import check_id
 from voxsession.errors import ConfigurationError, SessionClosedError
 from voxsession.session.base import SessionBase
-from voxsession.session.branch_tree import BranchComparison, BranchTree, tree_of
+from voxsession.session.branches.tree import BranchComparison, BranchTree, tree_of
 from voxsession.session.reading import filed_talks, find_conversation, read_history
 from voxsession.session.reports import Receipt
 
@@ -85,7 +85,7 @@ class Branching(SessionBase):
             raise SessionClosedError(self._core.data.session_id)
         self._writable()
         await self._existing("conversation_id", conversation_id)
-        from voxsession.session.deletion import delete_conversation
+        from voxsession.session.branches.deletion import delete_conversation
 
         return await delete_conversation(self._core, self._host, conversation_id, with_memories)
 
