@@ -26,6 +26,7 @@ FLOORS = {
     6: ("session", "models"),
     7: (
         "voxon",
+        "calls",
         "voxon_config",
         "installation",
         "upkeep",

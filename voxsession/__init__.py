@@ -60,8 +60,8 @@ if _TYPE_CHECKING:
     from voxsession.models.openai_embedder import OpenAIEmbedder
     from voxsession.moving.migration import migrate
     from voxsession.profile_presets import ProfilePresets
-    from voxsession.session.share_views import SharedView, ShareInfo
-    from voxsession.session.shared_session import SharedSession
+    from voxsession.session.shares.session import SharedSession
+    from voxsession.session.shares.views import SharedView, ShareInfo
     from voxsession.storage.database import DatabaseSessionStorage as DatabaseSessionStorage
     from voxsession.storage.file import FileSessionStorage
     from voxsession.storage.inmemory import MemorySessionStorage
@@ -154,9 +154,9 @@ _LATE = {
     "SessionProfile": "voxsession.learning.profiles",
     "SessionTemplate": "voxsession.core.template",
     "SessionTemplates": "voxsession.templates",
-    "ShareInfo": "voxsession.session.share_views",
-    "SharedSession": "voxsession.session.shared_session",
-    "SharedView": "voxsession.session.share_views",
+    "ShareInfo": "voxsession.session.shares.views",
+    "SharedSession": "voxsession.session.shares.session",
+    "SharedView": "voxsession.session.shares.views",
     "migrate": "voxsession.moving.migration",
 }
 # Not in `__all__`, since a star import would ask for their libraries.

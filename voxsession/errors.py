@@ -197,7 +197,12 @@ class PermissionDeniedError(VoxSessionError):
 
 
 class StorageError(VoxSessionError):
-    """The storage failed; the driver's own error is the cause. `storage` and `operation` say where."""
+    """The storage failed; the driver's own error is the cause. `storage` and `operation` say where.
+
+    `is_foreign` is true where an adapter let an error of its own out, which does not tell whether waiting mends it.
+    """
+
+    is_foreign = False
 
     def __init__(self, message: str, *, storage: str = "", operation: str = "") -> None:
         super().__init__(message)
@@ -214,11 +219,13 @@ class StorageError(VoxSessionError):
             error: what it raised; an `OSError` says that the storage cannot be reached.
         """
         kind = StorageUnavailableError if isinstance(error, OSError) else StorageError
-        return kind(
+        found = kind(
             f"{operation}() of the {storage} storage raised {type(error).__name__}. See the cause of this error.",
             storage=storage,
             operation=operation,
         )
+        found.is_foreign = True
+        return found
 
 
 class StorageUnavailableError(StorageError):

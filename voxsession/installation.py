@@ -12,6 +12,7 @@ from voxsession.clock import Clock
 from voxsession.codec.keys import KeyRing
 from voxsession.core.changes import TokensRecounted
 from voxsession.core.envelope import stamp, storage_key
+from voxsession.core.events import Event
 from voxsession.core.session_data import SessionData
 from voxsession.errors import ConfigurationError, StorageError, StorageUnavailableError, VoxSessionError
 from voxsession.memory.tokens import LateCounter, TokenCounter
@@ -52,8 +53,8 @@ class Installation:
         self.cores: dict[str, LiveCore] = {}
         self.background: set[asyncio.Task[Any]] = set()
         self.clock = clock
+        self.hub = hub
         self._counter = counter
-        self._hub = hub
         self._opening: dict[str, asyncio.Future[Any]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._starting: asyncio.Future[Recorder] | None = None
@@ -182,6 +183,11 @@ class Installation:
                 return str(header["session_id"])
         return None
 
+    def tell(self, event: Event) -> None:
+        """Tells the handlers of all sessions of something that belongs to none of them alone."""
+        if self.hub.is_heard:
+            self.hub.emit(event)
+
     async def fold(self, core: LiveCore, only_again: bool = False) -> bool:
         """Puts what a stored session taught into its person's profile; see `PersonProfiles.fold`."""
         await self.ready()
@@ -193,7 +199,7 @@ class Installation:
             data=data,
             clock=self.clock,
             counter=self._counter,
-            hub=EventHub(self.clock, parent=self._hub),
+            hub=EventHub(self.clock, parent=self.hub),
             key=storage_key("session", self.tenant, data.session_id),
         )
 

@@ -21,9 +21,9 @@ from voxsession.upkeep.erasing import erase_traces
 if TYPE_CHECKING:
     from voxsession.codec.bundle_rows import SessionRow
     from voxsession.moving.progress import Progress
-    from voxsession.session.bundle_check import BundleCheck
-    from voxsession.session.bundle_in import UserMapping
-    from voxsession.session.bundle_reader import BundleReader
+    from voxsession.session.bundles.check import BundleCheck
+    from voxsession.session.bundles.landing import UserMapping
+    from voxsession.session.bundles.reader import BundleReader
     from voxsession.session.loader import Loaded
     from voxsession.session.recorder import Recorder
 
@@ -110,7 +110,7 @@ class Portability:
                 replaced.
             StorageError: it could not be written; import it again.
         """
-        from voxsession.session.bundle_reader import MAX_BUNDLE_BYTES, BundleReader
+        from voxsession.session.bundles.reader import MAX_BUNDLE_BYTES, BundleReader
 
         users = _checked_mapping(user_id_mapping)
         if on_conflict not in _CHOICES:
@@ -164,7 +164,7 @@ class _Import:
 
     async def check(self) -> SessionRow:
         """Reads all of it; what its session is."""
-        from voxsession.session.bundle_check import BundleCheck
+        from voxsession.session.bundles.check import BundleCheck
 
         self._check = BundleCheck(self._reader.name)
         async for kind, row, number in self._reader.rows():
@@ -202,7 +202,7 @@ class _Import:
     async def write(self, row: SessionRow, session_id: str, loaded: Loaded | None) -> None:
         """Writes it in place of what was loaded."""
         from voxsession.codec.bundle_rows import typed_row
-        from voxsession.session.bundle_in import BundleLanding, data_of_row
+        from voxsession.session.bundles.landing import BundleLanding, data_of_row
 
         recorder = await self._home.ready()
         core = self._home.new_core(data_of_row(row, session_id, self._users.name(row.user_id)))
@@ -291,7 +291,7 @@ async def _opened(given: object) -> AsyncIterator[Any]:
 
 
 def _checked_mapping(given: object) -> UserMapping:
-    from voxsession.session.bundle_in import UserMapping
+    from voxsession.session.bundles.landing import UserMapping
 
     if given is None:
         return UserMapping({})

@@ -36,9 +36,10 @@ from voxsession.upkeep.profiles import ProfileUpkeep
 from voxsession.voxon_config import VoxonConfig
 
 if TYPE_CHECKING:
+    from voxsession.calls.registry import CallRegistry
     from voxsession.learning.profiles import SessionProfile
-    from voxsession.session.admission import Admission
-    from voxsession.session.shared_session import SharedSession
+    from voxsession.session.shares.admission import Admission
+    from voxsession.session.shares.session import SharedSession
 
 __all__ = ["Voxon"]
 
@@ -108,6 +109,7 @@ class Voxon(Creating, Upkeep, FleetView, ProfileUpkeep, Backups, Portability):
             person_profiles=self.config.person_profiles,
         )
         self._admission: Admission | None = None
+        self._calls: CallRegistry | None = None
 
     async def __aenter__(self) -> Voxon:
         return self
@@ -191,8 +193,8 @@ class Voxon(Creating, Upkeep, FleetView, ProfileUpkeep, Backups, Portability):
                 which of these is told to the owner only.
             ConfigurationError: `user_id` is missing or no user id.
         """
-        from voxsession.session.admission import Admission
-        from voxsession.session.shared_session import SharedSession
+        from voxsession.session.shares.admission import Admission
+        from voxsession.session.shares.session import SharedSession
 
         if check_user_id(user_id) is None:
             raise ConfigurationError("Say who asks: a share is for one person.", option="user_id")
@@ -275,6 +277,15 @@ class Voxon(Creating, Upkeep, FleetView, ProfileUpkeep, Backups, Portability):
         recorder = await self._home.ready()
         moving = self._home.pointers.replace(owner, session_id, self._clock.new_id("sess"))
         await recorder.call(moving, "save")
+
+    @property
+    def calls(self) -> CallRegistry:
+        """The live calls by the ids of their conversations: what `voxsession.resume` stands on."""
+        if self._calls is None:
+            from voxsession.calls.registry import CallRegistry
+
+            self._calls = CallRegistry(self, self._home, self._host, self._clock)
+        return self._calls
 
     @property
     def events(self) -> Events:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -15,10 +16,13 @@ from voxsession.core.types import check_number, check_text
 from voxsession.errors import ConfigurationError
 from voxsession.storage.registry import check_storage
 
-__all__ = ["VoxonConfig"]
+__all__ = ["MAX_LOCK_TTL_SECONDS", "MIN_LOCK_TTL_SECONDS", "VoxonConfig", "config_on"]
 
 MAX_TTL_SECONDS = 100 * 366 * 86_400  # a hundred years: later moments may lie outside the calendar
+MIN_LOCK_TTL_SECONDS = 0.001
+MAX_LOCK_TTL_SECONDS = 10 * 366 * 86_400  # ten years: what is locked for a century was never meant to be
 
+_log = logging.getLogger(__name__)
 _Check = Callable[[str, Any], Any]
 
 
@@ -101,7 +105,7 @@ _SETTINGS: dict[str, tuple[Any, _Check]] = {
     "cleanup_interval_seconds": (300, _number(0)),
     "cleanup_batch_size": (100, _number(1, whole=True)),
     "storage_timeout_seconds": (10, _number(0.001)),
-    "lock_ttl_seconds": (86_400, _number(0.001)),
+    "lock_ttl_seconds": (86_400, _number(MIN_LOCK_TTL_SECONDS, MAX_LOCK_TTL_SECONDS)),
     "enable_metrics": (False, _flag),
     "metrics_interval_seconds": (60, _number(0.001)),
     "autosave": (True, _flag),
@@ -128,6 +132,7 @@ _REDIS_URL = re.compile(r"(?:(?:redis|valkey)s?(?:\+cluster)?|unix)://", re.IGNO
 _PLAN = {
     "storage_type": "session_storage",
     "redis_url": "session_redis_url",
+    "memory_max_sessions": "max_sessions",
     "session_ttl": "session_ttl_seconds",
     "max_session_age": "max_session_age_hours",
     "max_resume_attempts": "max_resume_attempts",
@@ -208,7 +213,8 @@ class VoxonConfig:
     def from_env(cls, **settings: Any) -> VoxonConfig:
         """The settings that the environment names; arguments win.
 
-        REDIS_PASSWORD and REDIS_DB go before what REDIS_URL, or a URL in SESSION_STORAGE, has.
+        REDIS_PASSWORD and REDIS_DB go before what REDIS_URL, or a URL in SESSION_STORAGE, has. Where sessions are kept
+        is said by SESSION_STORAGE alone: a REDIS_URL without it is logged as a warning.
 
         Raises:
             ConfigurationError: a variable does not hold what it should; it is named.
@@ -222,6 +228,11 @@ class VoxonConfig:
         if "session_storage" in found and "session_storage" not in settings:
             _check_storage_name(found["session_storage"])
             found["session_storage"] = _with_redis_parts(found["session_storage"])
+        if storage is None and "session_redis_url" in found:
+            _log.warning(
+                "REDIS_URL is set and SESSION_STORAGE is not: sessions are kept in files. Set SESSION_STORAGE=redis to "
+                "keep them in Redis, or SESSION_STORAGE=file to say that files are meant."
+            )
         url = found.get("session_redis_url") or ("redis://localhost:6379" if storage == "redis" else "")
         if url and "session_redis_url" not in settings:
             found["session_redis_url"] = _with_redis_parts(url)
@@ -249,6 +260,22 @@ class VoxonConfig:
             + ", ".join(f"{n}={getattr(self, n)!r}" for n in shown)
             + ")"
         )
+
+
+def config_on(config: VoxonConfig | None, storage: Any = None) -> VoxonConfig:
+    """A copy of the settings with another storage; None keeps the one they name.
+
+    Raises:
+        ConfigurationError: `config` is no `VoxonConfig`, or `storage` is none.
+    """
+    if config is not None and not isinstance(config, VoxonConfig):
+        raise ConfigurationError.out_of_range(
+            "config", type(config).__name__, "give a VoxonConfig; a dict goes through VoxonConfig.from_dict"
+        )
+    settings = {} if config is None else {name: getattr(config, name) for name in _SETTINGS}
+    if storage is not None:
+        settings["session_storage"] = storage
+    return VoxonConfig(**settings)
 
 
 def _as_number(variable: str, value: str) -> float | int:

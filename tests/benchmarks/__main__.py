@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import learning, many, opening, searching, servers, sizes, turns
+from tests.benchmarks import learning, many, opening, resuming, searching, servers, sizes, turns
 from tests.benchmarks.measure import ROOT, Row, machine, versions
 
 COMMAND = "make bench"
@@ -30,7 +30,7 @@ def table(rows: list[Row]) -> str:
 async def measure() -> list[Row]:
     """All rows, each part in a folder of its own."""
     rows: list[Row] = []
-    for part in (turns, learning, opening, many, sizes, searching, servers):
+    for part in (turns, learning, opening, many, sizes, searching, servers, resuming):
         with tempfile.TemporaryDirectory(prefix="voxsession-bench-") as folder:
             print(f"{part.__name__.rpartition('.')[2]} ...", file=sys.stderr, flush=True)
             rows += await part.run(Path(folder))

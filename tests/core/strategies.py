@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from voxsession.core.changes import KINDS, Change, MessageRepair
 from voxsession.core.conversation import ConversationEntry
+from voxsession.core.envelope import stamp
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import ROLES, Message, Usage
 from voxsession.core.session_data import SessionData
@@ -154,7 +155,31 @@ def grants(draw: st.DrawFn) -> dict[str, Any]:
     return stored
 
 
+call_values = st.fixed_dictionaries(
+    {},
+    optional={
+        "status": st.sampled_from(["initiated", "active", "paused", "ended"]),
+        "resumed_count": counts,
+        "last_activity": moments.map(stamp),
+        "function_calls": st.lists(json_objects, max_size=2),
+        "token": names,
+    },
+)
+
 FIELDS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
+    "call.audio": {
+        "conversation_id": conversation_ids,
+        "pages": st.lists(json_objects, max_size=2),
+    },
+    "call.changed": {"conversation_id": conversation_ids, "values": call_values},
+    "call.function": {"conversation_id": conversation_ids, "call_id": names, "values": json_objects},
+    "call.removed": {"conversation_id": conversation_ids},
+    "call.resumed": {
+        "conversation_id": conversation_ids,
+        "resumed_count": counts,
+        "values": call_values,
+    },
+    "call.started": {"conversation_id": conversation_ids, "call": call_values},
     "config.changed": {"values": json_objects},
     "conversation.deleted": {"conversation_id": conversation_ids},
     "conversation.ended": {
@@ -191,7 +216,7 @@ FIELDS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "memory.added": {"entry": memories()},
     "memory.compressed": {
         "replaced": st.dictionaries(memory_ids, memory_ids, max_size=3),
-        "added": st.lists(memories(), max_size=2),
+        "added": st.lists(memories(), max_size=2, unique_by=lambda entry: entry.id),
     },
     "memory.evicted": {
         "entry_ids": st.lists(memory_ids, max_size=3),
@@ -205,7 +230,7 @@ FIELDS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     },
     "memory.removed": {"entry_ids": st.lists(memory_ids, max_size=3), "reason": texts},
     "memory.restored": {
-        "entries": st.lists(memories(), max_size=2),
+        "entries": st.lists(memories(), max_size=2, unique_by=lambda entry: entry.id),
         "dropped": st.lists(memory_ids, max_size=2),
     },
     "memory.superseded": {"entry_id": memory_ids, "by": memory_ids},

@@ -77,6 +77,11 @@ GOES_ON = {"message.added", "conversation.started"}
 
 # Applied behind another writer's changes only if what they were based on still holds.
 GUARDED = {
+    "call.audio",
+    "call.function",
+    "call.removed",
+    "call.resumed",
+    "call.started",
     "config.changed",
     "memory.compressed",
     "memory.restored",

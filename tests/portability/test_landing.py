@@ -23,7 +23,8 @@ from voxsession import (
 from voxsession.codec.bundle_rows import LISTS
 from voxsession.core.message import Message
 from voxsession.memory.tokens import EstimatedCounter
-from voxsession.session import bundle_check, bundle_settling
+from voxsession.session.bundles import check as check_module
+from voxsession.session.bundles import settling
 
 PHRASE = "correct horse battery staple"
 
@@ -115,7 +116,7 @@ async def test_two_persons_that_become_one_have_one_name() -> None:
 
 async def test_what_does_not_open_is_not_stored(monkeypatch: pytest.MonkeyPatch) -> None:
     """Should a check of rows have a gap, the session is still opened once before it is there."""
-    monkeypatch.setattr(bundle_check, "check_message_fields", lambda _: None)
+    monkeypatch.setattr(check_module, "check_message_fields", lambda _: None)
     bundle = await small_bundle()
     bundle["messages"][0]["repair"] = {"unanswered": 5}
     storage = MemorySessionStorage(max_sessions=None)
@@ -136,7 +137,7 @@ async def test_a_document_that_does_not_open_is_refused(monkeypatch: pytest.Monk
 
     async with elsewhere() as here, elsewhere(storage) as there:
         bundle = await (await long_session(here)).export_full()
-        monkeypatch.setattr(bundle_settling, "head_repair", breaks)
+        monkeypatch.setattr(settling, "head_repair", breaks)
         with pytest.raises(IntegrityError, match="TypeError") as caught:
             await there.import_session(bundle)
         assert "secret" not in str(caught.value)
@@ -203,7 +204,7 @@ async def test_little_is_kept_of_each_conversation() -> None:
     """Checking takes memory for ids, not for what stands beside them."""
     async with elsewhere() as here:
         bundle = await (await rich_session(here)).export_full()
-    check = bundle_check.BundleCheck("b")
+    check = check_module.BundleCheck("b")
     for kind, name in LISTS.items():
         for number, row in enumerate(bundle[name]):
             check.row(kind, row, number)

@@ -39,7 +39,7 @@ from voxsession import (
 from voxsession.codec import bundle_seal
 from voxsession.codec.bundle_seal import PIECE_BYTES, sealed_head
 from voxsession.core.types import encode_canonical
-from voxsession.session import bundle_reader, bundle_writer
+from voxsession.session.bundles import reader, writer
 
 PHRASE = "correct horse battery staple"
 Alter = Callable[[dict[str, Any]], object]
@@ -76,8 +76,8 @@ def as_lines(bundle: dict[str, Any]) -> list[bytes]:
 def signed(bundle: dict[str, Any]) -> dict[str, Any]:
     """The bundle with a checksum that fits, as somebody would make it who means harm."""
     head = {name: bundle[name] for name in ("format", "kind", "exported_at", "left_out")}
-    tally = bundle_writer.BundleTally(head)
-    for kind, name in bundle_reader.LISTS.items():
+    tally = writer.BundleTally(head)
+    for kind, name in reader.LISTS.items():
         for row in bundle[name]:
             tally.add(kind, row)
     tally.add("session", bundle["session"])
@@ -418,11 +418,11 @@ async def test_a_bundle_that_is_too_large_is_refused(tmp_path: Path) -> None:
 
 async def test_a_line_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before it is all in memory."""
-    monkeypatch.setattr(bundle_reader, "MAX_ROW_BYTES", 3 * 1024**2)
+    monkeypatch.setattr(reader, "MAX_ROW_BYTES", 3 * 1024**2)
     lines = as_lines(await small_bundle())
     (tmp_path / "b").write_bytes(lines[0] + b'{"message": "' + b"x" * 6 * 1024**2)
     await refused(tmp_path / "b", IntegrityError, "a line of it has more")
-    monkeypatch.setattr(bundle_reader, "MAX_DOCUMENT_BYTES", 1024)
+    monkeypatch.setattr(reader, "MAX_DOCUMENT_BYTES", 1024)
     (tmp_path / "b").write_text(json.dumps(await small_bundle(), indent=1))
     await refused(tmp_path / "b", IntegrityError, "export_full")
 
@@ -431,7 +431,7 @@ async def test_a_row_too_large_to_be_taken_in_is_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody shall keep a bundle that no import takes."""
-    monkeypatch.setattr(bundle_writer, "MAX_ROW_BYTES", 10_000)
+    monkeypatch.setattr(writer, "MAX_ROW_BYTES", 10_000)
     async with elsewhere() as here:
         session = await here.create_session(session_id="s")
         session.update_state(text="x" * 20_000)

@@ -16,7 +16,7 @@ from voxsession.codec.bundle_rows import BUNDLE_FORMAT, BUNDLE_KIND, SessionRow,
 from voxsession.core.conversation import ConversationEntry
 from voxsession.core.message import Message
 from voxsession.core.session_data import Totals
-from voxsession.session.bundle_writer import BundleWriter, LineTarget
+from voxsession.session.bundles.writer import BundleWriter, LineTarget
 from voxsession.session.streams import NewFile
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

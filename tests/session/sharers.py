@@ -10,7 +10,7 @@ import pytest
 
 from tests.session.stores import voxon_on
 from voxsession import MemorySessionStorage, PermissionDeniedError, Session, SessionConfig, Voxon
-from voxsession.session import admission
+from voxsession.session.shares import admission
 
 KEEP = SessionConfig(memory_mode="persistent", enable_learning=False, enable_analytics=False)
 ALL = ["read", "add_notes", "search", "export", "converse"]

@@ -23,7 +23,7 @@ from voxsession import (
     Voxon,
     VoxonConfig,
 )
-from voxsession.session import granting
+from voxsession.session.shares import granting
 from voxsession.testing import FakeClock
 
 pytestmark = pytest.mark.usefixtures(at_once.__name__)

@@ -20,7 +20,7 @@ from voxsession import (
     SessionConfig,
 )
 from voxsession.core.changes import MemoryAdded, MemoryEvicted
-from voxsession.session import admission
+from voxsession.session.shares import admission
 from voxsession.testing import FakeClock, ScriptedModel
 
 pytestmark = pytest.mark.usefixtures(at_once.__name__)
@@ -316,7 +316,7 @@ async def test_frozen_content_is_bounded() -> None:
 
 async def test_all_frozen_content_together_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ended shares give their content back first."""
-    from voxsession.session import granting
+    from voxsession.session.shares import granting
 
     monkeypatch.setattr(granting, "MAX_FROZEN_BYTES", 2_000)
     clock = FakeClock()

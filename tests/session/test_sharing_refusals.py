@@ -15,7 +15,7 @@ from tests.session.sharers import at_once, owned, refused, shared_with
 from tests.session.stores import WatchedStorage, voxon_on
 from voxsession import ConfigurationError, MemorySessionStorage, PermissionDeniedError, Session, Voxon
 from voxsession.codec import keys
-from voxsession.session import admission
+from voxsession.session.shares import admission
 from voxsession.testing import FakeClock
 
 WAYS = ("unknown", "malformed", "wrong_user", "expired", "revoked", "used_up", "deleted")

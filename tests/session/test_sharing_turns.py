@@ -22,9 +22,10 @@ from voxsession import (
 from voxsession.core.changes import MessageAdded
 from voxsession.core.message import Message
 from voxsession.core.session_data import SessionData
-from voxsession.session import deletion, guest_turn
-from voxsession.session.admission import Ticket
+from voxsession.session.branches import deletion
 from voxsession.session.filing import HEAD_CONVERSATIONS, IndexPage, Plan
+from voxsession.session.shares import guest_turn
+from voxsession.session.shares.admission import Ticket
 from voxsession.testing import FakeClock, ScriptedModel
 
 pytestmark = pytest.mark.usefixtures(at_once.__name__)

@@ -21,12 +21,27 @@ def statements(dialect: str) -> list[str]:
     return [statement for statement in schema_ddl(dialect).split(";\n") if statement.strip()]
 
 
+@pytest.fixture(
+    params=[
+        "sqlite",
+        pytest.param("postgresql", marks=pytest.mark.server),
+        pytest.param("mysql", marks=[pytest.mark.server, pytest.mark.all_only]),
+    ]
+)
+async def place(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, str]:
+    """A dialect, and the URL of an empty database of it."""
+    if request.param == "sqlite":
+        return "sqlite", f"sqlite:///{tmp_path}/again.db"
+    server = {"postgresql": "postgres_server", "mysql": "mariadb_server"}[request.param]
+    return request.param, await request.getfixturevalue(server).new_place()
+
+
 @pytest.mark.parametrize("dialect", ["postgresql", "sqlite", "mysql", "postgres://me@h/d", "mariadb://h/d"])
 def test_the_statements_are_printed(dialect: str) -> None:
     """`schema_ddl` gives what would be executed, for a dialect or for a URL."""
     ddl = schema_ddl(dialect)
-    assert ddl.endswith("INSERT INTO voxsession_schema (version) VALUES (1);\n")
-    for name in ("voxsession_records", "voxsession_pages", "by_owner", "by_expiry"):
+    assert "INTO voxsession_schema (version) VALUES (1)" in ddl and "VALUES (2)" not in ddl
+    for name in ("voxsession_records", "voxsession_pages", "voxsession_markers", "by_owner", "by_expiry"):
         assert name in ddl
 
 
@@ -80,6 +95,24 @@ async def test_a_newer_schema_is_left_alone(tmp_path: Path) -> None:
         with pytest.raises(UnsupportedFormatError, match=r"format 2.*up to 1"):
             await call()
     assert (await storage.health_check())["status"] == "unhealthy"
+    await storage.close()
+
+
+async def test_the_statements_can_be_run_again(place: tuple[str, str]) -> None:
+    """By hand, twice, and over tables that lack one: what is there stays, what is missing is made."""
+    dialect, url = place
+    storage = DatabaseSessionStorage(url)
+    await storage.save(a_document())
+    await storage.close()
+    engine = create_async_engine(engine_url(url), isolation_level="AUTOCOMMIT")
+    async with engine.connect() as connection:
+        await connection.execute(text("DROP TABLE voxsession_markers"))
+        for statement in statements(dialect) * 2:
+            await connection.execute(text(statement))
+        assert (await connection.execute(text("SELECT version FROM voxsession_schema"))).all() == [(1,)]
+        assert not (await connection.execute(text("SELECT * FROM voxsession_markers"))).all()
+    await engine.dispose()
+    assert await storage.load("sess_1") == {**a_document(), "tail": []}
     await storage.close()
 
 

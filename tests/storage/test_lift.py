@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
+import weakref
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -75,8 +78,70 @@ def test_what_is_lifted() -> None:
     assert lift(memory) is memory
     assert isinstance(lifted, LiftedStorage) and lifted.inner is two
     assert lift(lifted) is lifted
+    assert lift(two) is lifted, "all users of an adapter share what is known of its versions"
+    assert lift(DictStorage()) is not lifted
     with pytest.raises(ConfigurationError, match=r"has no load\(\)"):
         lift(type("Half", (), {"save": print})())
+
+
+class Slotted:
+    """An adapter that is neither hashable nor weakly referenceable, and compares as it likes."""
+
+    __slots__ = ("kept",)
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Any] = {}
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    async def save(self, session_data: dict[str, Any]) -> None:
+        await asyncio.sleep(0.001)
+        self.kept[session_data["session_id"]] = session_data
+
+    async def load(self, session_id: str) -> Any:
+        await asyncio.sleep(0.001)
+        return self.kept.get(session_id)
+
+
+async def test_of_two_users_of_one_adapter_one_conflicts() -> None:
+    """Writes of the same version that meet: one is stored, also where each came by a storage of its own."""
+    inner = Slotted()
+    writers = [lift(inner) for _ in range(20)]
+    documents = [{**a_document(), "batch_id": f"b_{number}"} for number in range(20)]
+    saves = [one.save(document) for one, document in zip(writers, documents, strict=True)]
+    found = await asyncio.gather(*saves, return_exceptions=True)
+    assert [type(one) for one in found if one is not None] == [ConflictError] * 19
+    assert lift(Slotted()) is not writers[0]
+
+
+async def test_an_adapter_is_let_go_of_with_its_last_user() -> None:
+    """Sharing keeps nothing alive: what another user would know is looked up again."""
+    inner = DictStorage()
+    seen = weakref.ref(lift(inner))
+    gone = weakref.ref(inner)
+    await lift(inner).save(a_document())
+    gc.collect()
+    assert seen() is None and gone() is inner
+    await lift(inner).save(a_document(seq=2, base_seq=1))
+    del inner
+    gc.collect()
+    assert gone() is None
+
+
+def test_loops_at_once_do_not_trip_over_each_other() -> None:
+    """Threads with a loop each may have one adapter, as far as the adapter can."""
+    inner, barrier = Slotted(), threading.Barrier(4)
+    shared = lift(inner)
+
+    async def load_many() -> None:
+        barrier.wait()
+        await asyncio.gather(*(shared.load("sess_1") for _ in range(50)))
+
+    with ThreadPoolExecutor(4) as pool:
+        for one in [pool.submit(asyncio.run, load_many()) for _ in range(4)]:
+            one.result()
 
 
 @pytest.mark.parametrize("make", [DictStorage, PlainStorage])

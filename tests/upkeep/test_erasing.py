@@ -79,6 +79,7 @@ async def test_a_session_goes_with_all_that_belongs_to_it(storage: SessionStorag
         "pages": pages,
         "set_aside": 0,
         "shares": 0,
+        "calls": 0,
         "pointers": 1,
         "profile_parts": 0,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,6 +19,7 @@ from voxsession.codec.document import (
 )
 from voxsession.codec.seal import Seal
 from voxsession.codec.upgrade import check_format
+from voxsession.core.call_record import AUDIO
 from voxsession.core.changes import Change
 from voxsession.core.envelope import FORMAT, HEADER_FIELDS, Record, from_stamp
 from voxsession.core.session_data import PageRef, SessionData
@@ -28,6 +30,7 @@ __all__ = ["KEEP_BATCH_IDS", "Opened", "SessionCodec", "after_batch"]
 
 KEEP_BATCH_IDS = 32
 PAGE_LEVEL = 6
+AUDIO_LEVEL = 1  # sound packs badly, and somebody waits for it
 _DOCUMENT_ONLY = ("sealed", "tail", "torn_bytes", "key_id", "wrapped_key")
 
 
@@ -93,13 +96,17 @@ class SessionCodec:
     def page(
         self, tenant: str, session_id: str, page_id: str, kind: str, body: bytes, **known: Any
     ) -> tuple[Record, PageRef]:
-        """A page that never changes, and what the head keeps of it (`known`: count, indexes, times)."""
+        """A page that never changes, and what the head keeps of it (`known`: count, indexes, times).
+
+        The body is JSON, but that of an `audio` page is bytes.
+        """
         header = _page_header(tenant, session_id)
         record: Record = {**header, "seq": 0, "page_id": page_id, "page_kind": kind}
+        level = AUDIO_LEVEL if kind == AUDIO else PAGE_LEVEL
         if self._seal is None:
-            record["items"] = decode_json(body)
+            record["items"] = base64.b64encode(body).decode() if kind == AUDIO else decode_json(body)
         else:
-            record["sealed"] = self._seal.seal(header, f"page:{kind}:{page_id}", body, level=PAGE_LEVEL)
+            record["sealed"] = self._seal.seal(header, f"page:{kind}:{page_id}", body, level=level)
         return record, PageRef(id=page_id, kind=kind, hash=_page_hash(record), **known)
 
     # --- reading
@@ -150,7 +157,7 @@ class SessionCodec:
         return data
 
     def open_page(self, tenant: str, session_id: str, ref: PageRef, record: Record | None) -> bytes:
-        """The JSON body of a page, checked against what the head says of it."""
+        """The body of a page, checked against what the head says of it."""
         name = f"{session_id}/{ref.id}"
         if record is None:
             raise IntegrityError(name, "the page that the session names is missing")
@@ -158,7 +165,8 @@ class SessionCodec:
         if record.get("page_id") != ref.id or _page_hash(record) != ref.hash:
             raise IntegrityError(name, "the page is not the one that the session names")
         if self._seal is None:
-            return encode_canonical(record.get("items"))
+            items = record.get("items")
+            return _plain_audio(items, name) if ref.kind == AUDIO else encode_canonical(items)
         header = _page_header(tenant, session_id)
         return self._seal.open(header, f"page:{ref.kind}:{ref.id}", record.get("sealed"), name)
 
@@ -247,6 +255,13 @@ def after_batch(data: SessionData, header: Mapping[str, Any]) -> None:
     data.expires_at = from_stamp(header["expires_at"]) if header.get("expires_at") else None
     data.status = header["status"]
     data.batch_ids = [*data.batch_ids, header["batch_id"]][-KEEP_BATCH_IDS:]
+
+
+def _plain_audio(items: object, name: str) -> bytes:
+    try:
+        return base64.b64decode(str(items), validate=True)
+    except ValueError:
+        raise IntegrityError(name, "its audio is not readable") from None
 
 
 def _page_header(tenant: str, session_id: str) -> Record:

@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 from voxsession.core.analytics_changes import FunctionCompleted, MilestoneReached
+from voxsession.core.call_changes import (
+    CallAudioKept,
+    CallChanged,
+    CallFunctionNoted,
+    CallRemoved,
+    CallResumed,
+    CallStarted,
+)
 from voxsession.core.change import KINDS, Change
 from voxsession.core.conversation_changes import (
     ConversationDeleted,
@@ -49,6 +57,12 @@ from voxsession.core.withholding_changes import SecretsNoted
 
 __all__ = [
     "KINDS",
+    "CallAudioKept",
+    "CallChanged",
+    "CallFunctionNoted",
+    "CallRemoved",
+    "CallResumed",
+    "CallStarted",
     "Change",
     "ConfigChanged",
     "ConversationDeleted",

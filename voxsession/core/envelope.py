@@ -19,6 +19,7 @@ from voxsession.errors import ConfigurationError, IntegrityError
 __all__ = [
     "FORMAT",
     "HEADER_FIELDS",
+    "MARKER_FIELDS",
     "RECORD_KINDS",
     "Record",
     "SessionInfo",
@@ -54,6 +55,8 @@ HEADER_FIELDS = (
     "expires_at",
     "status",
 )
+#: What a marker may tell in clear besides: optional, not authenticated, copied into columns by SQL storages.
+MARKER_FIELDS = ("active_agent", "locked_at", "session_ttl")
 
 
 @attrs.define(frozen=True, slots=True, kw_only=True)

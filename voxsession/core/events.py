@@ -12,13 +12,14 @@ __all__ = ["EVENT_NAMES", "Event"]
 EVENT_NAMES = frozenset(
     """
     session.created session.loaded session.saved session.save_failed session.reloaded session.resumed
+    session.resume_failed session.cleaned metrics.collected
     session.closed session.ended conversation.started conversation.resumed conversation.ended
     conversation.branched conversation.merged conversation.deleted message.added message.interrupted
     context.built reply.chunk function.called function.completed history.repaired memory.added
     memory.updated memory.superseded memory.removed memory.evicted memory.expired memory.compressed
     memory.compression_dropped memory.update_dropped memory.restored preference.learned preference.set config.changed
     metric.tracked analytics.milestone state.updated share.created share.used share.refused share.revoked
-    tail.repaired handler.failed
+    tail.repaired lease.taken_over lease.lost handler.failed
     """.split()
 )
 

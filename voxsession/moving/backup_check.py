@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from voxsession.core.call_record import audio_refs
 from voxsession.core.envelope import Record
 from voxsession.moving.backup_file import Entry
 from voxsession.session.loader import Loader, StorageRules
@@ -66,6 +67,8 @@ async def _open_session(entry: Entry, one: _OneSession, vault: Vault, rules: Sto
     if loaded is None:
         return
     data = loaded.data
-    filed = (await loader.index_of(data, loaded.codec)).pages
-    for ref in (*data.pages, *data.index_pages, *data.archive_pages, *filed):
+    index = await loader.index_of(data, loaded.codec)
+    talks = {talk.id: talk for talk in index.conversations} | data.conversations
+    audio = [ref for talk in talks.values() for ref in audio_refs(talk.call)]
+    for ref in (*data.pages, *data.index_pages, *data.archive_pages, *index.pages, *audio):
         await loader.page(session_id, loaded.codec, ref)

@@ -17,12 +17,12 @@ from voxsession.errors import ConfigurationError, SessionClosedError, SessionEnd
 from voxsession.memory.context import Context
 from voxsession.models.base import Reply
 from voxsession.session.assembling import ContextPreview, assemble, assemble_fully
+from voxsession.session.branches.merging import merge_summary
 from voxsession.session.functions import FUNCTION_TIMEOUT_SECONDS, FunctionTable
 from voxsession.session.gate import TurnGate
 from voxsession.session.host import SessionHost
 from voxsession.session.learn import learn_from
 from voxsession.session.live import LiveCore
-from voxsession.session.merging import merge_summary
 from voxsession.session.messages import message_from_dict, new_message_id
 from voxsession.session.noting import additions, local_day
 from voxsession.session.reading import lineage, read_history, visible

@@ -10,6 +10,7 @@ from typing import Any
 
 import attrs
 
+from voxsession.core.call_record import AUDIO
 from voxsession.core.changes import (
     Change,
     LearningForgotten,
@@ -251,6 +252,11 @@ def _kept(phrase: Phrase, plan: _Plan, data: SessionData) -> list[dict[str, Any]
         }
         for talk in talks
         if phrase.is_in_any(_texts(talk))
+    ]
+    rows += [
+        {"kind": "audio", "id": talk.id, "became": "kept", "reason": "sound cannot be searched"}
+        for talk in talks
+        if talk.call and talk.call.get(AUDIO)
     ]
     rows += [
         {"kind": "memory", "id": entry.id, "became": "kept", "reason": "its category holds the text"}

@@ -12,13 +12,20 @@ import attrs
 from voxsession.codec.document import decode_memories
 from voxsession.codec.message_columns import decode_columns
 from voxsession.codec.session_codec import Opened, SessionCodec
+from voxsession.core.call_record import audio_pages_of
 from voxsession.core.conversation import ConversationEntry
 from voxsession.core.envelope import Record, storage_key
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import Message
 from voxsession.core.session_data import PageRef, SessionData
 from voxsession.core.types import encode_json
-from voxsession.errors import IntegrityError, StorageError, StorageUnavailableError, VoxSessionError
+from voxsession.errors import (
+    ConflictError,
+    IntegrityError,
+    StorageError,
+    StorageUnavailableError,
+    VoxSessionError,
+)
 from voxsession.session.filing import IndexPage, decode_index_page
 from voxsession.session.live import LiveCore
 from voxsession.session.vault import Vault
@@ -220,8 +227,11 @@ class Loader:
 
     async def page_names(self, data: SessionData, codec: SessionCodec | None) -> set[str]:
         """The ids of all pages that this data names, in its head or in index pages."""
-        filed = (await self.index_of(data, codec)).pages if codec is not None else []
-        return {ref.id for ref in [*data.pages, *data.index_pages, *data.archive_pages, *filed]}
+        index = await self.index_of(data, codec) if codec is not None else IndexPage()
+        named = [*data.pages, *data.index_pages, *data.archive_pages, *index.pages]
+        talks = {talk.id: talk for talk in index.conversations} | data.conversations
+        heard = audio_pages_of(talks.values())
+        return {ref.id for ref in named} | heard
 
     async def stored_pages(self, core: LiveCore) -> set[str]:
         """The ids of all pages that lie in storage for a session, whether it names them or not."""
@@ -248,6 +258,18 @@ class Loader:
         """The body of a page, checked against what the head says of it."""
         record = await self.call(self.storage.load_page(self.key_of(session_id), ref.id), "load_page")
         return codec.open_page(self._rules.tenant, session_id, ref, record)
+
+    # --- calls
+
+    async def drop_call_pointer(self, core: LiveCore, conversation_id: str, token: str) -> None:
+        """Removes what leads to the call with this token, which is no more; one that leads to another call stays."""
+        from voxsession.session.calls.pointers import CallPointers
+
+        pointers = CallPointers(self, self._vault, core.clock, self._rules.tenant)
+        lead = await pointers.find(conversation_id)
+        if lead is not None and lead.token == token:
+            with contextlib.suppress(ConflictError):  # somebody has just taken the id for another call
+                await pointers.drop(conversation_id, lead.seq)
 
     # --- calling
 

@@ -259,7 +259,7 @@ class Recorder(Loader):
         """Writes what leads from the tokens of new shares to the session, before the session names them."""
         if not any(isinstance(pending.change, ShareCreated) for pending in core.pending):
             return
-        from voxsession.session.share_pointers import SharePointers
+        from voxsession.session.shares.pointers import SharePointers
 
         pointers = SharePointers(self.storage, self._vault, self._clock, self._rules.tenant)
         await self.call(pointers.lead_all(core), "save")

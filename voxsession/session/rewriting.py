@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 from voxsession.clock import Clock
 from voxsession.codec.session_codec import after_batch
-from voxsession.core.envelope import FORMAT, HEADER_FIELDS, Record, stamp
+from voxsession.core.envelope import FORMAT, HEADER_FIELDS, MARKER_FIELDS, Record, stamp
 from voxsession.session.loader import Loaded, Loader
 
 __all__ = ["headers", "successor", "write_anew"]
@@ -40,6 +40,7 @@ async def headers(
 def successor(header: Record, clock: Clock) -> Record:
     """The header of the next version: nothing but the version differs, so neither age nor expiry is counted anew."""
     kept = {name: header.get(name) for name in HEADER_FIELDS}
+    kept |= {name: header[name] for name in MARKER_FIELDS if name in header}
     return {**kept, "seq": header["seq"] + 1, "base_seq": header["seq"], "batch_id": clock.new_id("b")}
 
 

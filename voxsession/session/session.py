@@ -14,9 +14,9 @@ from voxsession.core.config import RecordingConfig, SessionConfig
 from voxsession.core.types import check_id, check_json, check_text
 from voxsession.errors import ConfigurationError, SessionClosedError
 from voxsession.session.archive import Archiving
-from voxsession.session.branching import Branching
+from voxsession.session.branches.branching import Branching
+from voxsession.session.bundles.exporting import Exporting
 from voxsession.session.conversation import Conversation
-from voxsession.session.exporting import Exporting
 from voxsession.session.forgetting import Forgetting
 from voxsession.session.handlers import Events
 from voxsession.session.host import SessionHost
@@ -28,7 +28,7 @@ from voxsession.session.openings import Applied, Opening
 from voxsession.session.porting import Portable
 from voxsession.session.profile_calls import ProfileCalls
 from voxsession.session.remembering import Remembering
-from voxsession.session.sharing import Sharing
+from voxsession.session.shares.sharing import Sharing
 from voxsession.session.showing import Showing
 from voxsession.session.starting import open_conversation
 from voxsession.session.state_view import StateView

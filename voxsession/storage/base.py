@@ -30,7 +30,7 @@ from voxsession.errors import ConfigurationError, VoxSessionError
 __all__ = ["SessionStorage"]
 
 #: A key under which nothing is ever stored: whoever answers that there is nothing is there.
-_PROBE = storage_key("marker", "", "health-check")
+_PROBE = storage_key("marker", "", ".health-check")  # the id of no device
 _HEALTH_SECONDS = 5.0
 
 

@@ -26,6 +26,7 @@ from voxsession.storage.database_link import (
     transaction,
 )
 from voxsession.storage.database_listing import expired, past, select, unreadable
+from voxsession.storage.database_markers import has_row, marker_row
 from voxsession.storage.database_rows import (
     batch_values,
     document_values,
@@ -108,14 +109,18 @@ class DatabaseSessionStorage(SessionStorage):
 
     async def save(self, session_data: Record) -> None:
         """Puts a whole record in place of what was stored, lines and all, in one transaction."""
-        values = document_values(session_data)
+        values, row = document_values(session_data), marker_row(session_data)
         if not values["base_seq"]:
-            await self._link.run("save", lambda connection: self._add_first(connection, values))
+            first = functools.partial(self._add_first_marker, row=row) if row else self._add_first
+            await self._link.run("save", lambda connection: first(connection, values))
             return
 
         async def replace(connection: AsyncConnection) -> None:
             async with transaction(connection, self._sql.begin):
+                has_old = values["kind"] == "marker" and await self._tells(connection, values["key"])
                 fits = (await connection.execute(self._sql.add, values)).rowcount
+                if fits and (row or has_old):
+                    await self._show_marker(connection, values["key"], row)
                 if fits:
                     await connection.execute(
                         self._sql.delete_lines, {"key": values["key"], "before": values["seq"]}
@@ -159,6 +164,36 @@ class DatabaseSessionStorage(SessionStorage):
             else:
                 await self._explain(connection, values)
 
+    async def _add_first_marker(
+        self, connection: AsyncConnection, values: dict[str, Any], row: dict[str, Any]
+    ) -> None:
+        async with transaction(connection, self._sql.begin):
+            # A refused row would end the whole transaction on PostgreSQL, and its connection with it.
+            await connection.exec_driver_sql("SAVEPOINT first_write")
+            try:
+                await connection.execute(self._sql.add_first, values)
+                await self._show_marker(connection, values["key"], row)
+                fits = True
+            except RefusedRow as error:
+                if not is_taken(error):
+                    raise
+                await connection.exec_driver_sql("ROLLBACK TO SAVEPOINT first_write")
+                fits = False
+        if not fits:
+            await self._explain(connection, values)
+
+    async def _tells(self, connection: AsyncConnection, key: str) -> bool:
+        """Whether the stored marker has a row; else the table of rows is left alone, to which one may lack rights."""
+        return any(
+            [has_row(line) for (line,) in await connection.execute(self._sql.told_by_marker, {"key": key})]
+        )
+
+    async def _show_marker(self, connection: AsyncConnection, key: str, row: dict[str, Any] | None) -> None:
+        """Puts what a marker tells in clear in place of what its row said; one that tells nothing has no row."""
+        await connection.execute(self._sql.hide_marker, {"key": key})
+        if row:
+            await connection.execute(self._sql.show_marker, row)
+
     async def _explain(self, connection: AsyncConnection, values: dict[str, Any]) -> None:
         """Why a write did not fit: it was made before, which is well, or it was made from another version."""
         key, head = values["key"], await self._head(connection, values["key"])
@@ -179,6 +214,8 @@ class DatabaseSessionStorage(SessionStorage):
             again = begun
             async with transaction(connection, self._sql.begin):
                 begun = True
+                is_marker = split_key(session_id)[0] == "marker"
+                has_old = is_marker and await self._tells(connection, session_id)
                 statement = self._sql.delete_head if expected_seq is None else self._sql.delete_head_of
                 found = (
                     await connection.execute(statement, {"key": session_id, "seq": expected_seq})
@@ -187,6 +224,8 @@ class DatabaseSessionStorage(SessionStorage):
                 if found:
                     await connection.execute(self._sql.delete_lines, {"key": session_id, "before": 2**63 - 1})
                     await connection.execute(self._sql.delete_all_pages, {"key": session_id})
+                    if has_old:
+                        await self._show_marker(connection, session_id, None)
                 elif head is None and expected_seq is None:
                     # Pages may lie there without a record: a save was given up before its document came.
                     await connection.execute(self._sql.delete_stray_lines, {"key": session_id})

@@ -65,8 +65,15 @@ class Fault(Enum):
     FORBIDDEN = (
         "its user lacks a right",
         0,
-        "Grant it SELECT, INSERT, UPDATE and DELETE on the three tables of voxsession; where it may not make them, "
-        "somebody else runs what voxsession.storage.database.schema_ddl() gives.",
+        "Grant it SELECT, INSERT, UPDATE and DELETE on voxsession_records, voxsession_pages and voxsession_schema, and "
+        "for device locks with clear_columns on voxsession_markers. Where it may not make them, somebody else runs "
+        "what voxsession.storage.database.schema_ddl() gives.",
+        StorageError,
+    )
+    NO_TABLE = (
+        "a table is missing",
+        0,
+        "Run what voxsession.storage.database.schema_ddl() gives; it can be run again.",
         StorageError,
     )
     FILE = (
@@ -100,6 +107,7 @@ _FAULTS: dict[str | int, Fault] = {
     **dict.fromkeys(("53100", 1021, 1114, "SQLITE_FULL"), Fault.FULL),
     **dict.fromkeys(("28000", "28P01", "3D000", 1044, 1045, 1049), Fault.SETTINGS),
     **dict.fromkeys(("42501", "3F000", 1142, 1143, 1227), Fault.FORBIDDEN),
+    **dict.fromkeys(("42P01", 1146), Fault.NO_TABLE),
     **dict.fromkeys(("SQLITE_CANTOPEN", "SQLITE_READONLY"), Fault.FILE),
 }
 _WRITES = ("append", "save", "save_page")

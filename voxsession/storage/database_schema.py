@@ -4,6 +4,7 @@
 effective header, in columns that are indexed, without any body. Each further row is a *line*: the
 document, then each batch since, its slot being the version that it made. So a list reads heads only, a
 load is one range of the primary key, and a turn touches two rows whatever the length of the session.
+`voxsession_markers` has what markers of device locks tell in clear.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from voxsession.errors import ConfigurationError, StorageUnavailableError, UnsupportedFormatError
+from voxsession.storage.database_markers import marker_tables
 
 __all__ = ["DIALECTS", "SCHEMA_VERSION", "dialect_of", "prepare", "schema_ddl"]
 
@@ -66,6 +68,7 @@ def _types(dialect: str) -> dict[str, str]:
 
 def _first_tables(dialect: str) -> list[str]:
     types = _types(dialect)
+    markers = marker_tables(dialect, types)
     records, pages = _RECORD_COLUMNS.format_map(types), _PAGE_COLUMNS.format_map(types)
     if dialect == "mysql":
         # MySQL knows no CREATE INDEX IF NOT EXISTS, and commits after each statement: a step that was cut off
@@ -75,6 +78,7 @@ def _first_tables(dialect: str) -> list[str]:
         return [
             f"CREATE TABLE IF NOT EXISTS voxsession_records ({records}{keys}\n) {ends}",
             f"CREATE TABLE IF NOT EXISTS voxsession_pages ({pages}\n) {ends}",
+            *markers,
         ]
     indexes = [
         # Lines have nothing to be found by and stay out of the indexes.
@@ -85,7 +89,7 @@ def _first_tables(dialect: str) -> list[str]:
         f"CREATE TABLE IF NOT EXISTS voxsession_records ({records}\n)",
         f"CREATE TABLE IF NOT EXISTS voxsession_pages ({pages}\n)",
     ]
-    return [*tables, *indexes]
+    return [*tables, *indexes, *markers]
 
 
 # Step n leads from version n - 1 to n. A step that was published is never edited: a change is a further step.
@@ -95,6 +99,8 @@ SCHEMA_VERSION = len(_STEPS)
 
 def schema_ddl(dialect: str) -> str:
     """The statements that make the tables, for those who run them by hand or by a tool of their own.
+
+    They can be run again: what is there stays as it is.
 
     Args:
         dialect: ``"postgresql"``, ``"sqlite"``, ``"mysql"``, ``"mariadb"``, or a URL that begins so.
@@ -109,7 +115,7 @@ def schema_ddl(dialect: str) -> str:
     name = dialect_of(dialect)
     statements = [_VERSIONS]
     for number, step in enumerate(_STEPS, 1):
-        statements += [*step(name), _note(number)]
+        statements += [*step(name), _note(name, number)]
     return ";\n".join(statements) + ";\n"
 
 
@@ -146,8 +152,10 @@ def _backend_of(url: str) -> str:
     return found.get_backend_name()
 
 
-def _note(version: int) -> str:
-    return f"INSERT INTO voxsession_schema (version) VALUES ({version})"
+def _note(dialect: str, version: int) -> str:
+    if dialect == "mysql":
+        return f"INSERT IGNORE INTO voxsession_schema (version) VALUES ({version})"
+    return f"INSERT INTO voxsession_schema (version) VALUES ({version}) ON CONFLICT DO NOTHING"
 
 
 async def prepare(connection: AsyncConnection) -> None:
@@ -182,7 +190,7 @@ async def _take_steps(connection: AsyncConnection, dialect: str) -> None:
     version = await _version(connection)
     _refuse_newer(version)
     for number, step in enumerate(_STEPS[version:], version + 1):
-        for statement in [*step(dialect), _note(number)]:
+        for statement in [*step(dialect), _note(dialect, number)]:
             await connection.exec_driver_sql(statement)
 
 

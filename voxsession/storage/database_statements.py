@@ -21,6 +21,8 @@ from __future__ import annotations
 import attrs
 from sqlalchemy import TextClause, bindparam, text
 
+from voxsession.storage.database_markers import HIDE, SHOW, TOLD
+
 __all__ = ["STATEMENTS", "Statements"]
 
 _HEAD_VALUES = """seq = :seq, batch_id = :batch_id, owner = :owner, ended = :ended, updated_at = :updated_at,
@@ -66,6 +68,9 @@ class Statements:
     begin: str
     add: TextClause
     save_page: TextClause
+    show_marker: TextClause
+    told_by_marker: TextClause
+    hide_marker = HIDE
     add_first = _FIRST
     head = text("SELECT seq, batch_id FROM voxsession_records WHERE record_key = :key AND slot = 0")
     load = text("SELECT slot, seq, line FROM voxsession_records WHERE record_key = :key ORDER BY slot")
@@ -100,8 +105,22 @@ class Statements:
 
 
 STATEMENTS = {
-    "postgresql": Statements("BEGIN", text(_POSTGRESQL_ADD), text(f"{_PAGE} {_ON_CONFLICT}")),
+    "postgresql": Statements(
+        "BEGIN",
+        text(_POSTGRESQL_ADD),
+        text(f"{_PAGE} {_ON_CONFLICT}"),
+        SHOW["postgresql"],
+        TOLD["postgresql"],
+    ),
     # A transaction that begins by reading could not write once somebody else has written.
-    "sqlite": Statements("BEGIN IMMEDIATE", text(_SQLITE_ADD), text(f"{_PAGE} {_ON_CONFLICT}")),
-    "mysql": Statements("BEGIN", text(_MYSQL_ADD), text(f"{_PAGE} {_ON_DUPLICATE}")),
+    "sqlite": Statements(
+        "BEGIN IMMEDIATE",
+        text(_SQLITE_ADD),
+        text(f"{_PAGE} {_ON_CONFLICT}"),
+        SHOW["sqlite"],
+        TOLD["sqlite"],
+    ),
+    "mysql": Statements(
+        "BEGIN", text(_MYSQL_ADD), text(f"{_PAGE} {_ON_DUPLICATE}"), SHOW["mysql"], TOLD["mysql"]
+    ),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Collection
 from datetime import UTC, datetime
@@ -64,8 +65,9 @@ class FilePages:
             return []
         found = []
         for entry in entries:
-            written_at = datetime.fromtimestamp(entry.stat().st_mtime, UTC)
-            found.append((self._page_id(entry, key), written_at))
+            with contextlib.suppress(FileNotFoundError):  # another process has just removed it
+                written_at = datetime.fromtimestamp(entry.stat().st_mtime, UTC)
+                found.append((self._page_id(entry, key), written_at))
         return sorted(found)
 
     def delete(self, key: str, page_ids: Collection[str]) -> int:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
 import attrs
 
@@ -34,10 +36,17 @@ T = TypeVar("T")
 
 KNOWN_RECORDS = 10_000
 _FLAGS = ("can_append", "can_page", "can_list", "can_compare")
+# By the id of the adapter, which lives at least as long as what was lifted from it. So an adapter needs neither be
+# hashable nor weakly referenceable, and is let go of with its last user.
+_lifted: WeakValueDictionary[int, LiftedStorage] = WeakValueDictionary()
+_guard = threading.Lock()
 
 
 def lift(storage: object) -> SessionStorage:
     """The storage itself if it says that it can do more than save and load, else the storage around it.
+
+    All users of one adapter in this process share the storage around it, and with it the versions that it knows: who
+    lifts the same object again, while the first is in use, gets the same storage.
 
     Args:
         storage: a `SessionStorage`, or any object with `save(session_data)` and `load(session_id)`, each a
@@ -50,7 +59,11 @@ def lift(storage: object) -> SessionStorage:
         isinstance(storage, LiftedStorage) or any(getattr(storage, flag) for flag in _FLAGS)
     ):
         return storage
-    return LiftedStorage(storage)
+    with _guard:
+        known = _lifted.get(id(storage))
+        if known is None:
+            known = _lifted[id(storage)] = LiftedStorage(storage)
+    return known
 
 
 @attrs.define(slots=True)
@@ -70,7 +83,7 @@ class LiftedStorage(SessionStorage):
 
     Within this process a write from an older version is a `ConflictError`: the last known version of
     each record is remembered, and looked up by `load` where it is not known. Other processes are not
-    seen, so `can_compare` stays false. One event loop at a time may use it.
+    seen, so `can_compare` stays false. Loops that run at once do not wait for each other.
 
     Args:
         inner: the object with the two methods. `open`, `close`, `get_stats` and `health_check` are passed on
@@ -90,7 +103,7 @@ class LiftedStorage(SessionStorage):
         self.is_local = bool(getattr(inner, "is_local", True))
         self.default_ttl = getattr(inner, "default_ttl", None)
         self._known: dict[str, Newest | None] = {}
-        self._turns: dict[str, _Turn] = {}
+        self._turns: dict[tuple[int, str], _Turn] = {}
 
     def __repr__(self) -> str:
         return f"LiftedStorage({self.inner!r})"
@@ -144,33 +157,39 @@ class LiftedStorage(SessionStorage):
     # --- versions
 
     async def _newest(self, key: str) -> Newest | None:
-        if key not in self._known:
-            await self._get(key)
-        return self._known[key]
+        with contextlib.suppress(KeyError):
+            return self._known[key]
+        return self._know(key, await self._raw(key))
 
     async def _put(self, key: str, record: Record) -> None:
         self._known.pop(key, None)  # until it is known to have arrived
         await self._call("save", self.inner.save, {**record, "session_id": key})
         self._know(key, record)
 
-    async def _get(self, key: str) -> Record | None:
+    async def _raw(self, key: str) -> Record | None:
         found = await self._call("load", self.inner.load, key)
-        record = None if found is None else _checked(found, key)
+        return None if found is None else _checked(found, key)
+
+    async def _get(self, key: str) -> Record | None:
+        record = await self._raw(key)
         self._know(key, record)
         return None if record is None or _is_tombstone(record) else record
 
-    def _know(self, key: str, record: Record | None) -> None:
+    def _know(self, key: str, record: Record | None) -> Newest | None:
         newest = None
         if record is not None and not _is_tombstone(record):
             newest = Newest({name: record[name] for name in ("seq", "batch_id") if name in record})
         self._known.pop(key, None)
         self._known[key] = newest
         if len(self._known) > KNOWN_RECORDS:
-            del self._known[next(iter(self._known))]
+            self._known.pop(next(iter(self._known)), None)
+        return newest
 
     @contextlib.asynccontextmanager
     async def _turn(self, key: str) -> AsyncIterator[None]:
-        turn = self._turns.setdefault(key, _Turn())
+        # A lock belongs to the loop that waits for it.
+        mine = id(asyncio.get_running_loop()), key
+        turn = self._turns.setdefault(mine, _Turn())
         turn.users += 1
         try:
             async with turn.lock:
@@ -178,7 +197,7 @@ class LiftedStorage(SessionStorage):
         finally:
             turn.users -= 1
             if not turn.users:
-                del self._turns[key]
+                del self._turns[mine]
 
     def _lacking(self, operation: str) -> ConfigurationError:
         # The class that its author can mend is theirs, which need not be a storage of ours.
@@ -229,12 +248,7 @@ class LiftedStorage(SessionStorage):
                 operation=name,
             ) from error
         except Exception as error:
-            raise StorageError(
-                f"{name}() of the {self.storage_type} storage raised {type(error).__name__}. "
-                "See the cause of this error.",
-                storage=self.storage_type,
-                operation=name,
-            ) from error
+            raise StorageError.of_foreign(self.storage_type, name, error) from error
 
 
 async def _to_its_end(work: Coroutine[Any, Any, T]) -> T:

@@ -52,7 +52,7 @@ async def write(link: Link, keys: RedisKeys, clock: Clock, what: Write) -> None:
     """
     record = what.record
     args: list[bytes | str] = [str(what.base_seq), str(record["seq"]), str(record.get("batch_id") or "")]
-    args += [_native_ttl(clock, record.get("expires_at")), *what.lines]
+    args += [_native_ttl(clock, record), *what.lines]
     entries = keys.entries(what.key, record)
     tenant = (keys.tenants, "0", split_key(what.key)[1])
     if link.is_cluster:
@@ -92,9 +92,10 @@ def _pairs(entries: list[Entry]) -> list[bytes | str]:
     return [part for _, *pair in entries for part in pair]
 
 
-def _native_ttl(clock: Clock, expires_at: str | None) -> str:
+def _native_ttl(clock: Clock, record: Record) -> str:
     """Milliseconds until Redis itself may remove the record, as a script takes them; empty for never."""
-    if not expires_at:
+    expires_at = record.get("expires_at")
+    if not expires_at or record.get("kind") == "lease":  # the number of a lease is kept before it goes
         return ""
     left = score_of(expires_at) - score_of(stamp(clock.now()))
     return str(max(left // 1000, 0) + NATIVE_GRACE // timedelta(milliseconds=1))

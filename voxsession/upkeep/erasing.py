@@ -6,14 +6,17 @@ import contextlib
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from voxsession.core.envelope import Record, storage_key
-from voxsession.errors import ConfigurationError, FormatError, KeyNotFoundError
+from voxsession.errors import ConfigurationError, ConflictError, FormatError, KeyNotFoundError
 from voxsession.installation import Installation
 from voxsession.session.recorder import Recorder
 from voxsession.session.reports import Receipt
 from voxsession.session.rewriting import headers
+
+if TYPE_CHECKING:
+    from voxsession.session.calls.pointers import CallPointers
 
 __all__ = ["erase_session", "erase_traces", "erase_user"]
 
@@ -35,7 +38,7 @@ Trace = Callable[[Installation, Recorder, str, str | None], Awaitable[int]]
 
 async def _erase_shares(home: Installation, recorder: Recorder, session_id: str, owner: str | None) -> int:
     """What leads from the tokens of shares to the session; from then on nobody knows these tokens."""
-    from voxsession.session.share_pointers import SharePointers
+    from voxsession.session.shares.pointers import SharePointers
 
     pointers = SharePointers(recorder.storage, home.vault, home.clock, home.tenant)
     if recorder.storage.can_list:
@@ -56,14 +59,45 @@ async def _share_hashes(recorder: Recorder, session_id: str) -> list[str]:
     return [stored["token_hash"] for stored in shares if isinstance(stored.get("token_hash"), str)]
 
 
-NAMES_A_SESSION: dict[str, Trace] = {"shares": _erase_shares, "pointers": _erase_pointers}
+async def _leads(pointers: CallPointers, pointer_id: str, session_id: str) -> bool:
+    """Whether a call leads to this session still, and not to the one that took its id; unless that cannot be told."""
+    try:
+        lead = await pointers.open(pointer_id)
+    except (FormatError, KeyNotFoundError):
+        return True
+    return lead is not None and lead.session_id == session_id
+
+
+async def _erase_calls(home: Installation, recorder: Recorder, session_id: str, owner: str | None) -> int:
+    """What leads from the ids of calls to the session; from then on these calls are not found."""
+    from voxsession.session.calls.pointers import CallPointers
+
+    pointers = CallPointers(recorder, home.vault, home.clock, home.tenant)
+    if recorder.storage.can_list:
+        listed = [str(one["session_id"]) async for one in pointers.headers(session_id=session_id)]
+        return sum(
+            [await pointers.drop_listed(one) for one in listed if await _leads(pointers, one, session_id)]
+        )
+    try:
+        loaded = await recorder.load(session_id, lazy=True)
+    except (FormatError, KeyNotFoundError):
+        return 0
+    talks = loaded.data.conversations.values() if loaded is not None else ()
+    return sum([await pointers.drop(talk.id) for talk in talks if (talk.call or {}).get("token")])
+
+
+NAMES_A_SESSION: dict[str, Trace] = {
+    "shares": _erase_shares,
+    "calls": _erase_calls,
+    "pointers": _erase_pointers,
+}
 """Whatever else is stored that names a session registers here: how a receipt calls it, and what removes it.
 
 It is given the installation, its recorder, the session id, and the owner: empty for a session of nobody, None where
 that cannot be told any more. It gives how many records it removed, and can be called again after a crash.
 """
 
-NAMES_A_PERSON = {"pointer": "pointers", "person": "profiles"}
+NAMES_A_PERSON = {"pointer": "pointers", "person": "profiles", "marker": "markers"}
 """The kinds of record that are kept for a person, under their keyed hash, and how a receipt calls them."""
 
 
@@ -116,6 +150,24 @@ async def _erase_taught(home: Installation, recorder: Recorder, session_id: str,
     return parts
 
 
+async def _erase_kept(home: Installation, recorder: Recorder, kind: str, owner: str) -> int:
+    """The records of a kind that are kept for a person; what became another's after it was listed stays theirs."""
+    storage, removed = recorder.storage, 0
+    for _ in range(MAX_ROUNDS):
+        found = [header async for header in headers(recorder, home.tenant, kind=kind, owner=owner)]
+        if not found:
+            break
+        for header in found:
+            key = storage_key(kind, home.tenant, str(header["session_id"]))
+            try:
+                removed += await recorder.call(storage.delete(key, expected_seq=int(header["seq"])), "delete")
+            except FormatError:  # what cannot be read can still be erased
+                removed += await recorder.call(storage.delete(key), "delete")
+            except ConflictError:
+                continue  # it is listed again if it is still this person's
+    return removed
+
+
 async def _look(recorder: Recorder, key: str) -> tuple[Record | None, str | None]:
     """The stored record, with its owner; None for an owner that cannot be told."""
     try:
@@ -144,9 +196,7 @@ async def erase_user(home: Installation, user_id: str) -> Receipt:
             counts.update(receipt.counts)
             details += receipt.details
     for kind, name in NAMES_A_PERSON.items():
-        async for header in headers(recorder, home.tenant, kind=kind, owner=owner):
-            key = storage_key(kind, home.tenant, str(header["session_id"]))
-            counts[name] += await recorder.call(recorder.storage.delete(key), "delete")
+        counts[name] += await _erase_kept(home, recorder, kind, owner)
     unreadable = recorder.storage.unreadable_records(tenant=home.tenant)
     for session_id in await recorder.call(unreadable, "unreadable_records"):
         reason = "it cannot be told whose it is"

@@ -1,0 +1,1 @@
+"""Live calls by the global ids of their conversations."""

@@ -1,0 +1,1 @@
+"""Conversations that leave others, and come back to them."""

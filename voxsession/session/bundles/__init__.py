@@ -1,0 +1,1 @@
+"""Whole sessions on their way out and in."""

@@ -1,0 +1,1 @@
+"""What a live call keeps in its session."""

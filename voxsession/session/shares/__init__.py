@@ -1,0 +1,1 @@
+"""Sharing: what one person lets another have of a session."""
