@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import attrs
 
@@ -24,12 +24,11 @@ from voxsession.errors import (
 from voxsession.session.calls.book import CallBook
 from voxsession.session.calls.pointers import CallLead, CallPointers
 from voxsession.session.host import SessionHost
+from voxsession.session.openings import Opening
+from voxsession.session.reports import Receipt
 from voxsession.session.session import Session
 
-if TYPE_CHECKING:
-    from voxsession.voxon import Voxon
-
-__all__ = ["DANGLING_GRACE", "CallMaking"]
+__all__ = ["DANGLING_GRACE", "CallMaking", "Sessions"]
 
 #: So long a pointer may lead to a call that is not there: somebody may be about to write it.
 DANGLING_GRACE = timedelta(hours=1)
@@ -38,10 +37,28 @@ PROMISE_SECONDS = 1.0
 MAX_RACES = 32
 
 
+class Sessions(Protocol):
+    """What calls ask of the facade: the sessions that they are conversations of."""
+
+    def session(self, user_id: str | None = None, session_id: str | None = None) -> Opening[Session]:
+        """As `Voxon.session`."""
+
+    def create_session(self, *, user_id: str | None = None) -> Session:
+        """As `Voxon.create_session`."""
+
+    def load_session(
+        self, session_id: str, *, user_id: str | None = None, lazy_load: bool = False
+    ) -> Opening[Session]:
+        """As `Voxon.load_session`."""
+
+    async def delete_session(self, session_id: str) -> Receipt:
+        """As `Voxon.delete_session`."""
+
+
 class CallMaking:
     """What a registry does to make a call."""
 
-    _voxon: Voxon
+    _sessions: Sessions
     _host: SessionHost
     _clock: Clock
 
@@ -142,14 +159,14 @@ class CallMaking:
 
     async def _session_for(self, user_id: str | None, session_id: str | None, *, is_fresh: bool) -> Session:
         if session_id is not None and not is_fresh:
-            session = await self._voxon.session(user_id, session_id=session_id)
+            session = await self._sessions.session(user_id, session_id=session_id)
             if session.status != "active":
                 session._let_go()
                 raise SessionEndedError(session_id)
             return session
         if user_id is not None and not is_fresh:
-            return await self._voxon.session(user_id)
-        return self._voxon.create_session(user_id=user_id)  # written with the call, or not at all
+            return await self._sessions.session(user_id)
+        return self._sessions.create_session(user_id=user_id)  # written with the call, or not at all
 
     async def _is_kept(self, pointers: CallPointers, lead: CallLead) -> bool:
         """Whether the pointer that leads to nothing is another one after a while: somebody was about to write it."""
@@ -170,7 +187,7 @@ class CallMaking:
         session._let_go()
         if is_own:
             with contextlib.suppress(SessionNotFoundError):
-                await self._voxon.delete_session(session.session_id)
+                await self._sessions.delete_session(session.session_id)
 
     async def _begin(
         self, session: Session, book: CallBook, lead: CallLead, beginning: _Beginning

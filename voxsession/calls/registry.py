@@ -6,11 +6,11 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
-from voxsession.calls.making import DANGLING_GRACE, CallMaking
+from voxsession.calls.making import DANGLING_GRACE, CallMaking, Sessions
 from voxsession.calls.opened import Contender, OpenCall
 from voxsession.clock import Clock
 from voxsession.core.envelope import Record
@@ -31,9 +31,6 @@ from voxsession.session.loop_bound import LoopBound
 from voxsession.session.pending import Pending
 from voxsession.session.session import Session
 
-if TYPE_CHECKING:
-    from voxsession.voxon import Voxon
-
 __all__ = ["CallRegistry"]
 
 _log = logging.getLogger(__name__)
@@ -46,8 +43,8 @@ class CallRegistry(CallMaking):
     of the session's record, and all that changes it is decided there.
     """
 
-    def __init__(self, voxon: Voxon, home: Installation, host: SessionHost, clock: Clock) -> None:
-        self._voxon = voxon
+    def __init__(self, sessions: Sessions, home: Installation, host: SessionHost, clock: Clock) -> None:
+        self._sessions = sessions
         self._home = home
         self._host = host
         self._clock = clock
@@ -84,13 +81,13 @@ class CallRegistry(CallMaking):
     async def _open(self, lead: CallLead, user_id: str | None = None) -> OpenCall | None:
         was_live = lead.session_id in self._home.cores
         try:
-            session = await self._voxon.load_session(lead.session_id, user_id=user_id, lazy_load=True)
+            session = await self._sessions.load_session(lead.session_id, user_id=user_id, lazy_load=True)
         except SessionNotFoundError:
             return None
         try:
             if was_live and not await self._is_fresh(session):
                 session._let_go()
-                session = await self._voxon.load_session(lead.session_id, user_id=user_id, lazy_load=True)
+                session = await self._sessions.load_session(lead.session_id, user_id=user_id, lazy_load=True)
             book = self._book(session)
             entry = await book.entry(lead.conversation_id)
         except SessionNotFoundError:

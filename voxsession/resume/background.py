@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
 
+from voxsession.resume.monitor import SessionMonitor, Watched
 from voxsession.session.tasks import take_outcome
-
-if TYPE_CHECKING:
-    from voxsession.resume.monitor import SessionMonitor
-    from voxsession.resume.service import SessionManagerService
 
 __all__ = ["Background"]
 
@@ -18,8 +15,9 @@ __all__ = ["Background"]
 class Background:
     """The tasks of one service: clean-up where an age was named, figures where they were switched on."""
 
-    def __init__(self, service: SessionManagerService) -> None:
+    def __init__(self, service: Watched, clean_up: Callable[[float], Awaitable[None]]) -> None:
         self._service = service
+        self._clean_up = clean_up
         self._task: asyncio.Task[None] | None = None
         self._monitor: SessionMonitor | None = None
 
@@ -37,8 +35,6 @@ class Background:
             self._task = asyncio.create_task(self._clean_up_for_ever())
             self._task.add_done_callback(take_outcome)
         if config.enable_metrics:
-            from voxsession.resume.monitor import SessionMonitor
-
             self._monitor = self._monitor or SessionMonitor(self._service)
             self._monitor.start_now()
 
@@ -65,4 +61,4 @@ class Background:
             await asyncio.sleep(self._service.config.cleanup_interval_seconds)
             age = self._age_hours()
             if age is not None:
-                await self._service._clean_up_quietly(age)
+                await self._clean_up(age)

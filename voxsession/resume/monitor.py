@@ -6,19 +6,31 @@ import asyncio
 import contextlib
 import copy
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from voxsession.errors import VoxSessionError
-from voxsession.resume.counts import count_calls
+from voxsession.resume.counts import Counts, count_calls
 from voxsession.resume.prometheus import exposition
 from voxsession.session.tasks import take_outcome
 
 if TYPE_CHECKING:
-    from voxsession.resume.service import SessionManagerService
+    from voxsession.voxon import Voxon
+    from voxsession.voxon_config import VoxonConfig
 
-__all__ = ["SessionMonitor"]
+__all__ = ["SessionMonitor", "Watched"]
 
 _log = logging.getLogger(__name__)
+
+
+class Watched(Protocol):
+    """What a monitor asks of the service that it watches, a `SessionManagerService`."""
+
+    config: VoxonConfig
+    counts: Counts
+
+    @property
+    def voxon(self) -> Voxon:
+        """Where its calls are."""
 
 
 class SessionMonitor:
@@ -41,7 +53,7 @@ class SessionMonitor:
         (1, 0)
     """
 
-    def __init__(self, service: SessionManagerService) -> None:
+    def __init__(self, service: Watched) -> None:
         self._service = service
         self._task: asyncio.Task[None] | None = None
         self._metrics: dict[str, Any] = {}

@@ -76,7 +76,7 @@ class SessionManagerService(CallFunctions, CallResuming):
         self._fallback = check_flag("fallback_to_new", fallback_to_new)
         self.counts = Counts()
         self._cleaner = CallCleaner(self._registry, self.config.cleanup_batch_size)
-        self._background = Background(self)
+        self._background = Background(self, self._clean_up_quietly)
 
     # --- life
 

@@ -20,7 +20,6 @@ from voxsession.core.message import Message
 from voxsession.core.session_data import PageRef, SessionData
 from voxsession.core.types import encode_json
 from voxsession.errors import (
-    ConflictError,
     IntegrityError,
     StorageError,
     StorageUnavailableError,
@@ -81,6 +80,11 @@ class Loader:
     def rules(self) -> StorageRules:
         """What the facade's settings ask of every write."""
         return self._rules
+
+    @property
+    def vault(self) -> Vault:
+        """What seals and opens for it."""
+        return self._vault
 
     def key_of(self, session_id: str) -> str:
         """The storage key of a session."""
@@ -258,18 +262,6 @@ class Loader:
         """The body of a page, checked against what the head says of it."""
         record = await self.call(self.storage.load_page(self.key_of(session_id), ref.id), "load_page")
         return codec.open_page(self._rules.tenant, session_id, ref, record)
-
-    # --- calls
-
-    async def drop_call_pointer(self, core: LiveCore, conversation_id: str, token: str) -> None:
-        """Removes what leads to the call with this token, which is no more; one that leads to another call stays."""
-        from voxsession.session.calls.pointers import CallPointers
-
-        pointers = CallPointers(self, self._vault, core.clock, self._rules.tenant)
-        lead = await pointers.find(conversation_id)
-        if lead is not None and lead.token == token:
-            with contextlib.suppress(ConflictError):  # somebody has just taken the id for another call
-                await pointers.drop(conversation_id, lead.seq)
 
     # --- calling
 

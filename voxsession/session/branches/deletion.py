@@ -81,7 +81,10 @@ async def delete_conversation(
         core.record(*_changes(core, plan, conversation_id))
         await host.save(core)
         if call.get("token"):
-            await recorder.drop_call_pointer(core, conversation_id, str(call["token"]))
+            from voxsession.session.calls.pointers import CallPointers
+
+            pointers = CallPointers(recorder, recorder.vault, core.clock, recorder.rules.tenant)
+            await pointers.drop_of(conversation_id, str(call["token"]))
         core.index.forget([*plan.entries, *plan.messages])
         # Where others wrote meanwhile, what they wrote is looked through as well.
         if before in (None, core.data.seq - 1) and not core.loose_pages:

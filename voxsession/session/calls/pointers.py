@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
@@ -10,7 +11,7 @@ import attrs
 
 from voxsession.clock import Clock
 from voxsession.core.envelope import FORMAT, Record, from_stamp, stamp, storage_key
-from voxsession.errors import IntegrityError
+from voxsession.errors import ConflictError, IntegrityError
 from voxsession.session.loader import Loader
 from voxsession.session.rewriting import headers
 from voxsession.session.vault import Vault
@@ -117,6 +118,13 @@ class CallPointers:
             ConflictError: another version is stored by now.
         """
         return await self.drop_listed(self.id_of(conversation_id), seq)
+
+    async def drop_of(self, conversation_id: str, token: str) -> None:
+        """Removes what leads to the call with this token, which is no more; one that leads to another call stays."""
+        lead = await self.find(conversation_id)
+        if lead is not None and lead.token == token:
+            with contextlib.suppress(ConflictError):  # somebody has just taken the id for another call
+                await self.drop(conversation_id, lead.seq)
 
     async def drop_listed(self, pointer_id: str, seq: int | None = None) -> bool:
         """The same for the id of the pointer itself."""
