@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,20 +12,9 @@ from hypothesis import strategies as st
 
 from tests.locks.pairs import TwoMethods, locks_on, voxon_of
 from tests.session.stores import WatchedStorage
-from tests.storages import KINDS, made
 from voxsession import ConfigurationError, Event, MemorySessionStorage, StorageUnavailableError
 from voxsession.locks import Lease, SessionLockService
 from voxsession.testing import FakeClock
-
-
-@pytest.fixture(params=[*KINDS, "two methods"])
-async def storage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Any]:
-    """Every storage."""
-    if request.param == "two methods":
-        yield TwoMethods()
-    else:
-        async with made(request.param, request, tmp_path) as one:
-            yield one
 
 
 def service(storage: Any, clock: FakeClock | None = None, **options: Any) -> SessionLockService:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.locks.pairs import KEY, TwoMethods, locks_on, voxon_of
-from tests.storages import KINDS, made
 from voxsession import (
     ConfigurationError,
     IntegrityError,
@@ -23,16 +20,6 @@ from voxsession import (
 from voxsession.core.envelope import split_key
 from voxsession.locks import SessionLockService, uuid_device_id
 from voxsession.testing import FakeClock
-
-
-@pytest.fixture(params=[*KINDS, "two methods"])
-async def storage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Any]:
-    """Every storage."""
-    if request.param == "two methods":
-        yield TwoMethods()
-    else:
-        async with made(request.param, request, tmp_path) as one:
-            yield one
 
 
 async def test_a_marker_is_set_read_overwritten_cleared(storage: Any) -> None:

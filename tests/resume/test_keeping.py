@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ import pytest
 
 from tests.resume.services import clock_at, service_on, talk
 from tests.session.stores import KEY, TwoMethodStorage, user_says, voxon_on
-from tests.storages import KINDS, made
 from voxsession import (
     ConfigurationError,
     FileSessionStorage,
@@ -24,13 +22,6 @@ from voxsession.resume import SessionManagerService, SessionState
 
 CALL = "+39-055-12345"
 SOUND = [bytes([number % 256]) * 3000 for number in range(700)]  # 2 MB: several pages
-
-
-@pytest.fixture(params=KINDS)
-async def storage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[SessionStorage]:
-    """An empty storage of each kind."""
-    async with made(request.param, request, tmp_path) as empty:
-        yield empty
 
 
 def memory() -> MemorySessionStorage:

@@ -136,6 +136,7 @@ async def test_the_background_follows_the_ttl_of_sessions() -> None:
             return await service.get_session("old") is None
 
         await until(is_gone)
+    assert service.counts.cleaned == 1
 
 
 async def test_without_an_age_nothing_is_cleaned_up() -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import attrs
@@ -14,7 +12,6 @@ import pytest
 
 from tests.resume.services import NOON, clock_at, service_on, talk
 from tests.session.stores import WatchedStorage, lose_answer, only, refuse, voxon_on
-from tests.storages import KINDS, made
 from voxsession import (
     ConflictError,
     MemorySessionStorage,
@@ -26,13 +23,6 @@ from voxsession import (
 from voxsession.resume import SessionManagerService, SessionState
 
 CALL = "c"
-
-
-@pytest.fixture(params=KINDS)
-async def storage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[SessionStorage]:
-    """An empty storage of each kind."""
-    async with made(request.param, request, tmp_path) as empty:
-        yield empty
 
 
 def memory() -> MemorySessionStorage:

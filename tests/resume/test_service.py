@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.resume.services import NOON, clock_at, service_on, talk
 from tests.session.stores import contents, user_says, voxon_on
-from tests.storages import KINDS, made
 from voxsession import (
     ConfigurationError,
     ConflictError,
@@ -24,13 +22,6 @@ from voxsession import (
 from voxsession.resume import SessionManagerService, SessionState, SessionStatus
 
 CALL = "conversation-123"
-
-
-@pytest.fixture(params=KINDS)
-async def storage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[SessionStorage]:
-    """An empty storage of each kind."""
-    async with made(request.param, request, tmp_path) as empty:
-        yield empty
 
 
 @pytest.fixture

@@ -343,6 +343,7 @@ async def test_the_background_starts_though_the_storage_is_away(memory: MemorySe
         while await memory.list_sessions(kind="pointer"):
             await asyncio.sleep(0.02)
     await service.stop()
+    assert service.counts.cleaned == 1
 
 
 # --- what is told

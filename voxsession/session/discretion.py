@@ -18,7 +18,7 @@ from voxsession.core.changes import (
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.session_data import SessionData
 from voxsession.core.types import JsonObject
-from voxsession.core.withholding import withheld_marks, withheld_slots
+from voxsession.core.withholding import WITHHELD, WITHHELD_SLOTS, withheld_marks, withheld_slots
 from voxsession.session.pending import Pending, applied
 
 __all__ = ["landed"]
@@ -61,12 +61,12 @@ def _note(
     known = withheld_marks(data).get(data.session_id, [])
     messages, slots, gone = dict[str, str | None](), list[str](), [one for one in unwanted if one in known]
     if change.local and data.extra is not extra:  # noted by the change itself, which is not stored
-        old, new = extra.get("withheld", {}), data.extra.get("withheld", {})
+        old, new = extra.get(WITHHELD, {}), data.extra.get(WITHHELD, {})
+        old_slots, new_slots = extra.get(WITHHELD_SLOTS, ()), withheld_slots(data)
         messages = {name: talk for name, talk in new.items() if name not in old}
-        before_slots = extra.get("withheld_slots", ())
-        slots = [slot for slot in withheld_slots(data) if slot not in before_slots]
+        slots = [slot for slot in new_slots if slot not in old_slots]
         gone += [name for name in old if name not in new]
-        gone += [slot for slot in before_slots if slot not in withheld_slots(data)]
+        gone += [slot for slot in old_slots if slot not in new_slots]
     marks = [mark for mark in wanted if mark not in known]
     if not (messages or slots or gone or marks):
         return None
