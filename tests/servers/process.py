@@ -7,6 +7,7 @@ there before are never changed. Whatever is started here is ended by its own pro
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import pwd
 import shutil
@@ -21,6 +22,7 @@ from pathlib import Path
 import pytest
 
 START_SECONDS = 30.0
+ENDED, STILL = "ZX", "TtZX"  # states of a process; one that has ended holds nothing any more
 
 
 def lacking(what: str) -> None:
@@ -103,17 +105,17 @@ def run(command: Sequence[str | Path], folder: Path, env: Mapping[str, str] | No
     return str(done.stdout)
 
 
-def _wait_until_still(pid: int) -> None:
-    """Waits until a process has stopped or ended: a signal takes effect some time after it was sent."""
+def _wait_until(states: str, pid: int) -> None:
+    """Waits until a process is in one of these states, or gone: a signal takes effect some time after it was sent."""
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:
             state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except OSError:  # it has ended
+        except OSError:  # it is gone
             return
-        if state in "TtZX":
+        if state in states:
             return
-        assert time.monotonic() < deadline, f"process {pid} does not stop; its state is {state}"
+        assert time.monotonic() < deadline, f"process {pid} stays in state {state}, not in one of {states}"
         time.sleep(0.001)
 
 
@@ -199,7 +201,7 @@ class ServerProcess:
         """Stops it in the middle of whatever it does: connections stay, answers stop."""
         self._signal(signal.SIGSTOP)
         for pid in self.pids():
-            _wait_until_still(pid)
+            _wait_until(STILL, pid)
 
     def resume(self) -> None:
         """Lets a paused server go on."""
@@ -208,9 +210,12 @@ class ServerProcess:
     def kill(self) -> None:
         """Ends it at once, as a power cut of the process would; children with it."""
         if self._process is not None:
-            if self._process.poll() is None:
-                self._signal(signal.SIGKILL)
+            killed = self._signal(signal.SIGKILL) if self._process.poll() is None else []
             self._process.wait(30)
+            for (
+                pid
+            ) in killed:  # a child that is still on its way out holds memory that the next start asks for
+                _wait_until(ENDED, pid)
 
     def restart(self) -> None:
         """Stops it in order and starts it again on the same port."""
@@ -233,12 +238,13 @@ class ServerProcess:
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _signal(self, number: signal.Signals) -> None:
+    def _signal(self, number: signal.Signals) -> list[int]:
+        """Sends it to the server and its children; to which processes."""
         # The parent stands still while its children are counted: one that it starts meanwhile would be missed.
         os.kill(self.pid, signal.SIGSTOP)
-        _wait_until_still(self.pid)
-        for pid in self.pids():
-            try:
+        _wait_until(STILL, self.pid)
+        found = self.pids()
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError):  # it ended meanwhile
                 os.kill(pid, number)
-            except ProcessLookupError:  # it ended meanwhile
-                continue
+        return found
