@@ -340,10 +340,34 @@ async def test_the_background_starts_though_the_storage_is_away(memory: MemorySe
     await service.create_session(CALL)
     clock.advance(hours=3)
     async with asyncio.timeout(5):
-        while await memory.list_sessions(kind="pointer"):
+        while not service.counts.cleaned:
             await asyncio.sleep(0.02)
     await service.stop()
-    assert service.counts.cleaned == 1
+    assert service.counts.cleaned == 1 and not await memory.list_sessions(kind="pointer")
+
+
+async def test_calls_are_counted_though_the_clean_up_did_not_come_to_its_end(
+    memory: MemorySessionStorage,
+) -> None:
+    """What was removed before the storage went away was removed."""
+    clock: FakeClock = clock_at()
+    watched = WatchedStorage(memory)
+    service = service_on(watched, clock=clock)
+    told: list[int] = []
+    service.voxon.events.on("session.cleaned", lambda event: told.append(event.count))
+    for name in ("a", "b", "c"):
+        await service.create_session(name)
+    clock.advance(hours=30)
+
+    async def refuse_after_one(name: str, call: Any) -> Any:
+        if len(await memory.list_sessions(kind="pointer")) < 3:
+            await refuse(name, call)
+        return await call()
+
+    watched.mishap = refuse_after_one
+    with pytest.raises(StorageUnavailableError):
+        await service.cleanup_expired_sessions()
+    assert (service.counts.cleaned, told) == (1, [1])
 
 
 # --- what is told

@@ -10,6 +10,7 @@ from voxsession.calls.opened import OpenCall
 from voxsession.calls.registry import CallRegistry
 from voxsession.core.call_record import last_activity
 from voxsession.errors import VoxSessionError
+from voxsession.resume.counts import Counts
 from voxsession.resume.validation import is_older
 
 __all__ = ["CallCleaner"]
@@ -27,11 +28,13 @@ class CallCleaner:
     Args:
         registry: finds the calls.
         batch_size: how many of them are opened before others get their turn.
+        counts: where each call that was removed counts, also those of a run that did not come to its end.
     """
 
-    def __init__(self, registry: CallRegistry, batch_size: int) -> None:
+    def __init__(self, registry: CallRegistry, batch_size: int, counts: Counts) -> None:
         self._registry = registry
         self._batch_size = batch_size
+        self._counts = counts
         self._active_at: dict[str, datetime] = {}
 
     async def run(self, max_age_hours: float, *, skims: bool = False) -> int:
@@ -44,15 +47,20 @@ class CallCleaner:
         Returns:
             How many were removed.
         """
-        now, removed = self._registry.clock.now(), 0
+        now = self._registry.clock.now()
         waiting = [str(header["session_id"]) async for header in self._registry.headers()]
         self._forget_all_but(set(waiting))
         if skims:
             waiting = [one for one in waiting if self._may_be_due(one, now, max_age_hours)]
-        for start in range(0, len(waiting), self._batch_size):
-            for pointer_id in waiting[start : start + self._batch_size]:
-                removed += await self._look_at(pointer_id, now, max_age_hours)
-            await asyncio.sleep(0)
+        removed = 0
+        try:
+            for start in range(0, len(waiting), self._batch_size):
+                for pointer_id in waiting[start : start + self._batch_size]:
+                    removed += await self._look_at(pointer_id, now, max_age_hours)
+                await asyncio.sleep(0)
+        finally:
+            if removed:
+                self._registry.tell("session.cleaned", count=removed)
         return removed
 
     async def _look_at(self, pointer_id: str, now: datetime, max_age_hours: float) -> int:
@@ -66,6 +74,7 @@ class CallCleaner:
             self._active_at.pop(pointer_id, None)
         elif len(self._active_at) < REMEMBERED_CALLS:
             self._active_at[pointer_id] = active_at
+        self._counts.cleaned += was_removed
         return int(was_removed)
 
     def _may_be_due(self, pointer_id: str, now: datetime, max_age_hours: float) -> bool:
@@ -76,10 +85,9 @@ class CallCleaner:
         for gone in self._active_at.keys() - stored:
             del self._active_at[gone]
 
-    async def run_quietly(self, max_age_hours: float) -> int:
+    async def run_quietly(self, max_age_hours: float) -> None:
         """The same for the background: a storage that is away is met again at the next run."""
         try:
-            return await self.run(max_age_hours, skims=True)
+            await self.run(max_age_hours, skims=True)
         except VoxSessionError as error:
             _log.warning("cleaning up calls failed with %s", type(error).__name__)
-            return 0

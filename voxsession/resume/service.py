@@ -75,8 +75,8 @@ class SessionManagerService(CallFunctions, CallResuming):
             self._voxon, self._owns_voxon = Voxon(self.config), True
         self._fallback = check_flag("fallback_to_new", fallback_to_new)
         self.counts = Counts()
-        self._cleaner = CallCleaner(self._registry, self.config.cleanup_batch_size)
-        self._background = Background(self, self._clean_up_quietly)
+        self._cleaner = CallCleaner(self._registry, self.config.cleanup_batch_size, self.counts)
+        self._background = Background(self, self._cleaner.run_quietly)
 
     # --- life
 
@@ -290,17 +290,7 @@ class SessionManagerService(CallFunctions, CallResuming):
             How many calls were cleaned up.
         """
         hours = check_number("max_age_hours", max_age_hours, 0, MAX_AGE_HOURS)
-        removed = await self._cleaner.run(hours)
-        self._count_cleaned(removed)
-        return removed
-
-    async def _clean_up_quietly(self, max_age_hours: float) -> None:
-        self._count_cleaned(await self._cleaner.run_quietly(max_age_hours))
-
-    def _count_cleaned(self, removed: int) -> None:
-        self.counts.cleaned += removed
-        if removed:
-            self._registry.tell("session.cleaned", count=removed)
+        return await self._cleaner.run(hours)
 
     async def get_session_stats(self) -> dict[str, Any]:
         """Figures of all calls in the storage, and of what this service did.
