@@ -122,7 +122,6 @@ async def test_the_background_follows_the_ttl_of_sessions() -> None:
     service = service_on(storage, limits=limits, session_ttl_seconds=3600)
     await service.create_session("old", last_activity=SystemClock().now() - timedelta(hours=2))
     async with service:
-
         await until(lambda: service.counts.cleaned == 1)
         assert await service.get_session("old") is None
 
