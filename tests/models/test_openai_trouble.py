@@ -101,9 +101,9 @@ async def test_a_turn_that_waits_to_try_again_can_be_interrupted() -> None:
     with OpenAIServer([waiting, "fine"]) as server:
         async with talking(server) as conv:
             turn = asyncio.create_task(conv.send_message("hi"))
-            assert await asyncio.to_thread(server.was_asked.wait, 5)
+            assert await asyncio.to_thread(server.was_asked.wait, 30)
             await conv.interrupt()
-            reply = await asyncio.wait_for(turn, 5)
+            reply = await asyncio.wait_for(turn, 30)
             again = await conv.send_message("now?")
 
     assert reply == "" and reply.interrupted
@@ -252,7 +252,7 @@ async def test_an_answer_that_has_ended_is_not_lost_to_what_follows(monkeypatch:
 async def test_signs_of_life_are_no_answer() -> None:
     """A server that keeps the connection open with empty lines is silent all the same."""
     with OpenAIServer([Say("one two", stall_after=2, pings=True)]) as server:
-        async with talking(server, timeout_seconds=0.3) as conv:
+        async with talking(server, timeout_seconds=1) as conv:
             with pytest.raises(ModelCallError) as caught:
                 await conv.send_message("hi")
             history = await conv.history()
