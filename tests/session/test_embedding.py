@@ -269,7 +269,11 @@ async def test_whatever_the_embedder_does_recall_goes_by_words(
     assert "quantum" not in " ".join(lines)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(
     answers=st.lists(
         st.recursive(
