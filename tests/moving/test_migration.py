@@ -628,7 +628,7 @@ async def test_a_storage_that_is_away_is_named_in_time(side: str, name: str, mis
     pair[side].mishap = only(name, mishap)
     async with asyncio.timeout(10):
         with pytest.raises(StorageUnavailableError, match=f"^The {side}") as told:
-            await migrate(pair["source"], pair["target"], timeout_seconds=0.05, delete_source=True)
+            await migrate(pair["source"], pair["target"], timeout_seconds=0.25, delete_source=True)
     assert told.value.operation == name and told.value.storage == "watched"
     if mishap is hang:
         assert "timeout_seconds" in str(told.value) and f"{name}()" in str(told.value)
@@ -651,9 +651,9 @@ async def test_a_storage_that_hangs_when_it_is_closed(
         patched.setattr(FileSessionStorage, "close", never)
         async with asyncio.timeout(10):
             with pytest.raises(StorageUnavailableError, match=r"^The target .*close\(\)"):
-                await migrate(memory(), f"file://{tmp_path}/store", timeout_seconds=0.05)
+                await migrate(memory(), f"file://{tmp_path}/store", timeout_seconds=1)
             with pytest.raises(InterruptedError):
-                await migrate(memory(), f"file://{tmp_path}/store", timeout_seconds=0.05, progress=stop)
+                await migrate(memory(), f"file://{tmp_path}/store", timeout_seconds=1, progress=stop)
 
 
 @pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), "1", True, None])
