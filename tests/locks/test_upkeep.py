@@ -166,7 +166,7 @@ async def test_a_storage_that_breaks_or_hangs_is_away_too() -> None:
             return None
 
     for storage in (Odd(), Slow()):
-        locks = SessionLockService(voxon_of(storage, storage_timeout_seconds=0.05))
+        locks = SessionLockService(voxon_of(storage, storage_timeout_seconds=0.25))
         assert await locks.get_session_lock("d") is None
         assert await locks.set_session_lock("d", "a") is False
 

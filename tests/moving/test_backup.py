@@ -437,7 +437,7 @@ async def test_a_storage_that_hangs_during_a_restore(operation: str, tmp_path: P
     await backup(source, path)
     inner = memory()
     target = WatchedStorage(inner)
-    async with voxon_on(target, storage_timeout_seconds=0.05) as voxon:
+    async with voxon_on(target, storage_timeout_seconds=0.25) as voxon:
         await voxon.get_stats()  # gets a keyring of its own, which nothing depends on
         target.mishap = only(operation, hang)
         async with asyncio.timeout(LONG_SECONDS):
@@ -453,7 +453,7 @@ async def test_a_storage_that_hangs_during_a_backup(tmp_path: Path) -> None:
     source = memory()
     await filled(source)
     watched = WatchedStorage(source)
-    async with voxon_on(watched, storage_timeout_seconds=0.05) as voxon:
+    async with voxon_on(watched, storage_timeout_seconds=0.25) as voxon:
         await voxon.get_stats()
         for operation in ("list_sessions", "load", "load_page"):
             watched.mishap = only(operation, hang)

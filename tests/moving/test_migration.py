@@ -629,7 +629,7 @@ async def test_a_storage_that_is_away_is_named_in_time(side: str, name: str, mis
     pair[side].mishap = only(name, mishap)
     async with asyncio.timeout(LONG_SECONDS):
         with pytest.raises(StorageUnavailableError, match=f"^The {side}") as told:
-            await migrate(pair["source"], pair["target"], timeout_seconds=0.05, delete_source=True)
+            await migrate(pair["source"], pair["target"], timeout_seconds=0.25, delete_source=True)
     assert told.value.operation == name and told.value.storage == "watched"
     if mishap is hang:
         assert "timeout_seconds" in str(told.value) and f"{name}()" in str(told.value)

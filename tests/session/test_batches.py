@@ -281,7 +281,7 @@ async def test_two_handles_share_a_block() -> None:
 async def test_a_block_whose_answer_hangs_is_written_once() -> None:
     """The save is told as failed; the next one finds that it was made."""
     storage = WatchedStorage()
-    async with voxon_on(storage, storage_timeout_seconds=0.1) as voxon:
+    async with voxon_on(storage, storage_timeout_seconds=0.25) as voxon:
         session = await voxon.create_session(session_id="s")
         storage.mishap = only("append", hang_afterwards, times=1)
         with pytest.raises(StorageUnavailableError):

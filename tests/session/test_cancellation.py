@@ -328,7 +328,7 @@ async def test_a_write_whose_answer_was_lost_is_not_made_twice(
 ) -> None:
     """The write arrived, its answer did not, others wrote in between: the retry makes nothing twice."""
     storage = WatchedStorage()
-    async with voxon_on(storage, storage_timeout_seconds=0.02) as voxon, voxon_on(storage) as elsewhere:
+    async with voxon_on(storage, storage_timeout_seconds=0.25) as voxon, voxon_on(storage) as elsewhere:
         session = await voxon.create_session(session_id="s", config=QUIET)
         conv = await session.start_conversation("c")
         await conv.add_messages(said("before"))
@@ -360,7 +360,7 @@ async def test_a_write_whose_answer_was_lost_is_not_made_twice(
 async def test_a_first_write_whose_answer_was_lost_is_ones_own(mishap: Any, others: int) -> None:
     """A session that was created although its answer was lost is not refused as somebody else's."""
     storage = WatchedStorage()
-    async with voxon_on(storage, storage_timeout_seconds=0.02) as voxon, voxon_on(storage) as elsewhere:
+    async with voxon_on(storage, storage_timeout_seconds=0.25) as voxon, voxon_on(storage) as elsewhere:
         await voxon.health_check()
         session = voxon.create_session(session_id="s", user_id="ada", config=QUIET)
         session.track_metric("m", 1)
@@ -434,7 +434,7 @@ async def test_a_retry_carries_what_was_recorded_since() -> None:
 async def test_reloading_after_a_lost_answer_makes_nothing_twice(mishap: Any, keep_pending: bool) -> None:
     """`reload` finds the write that had arrived, and neither applies it again nor takes it back."""
     storage = WatchedStorage()
-    async with voxon_on(storage, storage_timeout_seconds=0.02) as voxon:
+    async with voxon_on(storage, storage_timeout_seconds=0.25) as voxon:
         session = await voxon.create_session(session_id="s", config=QUIET)
         conv = await session.start_conversation("c")
         storage.mishap = only("append", mishap, times=1)
@@ -463,7 +463,7 @@ async def test_a_write_that_arrives_after_a_reload_is_not_made_twice() -> None:
         late.append(asyncio.ensure_future(deliver()))
         await asyncio.Event().wait()
 
-    async with voxon_on(storage, storage_timeout_seconds=0.02) as voxon:
+    async with voxon_on(storage, storage_timeout_seconds=0.25) as voxon:
         session = await voxon.create_session(session_id="s", config=QUIET)
         conv = await session.start_conversation("c")
         storage.mishap = only("append", arrive_later, times=1)
@@ -512,7 +512,7 @@ async def test_a_first_write_of_a_two_method_storage_may_lose_its_answer() -> No
 async def test_while_the_storage_is_away_everything_is_kept(mishap: Any) -> None:
     """Each call fails in time and is told, memory and messages stay usable, and the next save brings all."""
     storage = WatchedStorage()
-    async with voxon_on(storage, storage_timeout_seconds=0.05) as voxon:
+    async with voxon_on(storage, storage_timeout_seconds=0.25) as voxon:
         session = await voxon.create_session(session_id="s", config=QUIET)
         conv = await session.start_conversation("c")
         failed: list[Exception] = []
@@ -542,7 +542,7 @@ async def test_while_the_storage_is_away_everything_is_kept(mishap: Any) -> None
 async def test_closing_while_the_storage_is_away_leaves_the_handle_usable(mishap: Any) -> None:
     """`close` raises, the handle stays open with all that is pending, and a second `close` saves it."""
     storage = WatchedStorage()
-    async with voxon_on(storage, storage_timeout_seconds=0.05) as voxon:
+    async with voxon_on(storage, storage_timeout_seconds=0.25) as voxon:
         session = await voxon.create_session(session_id="s")
         session.update_state(step=1)
         storage.mishap = mishap
@@ -562,7 +562,7 @@ async def test_a_facade_that_could_not_open_opens_later(operation: str) -> None:
     """A first use that fails because the storage is away leaves nothing behind; the next one works."""
     storage = WatchedStorage()
     for mishap in (refuse, hang):
-        async with voxon_on(storage, storage_timeout_seconds=0.05) as voxon:
+        async with voxon_on(storage, storage_timeout_seconds=0.25) as voxon:
             storage.mishap = only(operation, mishap, times=1)
             with pytest.raises(StorageUnavailableError):
                 async with voxon.session("ada"):

@@ -320,7 +320,7 @@ async def test_a_small_pool_is_no_limit_to_sessions(postgres_server: PostgresSer
 
 async def test_a_pool_that_stays_empty_is_unavailable(file_url: str) -> None:
     """Who waits for a connection longer than `pool_timeout` gets an error of ours."""
-    engine = create_async_engine(engine_url(file_url), pool_size=1, max_overflow=0, pool_timeout=0.05)
+    engine = create_async_engine(engine_url(file_url), pool_size=1, max_overflow=0, pool_timeout=0.2)
     storage = DatabaseSessionStorage(engine=engine)
     await storage.open()
     async with engine.connect():

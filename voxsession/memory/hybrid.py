@@ -190,7 +190,7 @@ class HybridLookup(Lookup):
         return self._cosines.get(slot, -1.0) > _NEAR * self._best_cosine
 
     def _best_possible(self, unit: float) -> float:
-        return 1 + self._most_boost()
+        return 1 + self._boosts.most
 
     def _reasons(self, passage: Passage, slot: int) -> tuple[str, ...]:
         reasons = super()._reasons(passage, slot)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from heapq import heappush, heappushpop, nlargest, nsmallest
+from heapq import nlargest, nsmallest
 
 import attrs
 
 from voxsession.memory.aliases import MOST_TEXTS, may_have_names, names_of, roles_of
+from voxsession.memory.boosts import Boosts, worst_of_best
 from voxsession.memory.postings import Postings
-from voxsession.memory.question import Question, tells_of_self
+from voxsession.memory.question import Question
 from voxsession.memory.rank import Concept, Weights, date_share, idf, spread_out, stretch_shares, word_scores
 from voxsession.memory.related import forms_of, related_to
 from voxsession.memory.shelf import Passage, Shelf
-from voxsession.memory.time_words import says_when
 from voxsession.memory.twins import TWINS_AMONG, Ranked, twins_behind
-from voxsession.memory.words import as_indexed, words_of
+from voxsession.memory.words import as_indexed
 
 __all__ = ["Hit", "Lookup"]
 
@@ -64,6 +64,7 @@ class Lookup:
         self._weights = weights
         self._room = _MOST_ROWS
         self._concepts = self._find_concepts()
+        self._boosts = Boosts(question, shelf, weights)
         self._known: tuple[object, dict[int, float], dict[int, float]] | None = None
 
     def hits(self, limit: int, sources: frozenset[str], category: str | None) -> list[Hit]:
@@ -101,22 +102,12 @@ class Lookup:
         """The best in their order, and the best score before the boosts."""
         scores = self._candidates(limit, sources, category)
         unit = max(scores.values(), default=0.0) or 1.0
-        # What cannot reach the worst of the best even with every boost need not be looked at closely.
-        most, boost = unit * self._most_boost(), self._boost
-        least = _worst_of_best(limit, scores) - most
-        ranked: list[tuple[float, float, str, int, Passage]] = []
-        best: list[float] = []
-        for score, slot in sorted(
-            ((score, slot) for slot, score in scores.items() if score >= least), reverse=True
-        ):
-            if len(best) == limit and score + most < best[0]:
-                break
-            if (passage := self._shelf.passages[slot]) is not None:
-                # Rounded, for sums in another order differ in their last digits.
-                total = round(score + unit * boost(passage, slot), 9)
-                if total > 0:
-                    ranked.append((-total, -passage.at.timestamp(), passage.id, slot, passage))
-                    (heappushpop if len(best) == limit else heappush)(best, total)
+        passages = self._shelf.passages
+        ranked = [
+            (-total, -passage.at.timestamp(), passage.id, slot, passage)
+            for slot, total in self._boosts.totals(scores, unit, limit).items()
+            if total > 0 and (passage := passages[slot]) is not None
+        ]
         found = [
             Ranked(score=-total, slot=slot, passage=passage)
             for total, _, _, slot, passage in nsmallest(limit, ranked)
@@ -189,7 +180,7 @@ class Lookup:
         """The passages that may be among the best, by slot, with their scores before the boosts."""
         shares, scores = self._scored(sources, category)
         shelf = self._shelf
-        least = _worst_of_best(limit, scores) - self._most_boost() * max(scores.values(), default=0.0)
+        least = worst_of_best(limit, scores) - self._boosts.most * max(scores.values(), default=0.0)
         beside = {
             slot: share
             for stretch, share in shares.items()
@@ -219,7 +210,7 @@ class Lookup:
             for slot, score in raw.items()
         }
         for span in self._question.spans:
-            for slot in shelf.within(span.start, span.end):
+            for slot in shelf.timeline.within(span.start, span.end):
                 scores.setdefault(slot, shares.get(stretches[slot], 0.0))
         scores = self._allowed(scores, sources, category)
         self._known = (asked, shares, scores)
@@ -235,6 +226,8 @@ class Lookup:
                 return scores
             if sources == {"message"}:
                 return {slot: score for slot, score in scores.items() if stretches[slot]}
+            if sources == {"memory"}:
+                return {slot: score for slot, score in scores.items() if not stretches[slot]}
         return {
             slot: score
             for slot, score in scores.items()
@@ -243,60 +236,10 @@ class Lookup:
             and (category is None or passage.category == category)
         }
 
-    def _most_boost(self) -> float:
-        question, weights = self._question, self._weights
-        boost = weights.date if question.spans else 0.0
-        if question.names or question.role:
-            boost += weights.speaker + weights.tells
-        return boost + (weights.when if question.wants_time else 0.0)
-
     def _best_possible(self, unit: float) -> float:
         total = self._shelf.rows_total
         words = sum(idf(len(concept.rows) or len(concept.related), total) for concept in self._concepts)
-        return (self._weights.memory * words or unit) * (1 + self._most_boost())
-
-    # -- boosts --------------------------------------------------------------
-
-    def _boost(self, passage: Passage, slot: int) -> float:
-        """What who said it, when, and of what kind it is add, in shares of the best score."""
-        question, weights, boost = self._question, self._weights, 0.0
-        if self._is_of_the_asked(passage, slot):
-            boost += weights.speaker - (weights.second if passage.speaker in question.besides else 0.0)
-            boost += weights.tells if self._tells(passage, slot) else 0.0
-        if question.spans:
-            boost += weights.date * date_share(passage.at, question.spans)
-        if question.wants_time and self._says_when(passage, slot):
-            boost += weights.when
-        return boost
-
-    def _is_of_the_asked(self, passage: Passage, slot: int) -> bool:
-        """Whether a message is by whom the question is about, or a memory of them."""
-        question = self._question
-        if not question.names:
-            # What is remembered without a name is remembered of the user.
-            return question.role is not None and (
-                passage.role == question.role or (passage.role is None and question.role == "user")
-            )
-        if passage.speaker in question.names:
-            return True
-        if passage.source != "memory":
-            return False
-        words = self._shelf.words.get(slot)
-        if words is None:
-            words = self._shelf.words[slot] = frozenset(words_of(passage.text))
-        return not question.name_words.isdisjoint(words)
-
-    def _tells(self, passage: Passage, slot: int) -> bool:
-        tells = self._shelf.tells.get(slot)
-        if tells is None:
-            tells = self._shelf.tells[slot] = passage.source == "memory" or tells_of_self(passage.text)
-        return tells
-
-    def _says_when(self, passage: Passage, slot: int) -> bool:
-        says = self._shelf.says_when.get(slot)
-        if says is None:
-            says = self._shelf.says_when[slot] = says_when(passage.text)
-        return says
+        return (self._weights.memory * words or unit) * (1 + self._boosts.most)
 
     # -- reasons ---------------------------------------------------------------
 
@@ -318,12 +261,12 @@ class Lookup:
             reasons.append(beside)
         if passage.speaker in question.names:
             reasons.append(f"speaker {passage.speaker}")
-        elif passage.source == "message" and self._is_of_the_asked(passage, slot):
+        elif passage.source == "message" and self._boosts.is_of_the_asked(slot, passage):
             reasons.append(f"said by the {passage.role}")
         if question.spans and date_share(passage.at, question.spans):
             day = passage.at.astimezone(question.spans[0].start.tzinfo)
             reasons.append(f"date {day.day} {day:%B %Y}")
-        if question.wants_time and self._says_when(passage, slot):
+        if question.wants_time and self._boosts.says_when(slot, passage):
             reasons.append("says when")
         if not reasons and self._shelf.stretches[slot]:
             reasons.append(SAME_TALK)  # found by what a match further off lent to the whole stretch
@@ -346,10 +289,3 @@ class Lookup:
         return any(
             row in concept.rows or row in concept.related for row in rows for concept in self._concepts
         )
-
-
-def _worst_of_best(limit: int, scores: dict[int, float]) -> float:
-    """The lowest of the best scores; below all where there are not so many."""
-    if len(scores) < limit:
-        return float("-inf")
-    return nlargest(limit, scores.values())[-1]

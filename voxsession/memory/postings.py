@@ -6,6 +6,8 @@ import sqlite3
 import weakref
 from collections.abc import Iterable, Sequence
 
+from voxsession.core.types import decode_json
+
 __all__ = ["Postings"]
 
 # Marks (Mn, Mc) belong to their word in Indic and Thai script; accents on Latin letters are folded away.
@@ -105,9 +107,11 @@ class Postings:
         if not terms:
             return []
         self._flush()
-        select = f"SELECT doc FROM said_words WHERE term IN ({','.join('?' * len(terms))}) LIMIT ?"
-        rows: Iterable[tuple[int]] = self._db.execute(select, (*terms, limit))
-        return [row for (row,) in rows]
+        found = f"SELECT doc FROM said_words WHERE term IN ({','.join('?' * len(terms))}) LIMIT ?"
+        # One string read as JSON takes half the time of as many rows.
+        (rows,) = self._db.execute(f"SELECT group_concat(doc) FROM ({found})", (*terms, limit)).fetchone()
+        found_rows: list[int] = decode_json(f"[{rows or ''}]")
+        return found_rows
 
     def newest_rows_with(self, term: str, limit: int) -> list[int]:
         """The last rows that hold a term, descending; slower than `rows_with`, for very common terms.

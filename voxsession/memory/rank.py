@@ -14,7 +14,16 @@ from voxsession.memory.shelf import Shelf
 from voxsession.memory.time_words import AskedSpan
 from voxsession.memory.words import LONGEST_PIECE_WORDS
 
-__all__ = ["Concept", "Weights", "date_share", "idf", "spread_out", "word_scores"]
+__all__ = [
+    "Concept",
+    "Weights",
+    "date_share",
+    "idf",
+    "soon_after",
+    "spread_out",
+    "stretch_shares",
+    "word_scores",
+]
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -188,9 +197,9 @@ def spread_out(by_row: dict[int, float], shelf: Shelf, weights: Weights) -> dict
         Slot to score. Messages that are here only for their stretch are left out, see `stretch_shares`.
     """
     slots = shelf.slots
-    scores: dict[int, float] = {}
-    for row, score in by_row.items():
-        slot = slots[row]
+    scores = dict(by_row)
+    for row in scores.keys() & shelf.later_rows:
+        score, slot = scores.pop(row), slots[row]
         if score > scores.get(slot, 0.0):
             scores[slot] = score
     after, before, leads, score_on, back = (
@@ -257,6 +266,14 @@ def date_share(at: datetime, spans: Iterable[AskedSpan]) -> float:
     for span in spans:
         if span.start <= at < span.end:
             return 1.0
-        if span.end <= at < span.end + _TALKED_ABOUT_FOR:
+        if span.end <= at < soon_after(span.end):
             best = max(best, 1 - (at - span.end) / _TALKED_ABOUT_FOR)
     return best
+
+
+def soon_after(date: datetime) -> datetime:
+    """Until when a date is still talked about."""
+    try:
+        return date + _TALKED_ABOUT_FOR
+    except OverflowError:  # the end of the calendar
+        return date

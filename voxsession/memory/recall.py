@@ -139,10 +139,15 @@ class SessionIndex:
         moment = _placed(at or now.replace(second=0, microsecond=0), self._zone)
         with self._lock:
             if self._meaning is not None:
-                return self._by_words_and_meaning(query, limit, kinds, category, moment, now)
-            # More than asked for, since entries may have expired since they were taken in.
-            hits = self._hits(query, limit + 8, kinds, category, moment)
-            return self._matches(((hit.id, hit.score, hit.reasons) for hit in hits), limit, now)
+                self._meaning.let_go(entry.id for entry in self._entries.values() if not entry.is_live(now))
+            wanted = limit
+            while True:
+                hits, note = self._hits_and_note(query, wanted, kinds, category, moment)
+                found = ((hit.id, hit.score, hit.reasons + note) for hit in hits)
+                matches = self._matches(found, limit, now)
+                if len(matches) == limit or len(hits) < wanted:
+                    return matches
+                wanted = 4 * wanted + 8  # some have expired since they were taken in
 
     # --- meaning
 
@@ -198,27 +203,17 @@ class SessionIndex:
             self._speakers = {name: frozenset(words_of(name)) for name in names}
         return wordings(query[:_LONGEST_ASKED_CHARS], read_question(query, self._speakers, at).names)
 
-    def _by_words_and_meaning(
-        self,
-        query: str,
-        limit: int,
-        kinds: tuple[str, ...],
-        category: str | None,
-        at: datetime,
-        now: datetime,
-    ) -> list[MemoryMatch]:
-        assert self._meaning is not None
-        self._meaning.let_go(entry.id for entry in self._entries.values() if not entry.is_live(now))
+    def _hits_and_note(
+        self, query: str, limit: int, kinds: tuple[str, ...], category: str | None, at: datetime
+    ) -> tuple[list[Hit], tuple[str, ...]]:
+        """What the index says, by meaning too where that can be had, with what is to be told of it."""
+        if self._meaning is None:
+            return self._hits(query, limit, kinds, category, at), ()
         compare = self._meaning.comparing(self._asked(query, at))
         if compare is None:
-            hits = self._hits(query, limit + 8, kinds, category, at)
             note = ("words only: the embedder failed",) if self._meaning.is_failing else ()
-        else:
-            hits = self._index.search(
-                query, limit + 8, sources=kinds, category=category, at=at, compare=compare
-            )
-            note = ()
-        return self._matches(((hit.id, hit.score, hit.reasons + note) for hit in hits), limit, now)
+            return self._hits(query, limit, kinds, category, at), note
+        return self._index.search(query, limit, sources=kinds, category=category, at=at, compare=compare), ()
 
     # --- keeping in step
 

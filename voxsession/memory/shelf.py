@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime
+from itertools import groupby
 
 from voxsession.memory.passage import Passage
-from voxsession.memory.words import LONGEST_PIECE_WORDS, pieces, searchable, words_of
+from voxsession.memory.timeline import Timeline
+from voxsession.memory.traits import Traits
+from voxsession.memory.words import LONGEST_PIECE_WORDS, pieces, plain_words, searchable, words_of
 
 __all__ = ["ASKS_ASSISTANT", "ASKS_PERSON", "STATES", "Passage", "Shelf"]
 
@@ -19,6 +22,7 @@ STATES, ASKS_ASSISTANT, ASKS_PERSON = range(3)
 _STRETCH_MESSAGES = 64
 #: Only a message up to this long says what the one after it is about.
 _SHORT_WORDS = 60
+_QUESTION_MARKS = ("?", "\uff1f")
 
 
 class Shelf:
@@ -39,11 +43,12 @@ class Shelf:
         leads: How this message leads to the next, by slot: `STATES`, `ASKS_ASSISTANT` or `ASKS_PERSON`.
         stretches: The stretch of conversation of each message, by slot; 0 for memories.
         name_words: The speakers' names, each with its words in lower case.
+        all_name_words: The words of them all.
         rows_total: How many rows are in use.
         words_total: The sum of their lengths.
-        says_when: By slot, whether a text says when something was; filled as somebody asks, as are the next three.
-        tells: By slot, whether somebody tells of themselves in a text.
-        words: By slot, the words of a text.
+        later_rows: The rows of long passages after their first.
+        timeline: The slots by time.
+        traits: What was seen in texts when they were read; filled as somebody asks, as is the next one.
         telling: By slot, the words of a text that say what it is about.
         worth: By row, what a memory's importance makes of its score; 1 for messages.
         known_as: By word, what else whom it stands for is called; filled as somebody asks, empty after a change.
@@ -60,11 +65,12 @@ class Shelf:
         self.leads: list[int] = [0]
         self.stretches: list[int] = [0]
         self.name_words: dict[str, frozenset[str]] = {}
+        self.all_name_words: frozenset[str] = frozenset()
         self.rows_total = 0
         self.words_total = 0
-        self.says_when: dict[int, bool] = {}
-        self.tells: dict[int, bool] = {}
-        self.words: dict[int, frozenset[str]] = {}
+        self.later_rows: set[int] = set()
+        self.timeline = Timeline(self.passages, self.slots)
+        self.traits = Traits()
         self.telling: dict[int, frozenset[str]] = {}
         self.worth: list[float] = [1.0]
         self.known_as: dict[str, tuple[str, ...]] = {}
@@ -88,37 +94,54 @@ class Shelf:
         Returns:
             The rows to index, with their texts.
         """
-        placed: list[tuple[Passage, int]] = []
         new: list[tuple[int, str]] = []
-        row = first = len(self.passages)
+        talk: list[int] = []
+        all_passages, slots, lengths, worth = self.passages, self.slots, self.lengths, self.worth
+        row = first = len(all_passages)
         for passage in passages:
-            slot, text = row, passage.text
-            placed.append((passage, slot))
-            texts = pieces(searchable(text))
-            if len(texts) != 1 or texts[0] is not text:
-                self._pieces[slot] = tuple(texts)
-            for piece in texts or ("",):
-                if piece:
-                    new.append((row, piece))
-                self.lengths.append(min(piece.count(" ") + 1, LONGEST_PIECE_WORDS))
-                self.passages.append(passage)
-                self.slots.append(slot)
-                self.worth.append(_worth(passage))
+            slot = row
+            self.slot_of[passage.id] = slot
+            if words := plain_words(passage.text):
+                new.append((row, passage.text))
+                all_passages.append(passage)
+                slots.append(slot)
+                lengths.append(words)
                 row += 1
+            else:
+                row = self._put_in_pieces(passage, new)
+            if passage.source == "message":
+                talk.append(slot)
+                worth += [1.0] * (row - slot)
+            else:
+                worth += [_worth(passage)] * (row - slot)
+            if passage.speaker:
+                self._meet(passage.speaker)
+            if self._newest is not None and passage.at > self._newest:
+                self._newest = passage.at
         self.known_as.clear()
-        self.words_total += sum(self.lengths[first:])
+        self.words_total += sum(lengths[first:])
         self.rows_total += row - first
         for links in (self.after, self.before, self.answers, self.leads, self.stretches):
             links.extend([0] * (row - first))
-        for passage, slot in placed:
-            self.slot_of[passage.id] = slot
-            if passage.speaker:
-                self._meet(passage.speaker)
-            if passage.source == "message":
-                self._append(passage, slot)
-            if self._newest is not None and passage.at > self._newest:
-                self._newest = passage.at
+        self.traits.extend(row - first)
+        for name, members in groupby(talk, key=self._group):
+            self._append(name, members)
         return new
+
+    def _put_in_pieces(self, passage: Passage, new: list[tuple[int, str]]) -> int:
+        """Give a text that is long or of odd signs its rows; the number of the row after them."""
+        slot = row = len(self.passages)
+        texts = pieces(searchable(passage.text))
+        if len(texts) != 1 or texts[0] is not passage.text:
+            self._pieces[slot] = tuple(texts)
+        for row, piece in enumerate(texts or ("",), slot):
+            if piece:
+                new.append((row, piece))
+            self.passages.append(passage)
+            self.slots.append(slot)
+            self.lengths.append(min(piece.count(" ") + 1, LONGEST_PIECE_WORDS))
+        self.later_rows.update(range(slot + 1, row + 1))
+        return row + 1
 
     def take(self, passage_id: str) -> list[tuple[int, str]]:
         """Take a passage out, if it is in.
@@ -144,8 +167,8 @@ class Shelf:
             self._disordered.add(passage.group)
         if passage.at == self._newest:
             self._newest = None
-        for noted in (self.says_when, self.tells, self.words, self.telling):
-            noted.pop(slot, None)
+        self.traits.forget(slot)
+        self.telling.pop(slot, None)
         return list(enumerate(texts, slot))
 
     def settle(self) -> None:
@@ -155,8 +178,7 @@ class Shelf:
                 passage for slot in self._groups.pop(name) if (passage := self.passages[slot]) is not None
             ]
             members.sort(key=_order)
-            for passage in members:
-                self._append(passage, self.slot_of[passage.id])
+            self._append(name, [self.slot_of[passage.id] for passage in members])
             if members:
                 last = self._groups[name][-1]
                 self.after[last] = self.answers[last] = 0
@@ -177,47 +199,48 @@ class Shelf:
         name, block = self._stretch_places[stretch]
         return self._groups[name][block * _STRETCH_MESSAGES : (block + 1) * _STRETCH_MESSAGES]
 
-    def within(self, start: datetime, end: datetime) -> Iterator[int]:
-        """The slots of the passages of a stretch of time, its end not included."""
-        for slot in self.slot_of.values():
-            passage = self.passages[slot]
-            if passage is not None and start <= passage.at < end:
-                yield slot
+    def _group(self, slot: int) -> str:
+        passage = self.passages[slot]
+        return passage.group if passage is not None else ""
 
-    def _append(self, passage: Passage, slot: int) -> None:
-        """Put a message behind the last one of its conversation, and tell the two of each other."""
-        name = passage.group
+    def _append(self, name: str, members: Iterable[int]) -> None:
+        """Put messages behind the last one of their conversation, and tell neighbours of each other."""
+        passages, lengths, stretches = self.passages, self.lengths, self.stretches
+        before, after, answers, leads = self.before, self.after, self.answers, self.leads
         group = self._groups.setdefault(name, [])
-        place = len(group)
-        if place % _STRETCH_MESSAGES:
-            self.stretches[slot] = self.stretches[group[-1]]
-        else:
-            stretch = self._stretch_of.setdefault(
-                (name, place // _STRETCH_MESSAGES), len(self._stretch_places)
-            )
-            if stretch == len(self._stretch_places):
-                self._stretch_places.append((name, place // _STRETCH_MESSAGES))
-            self.stretches[slot] = stretch
         ahead = group[-1] if group else 0
-        group.append(slot)
-        self.before[slot] = ahead
-        previous = self.passages[ahead]
-        if previous is None:
-            # The first one; or the one ahead is gone, and then `settle` comes before anything is read.
-            return
-        if _order(previous) > _order(passage):
-            self._disordered.add(name)
-        self.after[ahead] = slot
-        short = self.lengths[ahead] <= _SHORT_WORDS and self.rows_of(ahead) == 1
-        self.answers[ahead] = slot if short else 0
-        if previous.text.rstrip().endswith(("?", "\uff1f")):
-            self.leads[ahead] = ASKS_ASSISTANT if passage.role == "assistant" else ASKS_PERSON
-        else:
-            self.leads[ahead] = STATES
+        previous = passages[ahead]
+        for slot in members:
+            passage, place = passages[slot], len(group)
+            group.append(slot)
+            stretches[slot] = stretches[ahead] if place % _STRETCH_MESSAGES else self._stretch_at(name, place)
+            before[slot] = ahead
+            # The first one has none; or the one ahead is gone, and then `settle` comes before anything is read.
+            if previous is not None and passage is not None:
+                if previous.position >= passage.position and _order(previous) > _order(passage):
+                    self._disordered.add(name)
+                after[ahead] = slot
+                answers[ahead] = slot if lengths[ahead] <= _SHORT_WORDS and self.rows_of(ahead) == 1 else 0
+                if previous.text.rstrip().endswith(_QUESTION_MARKS):
+                    leads[ahead] = ASKS_ASSISTANT if passage.role == "assistant" else ASKS_PERSON
+                else:
+                    leads[ahead] = STATES
+            ahead, previous = slot, passage
+
+    def _stretch_at(self, name: str, place: int) -> int:
+        """The stretch that begins at this place of a conversation."""
+        block = place // _STRETCH_MESSAGES
+        stretch = self._stretch_of.setdefault((name, block), len(self._stretch_places))
+        if stretch == len(self._stretch_places):
+            self._stretch_places.append((name, block))
+        return stretch
 
     def _meet(self, speaker: str) -> None:
         if speaker not in self.name_words:
-            self.name_words[speaker] = frozenset(words_of(speaker))
+            words = self.name_words[speaker] = frozenset(words_of(speaker))
+            if not words <= self.all_name_words:
+                self.all_name_words |= words
+                self.traits.forget_all()  # of the texts read so far nobody knows whether they hold these
         self._speakers[speaker] += 1
 
 

@@ -63,11 +63,11 @@ def twins_behind(ranked: Sequence[Ranked], shelf: Shelf) -> list[int]:
 
 
 def _are_twins(one: frozenset[str], other: frozenset[str]) -> bool:
-    fewer, more = sorted((len(one), len(other)))
-    if fewer < _SHARED * more:
+    words, others = len(one), len(other)
+    if words < _SHARED * others or others < _SHARED * words:
         return False
     shared = len(one & other)
-    return shared >= _SHARED * (fewer + more - shared)
+    return shared >= _SHARED * (words + others - shared)
 
 
 def _telling(one: Ranked, shelf: Shelf) -> frozenset[str]:

@@ -12,6 +12,7 @@ __all__ = [
     "as_indexed",
     "informative_words",
     "pieces",
+    "plain_words",
     "searchable",
     "without_marks",
     "words_of",
@@ -126,6 +127,19 @@ def searchable(text: str) -> str:
         return text.replace("\0", " ") if "\0" in text else text
     folded = without_marks(text).casefold()
     return _PICTURE.sub(_named_picture, _ODD.sub(_spaced, folded))
+
+
+def plain_words(text: str) -> int:
+    """How many words a text has, at most, that is indexed whole and as it stands; 0 where that takes a closer look.
+
+    Example:
+        >>> plain_words("I saw Tokyo"), plain_words("C#")
+        (3, 0)
+    """
+    if not text.isascii() or "#" in text or "++" in text or "\0" in text:
+        return 0
+    spaces = text.count(" ") if len(text) < _SURELY_SHORT_CHARS else text.count(" ") + text.count("\n")
+    return spaces + 1 if text and spaces < LONGEST_PIECE_WORDS else 0
 
 
 def as_indexed(word: str) -> str:
