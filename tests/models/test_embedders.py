@@ -135,11 +135,11 @@ async def test_a_cancelled_recall_hangs_up() -> None:
     with EmbeddingServer([Hang(), Hang()]) as server:
         async with embedder_of(server) as embedder, remembering(embedder) as session:
             recall = asyncio.create_task(session.recall(TYPO))
-            assert await asyncio.to_thread(server.was_asked.wait, 5)
+            assert await asyncio.to_thread(server.was_asked.wait, 30)
             recall.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await recall
-            assert await asyncio.to_thread(server.someone_hung_up.wait, 5)
+            assert await asyncio.to_thread(server.someone_hung_up.wait, 30)
 
 
 def test_one_embedder_serves_one_event_loop_after_another() -> None:

@@ -150,7 +150,7 @@ async def test_an_interrupted_reply_ends_the_connection_and_keeps_what_was_deliv
             if how == "another message":
                 assert await conv.send_message("stop", on_busy="interrupt") == "fine"
             await asyncio.wait([reading])
-            assert await asyncio.to_thread(server.someone_hung_up.wait, 5)
+            assert await asyncio.to_thread(server.someone_hung_up.wait, 30)
             assert server.hung_up == 1
         kept = await stored(storage)
 

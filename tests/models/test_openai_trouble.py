@@ -184,7 +184,7 @@ async def test_a_broken_stream_is_an_error_and_what_was_delivered_is_kept(
     """A stream that breaks is told as what it is; its text so far is kept, marked interrupted; the talk goes on."""
     storage = MemorySessionStorage()
     with OpenAIServer([answer, "better"]) as server:
-        seconds = 30 if answer.stall_after is None else 1
+        seconds = 30 if answer.stall_after is None else 2
         async with talking(server, storage, timeout_seconds=seconds, max_retries=0) as conv:
             with pytest.raises(ModelCallError) as caught:
                 await conv.send_message("hi")
@@ -256,7 +256,7 @@ async def test_an_answer_that_has_ended_is_not_lost_to_what_follows(monkeypatch:
 async def test_signs_of_life_are_no_answer() -> None:
     """A server that keeps the connection open with empty lines is silent all the same."""
     with OpenAIServer([Say("one two", stall_after=2, pings=True)]) as server:
-        async with talking(server, timeout_seconds=1) as conv:
+        async with talking(server, timeout_seconds=2) as conv:
             with pytest.raises(ModelCallError) as caught:
                 await conv.send_message("hi")
             history = await conv.history()
