@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.moving.stored import QUIET, CutStorage, PowerCut, everything, filled, history, live, said
+from tests.patience import LONG_SECONDS
 from tests.session.stores import KEY, TwoMethodStorage, WatchedStorage, hang, only, voxon_on
 from tests.storages import KINDS, made
 from voxsession import (
@@ -439,7 +440,7 @@ async def test_a_storage_that_hangs_during_a_restore(operation: str, tmp_path: P
     async with voxon_on(target, storage_timeout_seconds=0.25) as voxon:
         await voxon.get_stats()  # gets a keyring of its own, which nothing depends on
         target.mishap = only(operation, hang)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(LONG_SECONDS):
             with pytest.raises(StorageUnavailableError, match="did not answer"):
                 await voxon.restore(path)
         target.mishap = None
@@ -456,7 +457,7 @@ async def test_a_storage_that_hangs_during_a_backup(tmp_path: Path) -> None:
         await voxon.get_stats()
         for operation in ("list_sessions", "load", "load_page"):
             watched.mishap = only(operation, hang)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(LONG_SECONDS):
                 with pytest.raises(StorageUnavailableError, match="did not answer"):
                     await voxon.backup(tmp_path / "backup", progress=lambda done, total: None)
     assert not list(tmp_path.iterdir())

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.moving.stored import CutStorage, PowerCut, everything, filled, history, live, said
+from tests.patience import LONG_SECONDS
 from tests.session.stores import KEY, Mishap, TwoMethodStorage, WatchedStorage, hang, only, refuse, voxon_on
 from tests.storages import KINDS, made
 from voxsession import (
@@ -626,7 +627,7 @@ async def test_a_storage_that_is_away_is_named_in_time(side: str, name: str, mis
     wanted = await everything(source)
     pair = {"source": AwayStorage(source), "target": AwayStorage(target)}
     pair[side].mishap = only(name, mishap)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(LONG_SECONDS):
         with pytest.raises(StorageUnavailableError, match=f"^The {side}") as told:
             await migrate(pair["source"], pair["target"], timeout_seconds=0.25, delete_source=True)
     assert told.value.operation == name and told.value.storage == "watched"
@@ -649,7 +650,7 @@ async def test_a_storage_that_hangs_when_it_is_closed(
 
     with monkeypatch.context() as patched:
         patched.setattr(FileSessionStorage, "close", never)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(LONG_SECONDS):
             with pytest.raises(StorageUnavailableError, match=r"^The target .*close\(\)"):
                 await migrate(memory(), f"file://{tmp_path}/store", timeout_seconds=1)
             with pytest.raises(InterruptedError):

@@ -8,9 +8,10 @@ from tests.session.stores import KEY
 from voxsession import Session, Voxon, VoxonConfig
 
 
-def elsewhere(storage: Any = "memory", **options: Any) -> Voxon:
+def elsewhere(storage: Any = "memory", *, clock: Any = None, **options: Any) -> Voxon:
     """Another installation, with keys of its own."""
-    return Voxon(VoxonConfig(session_storage=storage, **{"session_encryption_key": KEY, **options}))
+    config = VoxonConfig(session_storage=storage, **{"session_encryption_key": KEY, **options})
+    return Voxon(config, clock=clock)
 
 
 def content_of(bundle: Any) -> dict[str, Any]:

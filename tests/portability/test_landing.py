@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.patience import LONG_SECONDS
 from tests.portability.sessions import elsewhere, long_session, rich_session
 from tests.portability.test_refused import signed, small_bundle
 from tests.session.stores import KEY, contents
@@ -197,7 +198,7 @@ async def test_a_device_is_no_bundle() -> None:
     """It has no size, and reading it need not end."""
     async with elsewhere() as there:
         with pytest.raises(ConfigurationError, match="device"):
-            await asyncio.wait_for(there.import_session("/dev/zero", max_bytes=1024), 5)
+            await asyncio.wait_for(there.import_session("/dev/zero", max_bytes=1024), LONG_SECONDS)
 
 
 async def test_little_is_kept_of_each_conversation() -> None:

@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 from tests.resume.services import clock_at, service_on, talk
-from tests.session.stores import WatchedStorage
+from tests.session.stores import WatchedStorage, only
 from voxsession import ConfigurationError, ConflictError, MemorySessionStorage, SessionExistsError
 from voxsession.core.call_record import without_call
 from voxsession.core.conversation import ConversationEntry
@@ -29,17 +29,22 @@ def storage_in_memory() -> MemorySessionStorage:
     return MemorySessionStorage(max_sessions=None, cleanup_interval=None)
 
 
-def stalling(watched: WatchedStorage, operation: str, seconds: float) -> None:
-    """The next call of this operation takes a while before it reaches the storage."""
-    done: list[str] = []
+class Stall:
+    """The next call of this operation reaches the storage only when it may go on.
 
-    async def stall(name: str, call: Any) -> Any:
-        if name == operation and not done:
-            done.append(name)
-            await asyncio.sleep(seconds)
+    Attributes:
+        is_reached: set when that call was made.
+        may_go_on: to be set by the test.
+    """
+
+    def __init__(self, watched: WatchedStorage, operation: str) -> None:
+        self.is_reached, self.may_go_on = asyncio.Event(), asyncio.Event()
+        watched.mishap = only(operation, self._wait, times=1)
+
+    async def _wait(self, operation: str, call: Any) -> Any:
+        self.is_reached.set()
+        await self.may_go_on.wait()
         return await call()
-
-    watched.mishap = stall
 
 
 async def refusing(core: Any, conversation_id: str, given: Any, *how: Any) -> Any:
@@ -74,13 +79,14 @@ async def test_a_creator_that_stalls_destroys_nothing(monkeypatch: pytest.Monkey
     watched = WatchedStorage(inner)
     slow, other = service_on(watched), service_on(inner)
     await other.create_session("earlier", user_id="ann")
-    stalling(watched, "append", 0.4)
+    stall = Stall(watched, "append")
     slow_one = asyncio.create_task(
         slow.create_session(CALL, user_id="ann", caller="slow", conversation_history=talk("slow words"))
     )
-    await asyncio.sleep(0.1)
+    await stall.is_reached.wait()
     await other.create_session(CALL, user_id="ann", caller="other", conversation_history=talk("words"))
     assert await other.begin_function_call(CALL, "pay")
+    stall.may_go_on.set()
     with pytest.raises(SessionExistsError):
         await slow_one
     for service in (slow, other):
@@ -123,11 +129,14 @@ async def test_a_late_one_finds_its_place_taken_and_goes_elsewhere(monkeypatch: 
     first, second = WatchedStorage(inner), WatchedStorage(inner)
     slow, slower = service_on(first), service_on(second)
     await slow.create_session("earlier", user_id="ann")
-    stalling(first, "append", 0.2)
-    stalling(second, "append", 0.4)
+    slow_write, slower_write = Stall(first, "append"), Stall(second, "append")
     one = asyncio.create_task(slow.create_session(CALL, user_id="ann", caller="slow"))
-    await asyncio.sleep(0.1)
+    await slow_write.is_reached.wait()
     two = asyncio.create_task(slower.create_session(CALL, user_id="ann", caller="slower"))
+    await slower_write.is_reached.wait()
+    slow_write.may_go_on.set()
+    await asyncio.wait([one, two], timeout=0.1)  # what it does now has to be right however far it gets
+    slower_write.may_go_on.set()
     found = await asyncio.gather(one, two, return_exceptions=True)
     made = [one for one in found if not isinstance(one, BaseException)]
     assert len(made) == 1 and all(isinstance(one, SessionExistsError) for one in found if one not in made)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.patience import until
 from tests.resume.services import clock_at, service_on
 from tests.session.stores import WatchedStorage, refuse
 from voxsession import (
@@ -24,13 +25,6 @@ from voxsession.resume import SessionManagerService, SessionMonitor, SessionStat
 def memory() -> MemorySessionStorage:
     """An empty storage in memory."""
     return MemorySessionStorage(max_sessions=None, cleanup_interval=None)
-
-
-async def until(holds: Any) -> None:
-    """Waits until it is so, at most five seconds."""
-    async with asyncio.timeout(5):
-        while not await holds():
-            await asyncio.sleep(0.01)
 
 
 async def test_figures_tell_what_happened() -> None:
@@ -110,10 +104,7 @@ async def test_the_background_cleans_up_where_an_age_was_named() -> None:
     await service.create_session("old", last_activity=long_ago)
     await service.create_session("new")
 
-    async def is_clean() -> bool:
-        return service.counts.cleaned == 1
-
-    await until(is_clean)
+    await until(lambda: service.counts.cleaned == 1)
     assert await service.get_session("old") is None and await service.get_session("new") is not None
     await service.stop()
     await service.create_session("old", last_activity=long_ago)
@@ -131,11 +122,7 @@ async def test_the_background_follows_the_ttl_of_sessions() -> None:
     service = service_on(storage, limits=limits, session_ttl_seconds=3600)
     await service.create_session("old", last_activity=SystemClock().now() - timedelta(hours=2))
     async with service:
-
-        async def is_clean() -> bool:
-            return service.counts.cleaned == 1
-
-        await until(is_clean)
+        await until(lambda: service.counts.cleaned == 1)
         assert await service.get_session("old") is None
 
 
@@ -161,10 +148,7 @@ async def test_the_background_outlives_a_storage_that_is_away() -> None:
     assert (await service.health_check())["status"] == "unhealthy"
     watched.mishap = None
 
-    async def is_clean() -> bool:
-        return service.counts.cleaned == 1
-
-    await until(is_clean)
+    await until(lambda: service.counts.cleaned == 1)
     await service.stop()
 
 
@@ -176,11 +160,8 @@ async def test_figures_gather_by_themselves() -> None:
         monitor = service.monitor
         assert monitor is not None
 
-        async def has_seen_it() -> bool:
-            return monitor.get_metrics().get("active_sessions") == 1
-
         await service.create_session("c")
-        await until(has_seen_it)
+        await until(lambda: monitor.get_metrics().get("active_sessions") == 1)
     await monitor.start_monitoring()
     await monitor.start_monitoring()
     await monitor.stop_monitoring()

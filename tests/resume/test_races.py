@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 import pytest
 
+from tests.patience import LONG_SECONDS, until
 from tests.resume.services import NOON, clock_at, service_on, talk
 from tests.session.stores import WatchedStorage, lose_answer, only, refuse, voxon_on
 from voxsession import (
@@ -43,7 +44,7 @@ class Meeting:
         self._barrier = asyncio.Barrier(count)
 
     async def __call__(self, operation: str, call: Any) -> Any:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(LONG_SECONDS):
             await self._barrier.wait()
         return await call()
 
@@ -344,29 +345,35 @@ async def test_a_lost_race_leaves_the_app_s_session_whole(storage: SessionStorag
     await voxon.close()
 
 
-async def _pausing(watched: WatchedStorage, seconds: float, nth: int) -> None:
-    """Lets the so many-th save wait before it is made."""
-    left = [nth]
+class _Pause:
+    """Lets the so many-th save wait before it is made, until it may go on."""
 
-    async def wait(name: str, call: Any) -> Any:
-        left[0] -= name == "save"
-        if name == "save" and left[0] == 0:
-            await asyncio.sleep(seconds)
+    def __init__(self, watched: WatchedStorage, nth: int) -> None:
+        self.is_reached, self.may_go_on = asyncio.Event(), asyncio.Event()
+        self._left = nth
+        watched.mishap = only("save", self._wait)
+
+    async def _wait(self, name: str, call: Any) -> Any:
+        self._left -= 1
+        if self._left == 0:
+            self.is_reached.set()
+            await self.may_go_on.wait()
         return await call()
-
-    watched.mishap = wait
 
 
 async def test_a_call_that_is_about_to_be_written_is_waited_for() -> None:
     """Whoever promised it first writes it, though another one asks for the id meanwhile."""
     inner = memory()
     watched = WatchedStorage(inner)
-    slow, other = service_on(watched), service_on(inner)
+    slow = service_on(watched)
     await slow.health_check()
-    await _pausing(watched, 0.2, 2)
+    pause, looking = _Pause(watched, 2), WatchedStorage(inner)
     made = asyncio.create_task(slow.create_session(CALL, caller="first"))
-    await asyncio.sleep(0.05)
-    assert (await other.get_or_create_session(CALL, caller="second")).caller == "first"
+    await pause.is_reached.wait()
+    asked = asyncio.create_task(service_on(looking).get_or_create_session(CALL, caller="second"))
+    await until(lambda: looking.calls.count("load") > 6)  # it has met the promise, and looks again and again
+    pause.may_go_on.set()
+    assert (await asked).caller == "first"
     assert (await made).caller == "first"
     assert len(await inner.list_sessions()) == 1
 
@@ -378,10 +385,11 @@ async def test_a_promise_that_comes_too_late_is_taken_back(monkeypatch: pytest.M
     watched = WatchedStorage(inner)
     slow, other = service_on(watched), service_on(inner)
     await slow.health_check()
-    await _pausing(watched, 0.3, 2)
+    pause = _Pause(watched, 2)
     made = asyncio.create_task(slow.create_session(CALL, caller="first"))
-    await asyncio.sleep(0.05)
+    await pause.is_reached.wait()
     assert (await other.create_session(CALL, caller="second")).caller == "second"
+    pause.may_go_on.set()
     with pytest.raises(SessionExistsError):
         await made
     assert len(await inner.list_sessions()) == 1

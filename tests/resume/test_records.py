@@ -363,7 +363,7 @@ async def test_two_services_of_one_facade_write_one_history(
         messages = await read(book, conversation_id)
         if len(met) < 2:
             met.append(book)
-            await asyncio.wait_for(barrier.wait(), 5)
+            await asyncio.wait_for(barrier.wait(), 30)
         return messages
 
     monkeypatch.setattr(CallBook, "history", read_together)

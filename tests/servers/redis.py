@@ -16,7 +16,7 @@ import pytest
 
 from tests.servers.process import ServerProcess, accepts, free_port, lacking, private_folder, within_reach
 
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 _PREFIXES = (f"t{number}" for number in itertools.count())
 SLOTS = 16_384
 
@@ -41,14 +41,14 @@ def find_server() -> Path | None:
 def has_tls(server: Path) -> bool:
     """Whether this binary was built with TLS: one that was not does not know the setting."""
     command = [server, "--port", "0", "--tls-port", "0"]  # so it has nothing to do and ends at once
-    said = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10).stdout
+    said = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60).stdout
     return "not listen anywhere" in said
 
 
 def ask(port: int, *words: str) -> str:
     """The first line of the answer to one command, over a connection of its own."""
     command = f"*{len(words)}\r\n" + "".join(f"${len(word)}\r\n{word}\r\n" for word in words)
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
         connection.sendall(command.encode())
         with connection.makefile("rb") as answer:
             first = answer.readline().decode().rstrip()

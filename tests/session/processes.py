@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 60
 
 
 class Child:

@@ -52,7 +52,7 @@ def heard(session: Session) -> list[str]:
 # --- the same numbers
 
 
-@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     steps=st.lists(
         st.sampled_from(["talk", "metric", "save", "whole", "reload", "reopen", "off", "on", "end"]),

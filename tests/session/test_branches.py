@@ -197,7 +197,11 @@ async def test_filed_branches_are_still_branches() -> None:
         assert (await tree)["main"].branches[0].conversation_id == "b"
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 8), st.booleans()), min_size=1, max_size=14))
 async def test_sight_agrees_with_a_simple_model(steps: list[tuple[int, int, bool]]) -> None:
     """Any tree: a branch sees what its parent saw when it left, and its own."""

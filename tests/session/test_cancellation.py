@@ -252,15 +252,16 @@ async def test_closing_cut_off_is_finished_before_its_block_is_left(steps: int) 
 
 async def test_a_program_that_is_interrupted_saves() -> None:
     """A time limit around a block that waits for its model saves what was said before it."""
-    storage = WatchedStorage()
+    storage, limit = WatchedStorage(), asyncio.timeout(None)
 
     async def never(request: Any) -> str:
+        limit.reschedule(asyncio.get_running_loop().time() + 0.02)
         await asyncio.Event().wait()
         return ""
 
     async with voxon_on(storage, model=never) as voxon:
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.05):
+            async with limit:
                 async with voxon.session(session_id="s", config=QUIET) as session:
                     conv = await session.start_conversation("c")
                     await conv.send_message("are you there?")

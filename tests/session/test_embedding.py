@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.memory.ngrams import AwaitedSpelling, Spelling, spelling
+from tests.patience import until
 from voxsession import ConfigurationError, Event, Session, Voxon, VoxonConfig
 from voxsession.testing import FakeClock
 
@@ -196,7 +197,7 @@ async def test_a_plain_embedder_runs_beside_the_event_loop_one_call_at_a_time() 
         most = max(most, inside)
         moved = threading.Event()
         loop.call_soon_threadsafe(moved.set)
-        went_on.append(moved.wait(5))
+        went_on.append(moved.wait(30))
         inside -= 1
         return list(map(spelling, batch))
 
@@ -268,7 +269,11 @@ async def test_whatever_the_embedder_does_recall_goes_by_words(
     assert "quantum" not in " ".join(lines)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(
     answers=st.lists(
         st.recursive(
@@ -387,7 +392,7 @@ async def test_a_slow_embedder_is_waited_for_no_longer_than_it_says(is_awaited: 
         for _ in range(5):
             start = time.monotonic()
             assert texts(await session.recall(CLEAR)) == ["Studies quantum physics"]
-            assert time.monotonic() - start < 2
+            assert time.monotonic() - start < 10  # and not for 20 or for 60
             clock.advance(seconds=31)
         at_the_end = begun
         free.set()
@@ -417,17 +422,18 @@ async def test_those_who_wait_for_a_hung_embedder_take_no_threads() -> None:
 
 async def test_a_cancelled_recall_is_cancelled_and_the_next_one_finds() -> None:
     """The cancellation of the caller is no failure of the embedder."""
-    gate = asyncio.Event()
+    gate, is_asked = asyncio.Event(), asyncio.Event()
     embedder = AwaitedSpelling()
 
     async def waiting(batch: list[str]) -> Any:
+        is_asked.set()
         await gate.wait()
         return await embedder.embed(batch)
 
     async with remembering(waiting) as session:
         failures = heard(session)
         recall = asyncio.create_task(session.recall(TYPO))
-        await asyncio.sleep(0.02)
+        await asyncio.wait_for(is_asked.wait(), 30)
         recall.cancel()
         with pytest.raises(asyncio.CancelledError):
             await recall
@@ -455,8 +461,8 @@ async def test_what_takes_long_goes_on_behind_the_recall_until_nobody_holds_the_
         session.add_memory(f"Fact {number} about numbers")
     await session.recall(TYPO)
     soon = calls
-    await asyncio.sleep(0.3)
-    assert soon < 12 < calls + 8 and calls > soon
+    assert soon < 12
+    await until(lambda: calls > soon + 3)
     await session.close()
     del session
     gc.collect()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.patience import LONG_SECONDS, until
 from voxsession import ConfigurationError, Event, MemorySessionStorage, Voxon, VoxonConfig
 from voxsession.testing import ScriptedModel
 
@@ -89,13 +90,12 @@ async def test_an_asynchronous_handler_delays_nobody() -> None:
 
             session.events.on("message.added", slow)
             session.events.on("handler.failed", failures.append)
-            reply = await asyncio.wait_for(conv.send_message("hi"), 5)
+            reply = await asyncio.wait_for(conv.send_message("hi"), LONG_SECONDS)
             assert reply == "quick" and not done.is_set()
             release.set()
             await done.wait()
-            await asyncio.sleep(0.01)
-
-    assert failures
+            await until(lambda: failures)
+            assert isinstance(failures[0].error, ValueError)
 
 
 async def test_what_a_handler_changes_is_told_after_it() -> None:

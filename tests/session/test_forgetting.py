@@ -961,7 +961,7 @@ async def test_a_save_outlasts_a_busy_writer() -> None:
 async def test_who_never_gets_through_is_told_the_truth_and_loses_nothing() -> None:
     """The error says that what is pending is kept, and the next save brings it."""
     storage = WatchedStorage()
-    async with voxon_on(storage, storage_timeout_seconds=0.25) as voxon, voxon_on(storage.inner) as other:
+    async with voxon_on(storage, storage_timeout_seconds=1) as voxon, voxon_on(storage.inner) as other:
         session = await voxon.create_session(session_id="s", config=QUIET)
         session.add_memory(f"Grew up in {SECRET}")
         await session.save()
@@ -994,7 +994,7 @@ async def test_forgetting_that_cannot_end_says_what_is_done() -> None:
     """Somebody who goes on writing what is forgotten: what was found is erased, and that is told."""
     storage = WatchedStorage()
     async with (
-        voxon_on(storage, storage_timeout_seconds=0.25, **OPEN) as voxon,
+        voxon_on(storage, storage_timeout_seconds=1, **OPEN) as voxon,
         voxon_on(storage.inner, **OPEN) as other,
     ):
         session = await voxon.create_session(session_id="s", config=QUIET)

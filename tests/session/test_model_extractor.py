@@ -12,6 +12,7 @@ import pytest
 
 from tests.models.openai_server import Fail, Hang, OpenAIServer, Say
 from tests.models.openai_talk import model_of
+from tests.patience import LONG_SECONDS, until
 from tests.session.stores import WatchedStorage
 from voxsession import (
     ConfigurationError,
@@ -140,13 +141,15 @@ async def test_over_http_with_a_real_client() -> None:
     assert [message["role"] for message in sent["messages"]] == ["system", "user"]
 
 
-@pytest.mark.parametrize(("answer", "kind"), [(Fail(500), "server"), (Hang(), "timeout")])
-async def test_a_server_that_fails_or_hangs_is_told_and_costs_nothing_else(answer: Any, kind: str) -> None:
+@pytest.mark.parametrize(("answer", "kind", "seconds"), [(Fail(500), "server", 20), (Hang(), "timeout", 0.5)])
+async def test_a_server_that_fails_or_hangs_is_told_and_costs_nothing_else(
+    answer: Any, kind: str, seconds: float
+) -> None:
     """The turn is kept, nothing is learned, the event says why."""
     with OpenAIServer([answer] * 3) as server:
         async with (
-            model_of(server, max_retries=0, timeout_seconds=20) as model,
-            talk(ModelExtractor(model, timeout_seconds=0.5)) as (session, conv, told),
+            model_of(server, max_retries=0, timeout_seconds=30) as model,
+            talk(ModelExtractor(model, timeout_seconds=seconds)) as (session, conv, told),
         ):
             assert await conv.send_message("I moved to Bergen") == "ok"
             await session.save()
@@ -382,9 +385,10 @@ async def test_turns_in_quick_succession_keep_their_order() -> None:
         )
 
     async with talk(ModelExtractor(answering)) as (session, conv, told):
-        for place in ("Oslo", "Bergen", "Molde"):
-            await conv.send_message(f"I moved to {place}")
-            await asyncio.sleep(0.005)
+        await conv.send_message("I moved to Oslo")
+        await until(lambda: asked)
+        await conv.send_message("I moved to Bergen")
+        await conv.send_message("I moved to Molde")
         go_on.set()
         await session.save()
         assert known(session) == ["User lives in Molde"]
@@ -445,7 +449,7 @@ async def never(request: ModelRequest) -> str:
 async def test_closing_waits_for_a_bounded_time_and_says_what_it_gave_up() -> None:
     """A model that never answers holds nothing up for longer than `wait_seconds`."""
     storage = MemorySessionStorage()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(LONG_SECONDS):
         async with talk(ModelExtractor(never, wait_seconds=0.05), storage=storage) as (_session, conv, told):
             await conv.send_message("I moved to Bergen")
             await conv.send_message("I have a dog")
@@ -479,7 +483,7 @@ async def test_saving_does_not_give_up_what_takes_longer() -> None:
         await session.save()
         assert known(session) == []
         go_on.set()
-        await session.save()
+        await until(lambda: stored(storage))
         assert await stored(storage) == ["User lives in Bergen"]
     assert not told
 
@@ -565,6 +569,7 @@ async def test_a_batch_that_is_still_open_is_waited_for() -> None:
 
     async with talk(ModelExtractor(answering)) as (session, conv, told):
         await conv.send_message("I went to Oslo")
+        await until(lambda: asked)
         async with session.batch_update():
             await conv.send_message("I went to Bergen")
             go_on.set()
@@ -577,14 +582,16 @@ async def test_a_batch_that_is_still_open_is_waited_for() -> None:
 
 async def test_a_caller_that_is_cancelled_does_not_stop_the_learning() -> None:
     """The turn's task ends; what it taught is still found."""
-    go_on = asyncio.Event()
+    go_on, was_asked = asyncio.Event(), asyncio.Event()
 
     async def slowly(request: ModelRequest) -> str:
+        was_asked.set()
         await go_on.wait()
         return facts(row())
 
     async with talk(ModelExtractor(slowly)) as (session, conv, told):
         turn = asyncio.create_task(_turn_and_wait(conv))
+        await was_asked.wait()
         await asyncio.sleep(0.02)
         turn.cancel()
         await asyncio.gather(turn, return_exceptions=True)
@@ -615,16 +622,22 @@ async def test_a_model_that_cancels_itself_is_a_failure_of_its_own() -> None:
 
 async def test_a_save_that_fails_keeps_what_was_found() -> None:
     """A storage that is away for the learning's save costs nothing: the next save has it."""
-    storage = WatchedStorage()
-    model = ScriptedModel([facts(row())], delay_seconds=0.02)
-    async with talk(ModelExtractor(model), storage=storage) as (session, conv, _told):
+    storage, go_on, refusals = WatchedStorage(), asyncio.Event(), list[str]()
+
+    async def slowly(request: ModelRequest) -> str:
+        await go_on.wait()
+        return facts(row())
+
+    async with talk(ModelExtractor(slowly), storage=storage) as (session, conv, _told):
         await conv.send_message("I moved to Bergen")
 
         async def refuse(name: str, call: Any) -> Any:
+            refusals.append(name)
             raise StorageUnavailableError("away", storage="watched", operation=name)
 
         storage.mishap = refuse
-        await asyncio.sleep(0.05)
+        go_on.set()
+        await until(lambda: refusals)
         assert known(session) == ["User lives in Bergen"]
         storage.mishap = None
         await session.save()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -90,38 +91,48 @@ async def test_all_refusals_cost_the_same(is_open: bool | str, monkeypatch: pyte
         assert len({count for _, count in costs.values()}) == 1, costs
 
 
-async def test_all_refusals_take_the_same_time() -> None:
-    """Each comes at the end of a fixed span, which is longer than any of them takes; answers are not held up."""
-    clock = FakeClock()
+async def test_all_refusals_take_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each comes at the end of a whole span, however long its look took; answers are not held up."""
+    clock, storage, held_up = FakeClock(), WatchedStorage(), list[float]()
 
-    class RealTime(FakeClock):
-        def monotonic(self) -> float:
-            return time.monotonic()
+    async def sleep(seconds: float) -> None:
+        held_up.append(seconds)
+        clock.advance(seconds=seconds)
 
-    clock = RealTime()
-    async with owned(clock=clock) as (voxon, session):
+    async def slowly(name: str, call: Any) -> Any:
+        clock.advance(seconds=look_seconds / 2)  # a refusal looks twice
+        return await call()
+
+    async with owned(storage, clock=clock) as (voxon, session):
         ways = await refusals(voxon, session, clock)
-        taken: dict[str, float] = {}
+        monkeypatch.setattr(admission, "asyncio", SimpleNamespace(**{**vars(asyncio), "sleep": sleep}))
+        storage.mishap, span = slowly, admission.REFUSAL_SECONDS
         for is_batch in (False, True):
-            for why in WAYS:
-                with session.batch_update() if is_batch else contextlib.nullcontext():
-                    began = time.monotonic()
-                    await refused(voxon.access_shared_session(*ways[why]))
-                    taken[f"{why} {is_batch}"] = time.monotonic() - began
-        assert all(seconds >= admission.REFUSAL_SECONDS * 0.99 for seconds in taken.values())
-        quick = min(taken.values())
-        assert all(_over(seconds - quick) < 0.06 for seconds in taken.values()), taken
+            for number, why in enumerate(WAYS):
+                for look_seconds in (0, 0.01 * (number + 1), 0.01 * (number + 1) + span):
+                    began = clock.monotonic()
+                    with session.batch_update() if is_batch else contextlib.nullcontext():
+                        await refused(voxon.access_shared_session(*ways[why]))
+                        taken = clock.monotonic() - began
+                    await asyncio.gather(*voxon._home.background)
+                    spans = 1 if look_seconds < span else 2
+                    assert taken == pytest.approx(spans * span), (why, is_batch, look_seconds)
+        assert len(held_up) == 2 * len(WAYS) * 3
         shared, _ = await shared_with(voxon, session)
-        began = time.monotonic()
+        held_up.clear()
         for _ in range(20):
             await shared.get_memory()
-        assert time.monotonic() - began < 20 * admission.REFUSAL_SECONDS
+        assert not held_up
 
 
-def _over(seconds: float) -> float:
-    """What is over the nearest whole number of spans: on a busy machine one may take another span."""
-    rest = seconds % admission.REFUSAL_SECONDS
-    return min(rest, admission.REFUSAL_SECONDS - rest)
+async def test_a_refusal_is_really_held_up() -> None:
+    """By the time of the machine too."""
+    clock = FakeClock()
+    async with owned(clock=clock) as (voxon, session):
+        ways = await refusals(voxon, session, clock)
+        began = time.monotonic()
+        await refused(voxon.access_shared_session(*ways["revoked"]))
+        assert time.monotonic() - began >= admission.REFUSAL_SECONDS * 0.99
 
 
 def _altered(token: str, how: str, place: int) -> Any:

@@ -411,7 +411,7 @@ async def test_a_note_that_is_not_taken_is_in_the_audit_list() -> None:
         with pytest.raises(VoxSessionError):
             await shared.add_note("hello", category="y" * 200)
         await refused(voxon.access_shared_session(view.token, rightful + "evil"))
-        await asyncio.sleep(0.01)
+        await asyncio.gather(*voxon._home.background)  # the answer does not wait for its note
         (share,) = await session.list_shares()
         assert [(one.action, one.outcome, one.by == rightful) for one in share.audit] == [
             ("access", "done", True),

@@ -379,5 +379,5 @@ def as_stored(session: Session) -> dict[str, Any]:
     return {name: json.loads(section) for name, section in document_sections(session._core.data).items()}
 
 
-TestTwoWriters = pytest.mark.slow(TwoWriters.TestCase)
+TestTwoWriters = pytest.mark.timeout(600)(pytest.mark.slow(TwoWriters.TestCase))
 TwoWriters.TestCase.settings = settings(max_examples=100, stateful_step_count=30)

@@ -134,7 +134,7 @@ async def test_interrupt_stops_a_running_reply_and_keeps_what_was_heard() -> Non
             turn = asyncio.create_task(conv.send_message("tell me"))
             await waiting.wait()
             await conv.interrupt(heard="I would")
-            reply = await asyncio.wait_for(turn, 5)
+            reply = await asyncio.wait_for(turn, 30)
             history = await conv.history()
             analytics = conv.get_analytics()
 
@@ -247,16 +247,18 @@ async def test_a_model_that_raises_loses_nothing() -> None:
 
 async def test_a_model_that_hangs_can_be_given_up() -> None:
     """A cancelled turn keeps the user's message and frees the conversation."""
+    limit = asyncio.timeout(None)
 
     async def model(request: ModelRequest) -> str:
         if request.messages[-1]["content"] == "hang":
+            limit.reschedule(asyncio.get_running_loop().time() + 0.02)
             await asyncio.Event().wait()
         return "here"
 
     async with voxon_with(model) as voxon, voxon.session("u") as session:
         async with session.conversation() as conv:
             with pytest.raises(TimeoutError):
-                async with asyncio.timeout(0.05):
+                async with limit:
                     await conv.send_message("hang")
             reply = await conv.send_message("there?")
             history = await conv.history()

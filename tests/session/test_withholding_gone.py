@@ -133,7 +133,7 @@ async def test_secrets_that_live_with_a_process_are_withheld_in_all(mode: str) -
 @pytest.mark.parametrize("how", ["denied", "corrected", "expired", "evicted", "edited"])
 async def test_what_repeats_a_secret_stays_withheld_when_it_is_gone(how: str) -> None:
     """Whatever became of the entry, other entries and messages that repeat it are not shown; nor are later ones."""
-    clock = FakeClock()
+    clock = FakeClock(seed="gone")
     async with owned(config=LEARN, clock=clock) as (voxon, session):
         conversation = await session.start_conversation("c")
         await conversation.add_messages(talk_of("I live in Oslo.", "A fine city", "Bye", "Goodbye"))

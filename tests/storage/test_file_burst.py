@@ -10,11 +10,17 @@ from collections.abc import Callable
 import pytest
 
 from voxsession.errors import ConflictError
-from voxsession.storage import file_sync
+from voxsession.storage import file_jobs, file_sync
 from voxsession.storage.file_burst import THREADS, BurstThreads
 from voxsession.storage.file_jobs import BURST_CALLS
 from voxsession.storage.file_parts import Parts, Pause
 from voxsession.storage.file_sync import SharedFolderSync
+
+
+@pytest.fixture(autouse=True)
+def long_bursts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No burst ends only because the machine is slow."""
+    monkeypatch.setattr(file_jobs, "BURST_SECONDS", 60)
 
 
 async def test_results_and_errors_come_back() -> None:
@@ -53,7 +59,7 @@ async def test_a_burst_wakes_the_loop_seldom(monkeypatch: pytest.MonkeyPatch) ->
 async def test_one_slow_call_holds_up_nobody() -> None:
     """While a call waits for the disk the next ones are made, and answered before it."""
     threads, go = BurstThreads("test"), threading.Event()
-    slow = asyncio.ensure_future(threads.run(lambda: go.wait(10)))
+    slow = asyncio.ensure_future(threads.run(lambda: go.wait(30)))
     await asyncio.sleep(0)
     quick = [threads.run(threading.get_ident) for _ in range(50)]
     await asyncio.wait_for(asyncio.gather(*quick), 10)
@@ -71,11 +77,11 @@ async def test_what_was_cancelled_before_it_began_is_not_done() -> None:
 
     def first() -> None:
         begun.set()
-        go.wait(10)
+        go.wait(30)
         done.append("first")
 
     tasks = [asyncio.ensure_future(threads.run(call)) for call in (first, lambda: done.append("second"))]
-    await asyncio.to_thread(begun.wait, 10)
+    await asyncio.to_thread(begun.wait, 30)
     for task in tasks:
         task.cancel()
     await asyncio.wait(tasks)
@@ -124,7 +130,7 @@ def a_write(
         yield Pause.OCCUPIED
     if first is Pause.WAITING:
         yield Pause.WAITING
-        assert blocked is not None and blocked.wait(10)
+        assert blocked is not None and blocked.wait(30)
     steps.append(f"{name} written")
     yield Pause.WRITTEN
     steps.append(f"{name} synced")
@@ -133,7 +139,7 @@ def a_write(
 async def in_one_burst(threads: BurstThreads, *writes: Parts) -> None:
     """Sends them while the only thread is held up, so that it draws them one after another."""
     go = threading.Event()
-    tasks = [asyncio.ensure_future(threads.run(lambda: go.wait(10)))]
+    tasks = [asyncio.ensure_future(threads.run(lambda: go.wait(30)))]
     tasks += [asyncio.ensure_future(threads.write(write)) for write in writes]
     await asyncio.sleep(0)
     go.set()
@@ -163,11 +169,11 @@ async def test_a_write_that_blocks_holds_no_answer_back() -> None:
     threads, steps = BurstThreads("test", size=1), list[str]()
     go, blocked = threading.Event(), threading.Event()
     blocking = a_write("b", steps, first=Pause.WAITING, blocked=blocked)
-    calls = (threads.run(lambda: go.wait(10)), threads.write(a_write("a", steps)), threads.write(blocking))
+    calls = (threads.run(lambda: go.wait(30)), threads.write(a_write("a", steps)), threads.write(blocking))
     held_up, served, waiting = [asyncio.ensure_future(call) for call in calls]
     await asyncio.sleep(0)
     go.set()
-    await asyncio.wait_for(asyncio.gather(held_up, served), 5)
+    await asyncio.wait_for(asyncio.gather(held_up, served), 10)
     assert not waiting.done()
 
     blocked.set()
@@ -181,7 +187,7 @@ async def test_other_calls_wait_for_no_lock_of_a_write() -> None:
     tasks = [
         asyncio.ensure_future(one)
         for one in (
-            threads.run(lambda: go.wait(10)),
+            threads.run(lambda: go.wait(30)),
             threads.write(a_write("a", steps)),
             threads.run(lambda: steps.append("read")),
         )
@@ -212,9 +218,9 @@ async def test_a_write_that_fails_fails_alone() -> None:
 async def test_a_call_never_waits_behind_a_slow_one() -> None:
     """A single call that comes while the only thread is busy gets a thread of its own."""
     threads, begun, go = BurstThreads("test"), threading.Event(), threading.Event()
-    slow = asyncio.ensure_future(threads.run(lambda: begun.set() or go.wait(10)))
-    await asyncio.to_thread(begun.wait, 10)
-    await asyncio.wait_for(threads.run(lambda: None), 5)
+    slow = asyncio.ensure_future(threads.run(lambda: begun.set() or go.wait(30)))
+    await asyncio.to_thread(begun.wait, 30)
+    await asyncio.wait_for(threads.run(lambda: None), 10)
     assert not slow.done()
 
     go.set()
@@ -239,17 +245,17 @@ def test_threads_share_a_sync(monkeypatch: pytest.MonkeyPatch) -> None:
     def slow(path: str) -> None:
         syncs.append(path)
         running.set()
-        go.wait(10)
+        go.wait(30)
 
     monkeypatch.setattr(file_sync, "sync_folder", slow)
     sync = SharedFolderSync()
     threads = in_threads(lambda: sync("folder"), 1)
-    assert running.wait(10)
+    assert running.wait(30)
     threads += in_threads(lambda: sync("folder"), 9)
     sync_elsewhere = in_threads(lambda: sync("elsewhere"), 1)
     go.set()
     for thread in threads + sync_elsewhere:
-        thread.join(10)
+        thread.join(30)
 
     assert syncs.count("elsewhere") == 1
     assert 2 <= syncs.count("folder") <= 10
@@ -263,18 +269,18 @@ def test_nobody_is_answered_by_an_earlier_sync(monkeypatch: pytest.MonkeyPatch) 
         nonlocal count
         count += 1
         running.set()
-        go.wait(10)
+        go.wait(30)
 
     monkeypatch.setattr(file_sync, "sync_folder", slow)
     sync = SharedFolderSync()
     first = in_threads(lambda: sync("folder"), 1)[0]
-    assert running.wait(10)
+    assert running.wait(30)
     second = in_threads(lambda: sync("folder"), 1)[0]
     second.join(0.05)
     assert second.is_alive()
     go.set()
-    first.join(10)
-    second.join(10)
+    first.join(30)
+    second.join(30)
 
     assert count == 2
 

@@ -275,26 +275,28 @@ async def test_an_unsure_save_is_looked_up() -> None:
 @pytest.mark.parametrize("base", [DictStorage, PlainStorage])
 async def test_a_cancelled_save_is_not_overtaken(base: type[Any]) -> None:
     """A save whose caller was cancelled ends before the next one of the same record begins."""
-    go, order = threading.Event(), []
+    go, has_begun, order = threading.Event(), threading.Event(), []
 
     class SlowPlain(PlainStorage):
         def save(self, session_data: dict[str, Any]) -> None:
             if session_data["seq"] == 2:
-                go.wait(10)
+                has_begun.set()
+                go.wait(30)
             order.append(session_data["seq"])
             super().save(session_data)
 
     class Slow(DictStorage):
         async def save(self, session_data: dict[str, Any]) -> None:
             if session_data["seq"] == 2:
-                await asyncio.to_thread(go.wait, 10)
+                has_begun.set()
+                await asyncio.to_thread(go.wait, 30)
             order.append(session_data["seq"])
             await super().save(session_data)
 
     storage = lift(SlowPlain() if base is PlainStorage else Slow())
     await storage.save(a_document())
     task = asyncio.ensure_future(storage.save(a_document(seq=2)))
-    await asyncio.sleep(0.01)
+    assert await asyncio.to_thread(has_begun.wait, 30)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

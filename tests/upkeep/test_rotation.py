@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests.patience import until
 from tests.session.stores import TwoMethodStorage, WatchedStorage, contents, lose_answer, refuse, user_says
 from tests.storages import KINDS, made
 from voxsession import (
@@ -155,31 +156,33 @@ async def test_sessions_stay_in_use_meanwhile(storage: SessionStorage) -> None:
     await talk(storage, OLD, ids=ids)
     stop = asyncio.Event()
 
-    async def use(voxon: Voxon, session_id: str) -> list[str]:
-        said: list[str] = []
+    async def use(voxon: Voxon, session_id: str, said: list[str]) -> None:
         async with await voxon.load_session(session_id) as session:
             conv = await session.resume_conversation("c")
             while not stop.is_set():
                 said.append(f"{session_id} {len(said)}")
                 await conv.add_messages(user_says(said[-1]))
                 await asyncio.sleep(0.002)
-        return said
 
     async with voxon_on(storage, OLD, NEW) as elsewhere, voxon_on(storage, NEW, OLD) as here:
         idle = await here.load_session("s3")
         idle.config.voice = "nova"  # pending, and does not commute
-        users = [asyncio.ensure_future(use(voxon, s)) for voxon, s in ((elsewhere, "s0"), (here, "s1"))]
-        await asyncio.sleep(0.05)
+        said: list[list[str]] = [[], []]
+        users = [
+            asyncio.ensure_future(use(voxon, session_id, texts))
+            for voxon, session_id, texts in zip((elsewhere, here), ("s0", "s1"), said, strict=True)
+        ]
+        await until(lambda: all(len(texts) > 2 for texts in said))
         receipt = await here.rotate_keys()
-        await asyncio.sleep(0.05)
+        before = [len(texts) for texts in said]
+        await until(lambda: all(len(texts) > count + 2 for texts, count in zip(said, before, strict=True)))
         stop.set()
-        said = await asyncio.gather(*users)
+        await asyncio.gather(*users)
         await idle.save()
         again = await here.rotate_keys()
 
     assert receipt.counts["sessions"] >= 3 and receipt.counts["unopened"] == receipt.counts["busy"] == 0
     assert again.counts["sessions"] == 0, "nobody has turned it back"
-    assert all(len(texts) > 3 for texts in said)
     async with voxon_on(storage, NEW) as voxon:
         for session_id, texts in zip(("s0", "s1"), said, strict=True):
             async with await voxon.load_session(session_id) as session:
