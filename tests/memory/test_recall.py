@@ -72,6 +72,21 @@ def test_an_expired_entry_is_never_found() -> None:
     assert found(index, "quantum", NOW + timedelta(days=1)) == set()
 
 
+def test_a_list_is_filled_though_its_first_entries_have_expired() -> None:
+    """However many have: those behind them move up."""
+    data, index = session(), SessionIndex()
+    for number in range(60):
+        remember(data, f"gone{number}", "quantum physics, quantum leaps", expires_at=NOW + timedelta(days=1))
+    for number in range(3):
+        remember(
+            data, f"here{number}", f"reads of many things, quantum physics too, book {number} of a shelf"
+        )
+    index.refresh(data, 1)
+    matches = index.search("quantum physics leaps", 2, now=NOW + timedelta(days=2))
+    assert len(matches) == 2 and all(match.entry.id.startswith("here") for match in matches if match.entry)
+    assert found(index, "quantum", NOW + timedelta(days=2)) == {"here0", "here1", "here2"}
+
+
 @pytest.mark.parametrize("put_in", [remember, say])
 def test_a_batch_that_was_given_up_leaves_nothing(put_in: Callable[[SessionData, str, str], None]) -> None:
     """What a batch put in is found inside it, and by nobody once the batch was given up."""

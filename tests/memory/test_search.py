@@ -448,6 +448,84 @@ def test_the_same_is_found_however_the_index_was_filled(
     assert ids(one.search(query, 20)) == ids(other.search(query, 20)) == ids(one.search(query, 20))
 
 
+ASKED = st.sampled_from(
+    [
+        "When did Ann have tea?",
+        "my tea in May",
+        "Will and Ann yesterday",
+        "what did you say of the garden last year?",
+    ]
+)
+STEPS = st.lists(
+    st.one_of(FILLINGS, st.sets(st.sampled_from([f"p{n}" for n in range(12)])), ASKED), max_size=8
+)
+
+
+@given(STEPS, ASKED, st.integers(1, 5))
+def test_what_was_asked_before_changes_no_answer(steps: list[object], query: str, limit: int) -> None:
+    """What is noted of texts, dates and words while questions are answered is as good as looking again."""
+    index, known = SearchIndex(), dict[str, Passage]()
+    for step in steps:
+        if isinstance(step, str):
+            index.search(step, 3)
+        elif isinstance(step, set):
+            index.remove(step)
+            known = {name: passage for name, passage in known.items() if name not in step}
+        else:
+            assert isinstance(step, list)
+            index.add(step)
+            known |= {passage.id: passage for passage in step}
+        for sources in (("memory",), ("message",), ("message", "memory")):
+            again = index_of(*known.values()).search(query, limit, sources=sources, at=NOON)
+            hits = index.search(query, limit, sources=sources, at=NOON)
+            assert [(hit.id, hit.score, hit.reasons) for hit in hits] == [
+                (hit.id, hit.score, hit.reasons) for hit in again
+            ]
+
+
+def test_who_speaks_up_later_is_asked_for_all_the_same() -> None:
+    """A memory that was read for somebody else before its person was known is one of theirs as soon as they are."""
+    index = index_of(
+        memory("a", "Ann has tea at four"),
+        memory("b", "tea is at four"),
+        message(0, "Good morning!", speaker="Bob"),
+    )
+    assert len(index.search("When does Bob have tea?", sources=("memory",))) == 2
+    index.add([message(1, "Good morning!", speaker="Ann")])
+    hits = index.search("Ann: when is tea at four?", sources=("memory",))
+    assert ids(hits) == ["a", "b"] and hits[0].score > hits[1].score + 0.1
+
+
+def test_a_word_that_was_too_common_counts_again_when_it_is_rarer() -> None:
+    """Which words tell nothing is looked up again after texts were taken out."""
+    index = index_of(*(memory(f"tea-{n}", f"tea {n}") for n in range(6_100)), memory("last", "tea with milk"))
+    (hit,) = index.search("tea milk", 1)
+    assert (hit.id, hit.reasons[0]) == ("last", "words: milk")
+    index.remove([f"tea-{n}" for n in range(200)])
+    (hit,) = index.search("tea milk", 1)
+    assert (hit.id, hit.reasons[0]) == ("last", "words: tea, milk")
+
+
+def test_what_is_told_soon_after_a_date_counts_less_than_what_is_told_on_it() -> None:
+    """Each day after it counts less, and from the eighth on nothing."""
+    days = {"on it": 8, "next day": 9, "a week on": 14, "later": 20}
+    index = index_of(*(memory(name, "tea", at=NOON.replace(day=day)) for name, day in reversed(days.items())))
+    hits = index.search("tea on 8 May", at=NOON.replace(month=6))
+    assert ids(hits) == list(days)
+    assert hits[0].score > hits[1].score > hits[2].score > hits[3].score
+    assert ["date 9 May 2024" in hit.reasons for hit in hits] == [False, True, False, False]
+
+
+def test_a_long_text_that_says_it_twice_is_found_once() -> None:
+    """By the better of its pieces."""
+    filler = "and so on about the weather of that year and all the rest " * 10
+    index = index_of(
+        message(1, f"the harbour of Genoa {filler} harbour harbour {filler} Genoa harbour"),
+        message(2, "a harbour", group="c2"),
+    )
+    assert ids(index.search("Genoa harbour", 10)) == ["m1", "m2"]
+
+
 @given(FILLINGS, TEXTS, st.sets(st.sampled_from([f"p{n}" for n in range(12)])))
 def test_removed_passages_are_never_found(passages: list[Passage], query: str, removed: set[str]) -> None:
     """After a removal neither the ids nor their length remain."""

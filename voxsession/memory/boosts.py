@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from heapq import heappush, heappushpop, nlargest
 
 from voxsession.memory.question import Question, tells_of_self
@@ -35,7 +35,7 @@ class Boosts:
         self._question = question
         self._shelf = shelf
         self._weights = weights
-        self._bounds = _Bounds(self)
+        self._bounds = _Bounds(self, shelf.traits.kinds)
 
     @property
     def most(self) -> float:
@@ -59,13 +59,18 @@ class Boosts:
         """
         totals: dict[int, float] = {}
         best: list[float] = []
-        bounds = self._at_most(scores, unit, limit)
+        bounds, kinds, is_sure = (
+            self._at_most(scores, unit, limit),
+            self._shelf.traits.of_slot,
+            self._bounds.sure,
+        )
         for slot in sorted(bounds, key=bounds.__getitem__, reverse=True):
-            if len(best) == limit and bounds[slot] < best[0]:
+            if len(best) == limit and bounds[slot] + _ROUNDING < best[0]:
                 break
             if (passage := self._shelf.passages[slot]) is not None:
-                total = round(scores[slot] + unit * self._of(slot, passage), _DIGITS)
-                totals[slot] = total
+                if kinds[slot] not in is_sure:
+                    bounds[slot] = scores[slot] + unit * self._of(slot, passage)
+                totals[slot] = total = round(bounds[slot], _DIGITS)
                 (heappushpop if len(best) == limit else heappush)(best, total)
         return totals
 
@@ -124,18 +129,19 @@ class Boosts:
         for slot, share in self._dated(most).items():
             most[slot] += unit * self._weights.date * share
         least = worst_of_best(limit, scores) - _ROUNDING
-        return {slot: bound + _ROUNDING for slot, bound in most.items() if bound >= least}
+        return {slot: bound for slot, bound in most.items() if bound >= least}
 
-    def of_kind(self, number: int) -> float:
-        """What texts of a kind get at most for all but their date."""
-        kind, question, weights = self._shelf.traits.kinds[number], self._question, self._weights
-        boost = weights.when if question.wants_time and kind.says_when is not False else 0.0
-        if not kind.is_read:
-            return boost + (weights.speaker + weights.tells if question.names or question.role else 0.0)
-        if self._asked(kind) is not False:
+    def of_kind(self, kind: Kind) -> tuple[float, bool]:
+        """What texts of a kind get at most for all but their date, and whether they surely get that."""
+        question, weights, boost, is_sure = self._question, self._weights, 0.0, True
+        if question.wants_time and kind.says_when is not False:
+            boost, is_sure = weights.when, kind.says_when is not None
+        asked = self._asked(kind) if kind.is_read else None if question.names or question.role else False
+        if asked is not False:
             boost += weights.speaker - (weights.second if kind.speaker in question.besides else 0.0)
             boost += weights.tells if kind.tells is not False else 0.0
-        return boost
+            is_sure = is_sure and asked is not None and kind.tells is not None
+        return boost, is_sure
 
     def _dated(self, among: Mapping[int, float]) -> dict[int, float]:
         """Those of some slots whose texts are from the dates that the question names, with their shares."""
@@ -152,14 +158,23 @@ class Boosts:
 
 
 class _Bounds(dict[int, float]):
-    """What texts of each kind get at most, found when it is first asked for."""
+    """What texts of each kind get at most, by the kind's number, found when it is first asked for.
 
-    def __init__(self, boosts: Boosts) -> None:
+    Attributes:
+        sure: The numbers of those that get neither more nor less.
+    """
+
+    def __init__(self, boosts: Boosts, kinds: Sequence[Kind]) -> None:
         super().__init__()
         self._boosts = boosts
+        self._kinds = kinds
+        self.sure: set[int] = set()
 
     def __missing__(self, number: int) -> float:
-        bound = self[number] = self._boosts.of_kind(number)
+        bound, is_sure = self._boosts.of_kind(self._kinds[number])
+        self[number] = bound
+        if is_sure:
+            self.sure.add(number)
         return bound
 
 

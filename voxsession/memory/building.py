@@ -6,15 +6,11 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-import attrs
-
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import Message
 from voxsession.core.rules import CONTEXT_SHARES
 from voxsession.core.types import encode_json
 from voxsession.errors import BudgetError
-from voxsession.memory.allowance import HALF_LIFE_DAYS
-from voxsession.memory.budget import retention
 from voxsession.memory.context import (
     BRANCH_HEADING,
     KNOWN_HEADING,
@@ -38,6 +34,7 @@ from voxsession.memory.context_lines import (
     stands,
     system_message,
 )
+from voxsession.memory.context_order import memory_order
 from voxsession.memory.matches import MemoryMatch
 from voxsession.memory.shorten import shortened
 from voxsession.memory.tokens import TokenCounter
@@ -171,22 +168,23 @@ class _Builder:
         left = {True: standing, False: self._share("memories")}
         misses = 0
         heading = self.count(KNOWN_HEADING) if self.parts.entries else 0
-        for entry in sorted(self.parts.entries, key=lambda entry: self._memory_rank(entry, scores)):
+        order = memory_order(scores, self.parts.half_lives, self.parts.now)
+        for entry in sorted(self.parts.entries, key=order):
             match, is_standing = scores.get(entry.id), stands(entry)
-            why, is_hopeless = memory_reason(entry, match), misses >= MOST_MISSES
-            item = ContextItem(
-                kind="memory",
-                id=entry.id,
-                tokens=entry.token_count if is_hopeless else 0 if taken else heading,
-                included=False,
-                reason=f"no room: the ones before it found none either ({why})" if is_hopeless else why,
-                score=match.score if match else None,
-            )
-            if is_hopeless:
-                self.items.append(item)
+            why, score = memory_reason(entry, match), match.score if match else None
+            if misses >= MOST_MISSES:
+                why = f"no room: the ones before it found none either ({why})"
+                self._note("memory", entry.id, entry.token_count, False, why, score=score)
                 continue
             line = self._offer(
-                item,
+                ContextItem(
+                    kind="memory",
+                    id=entry.id,
+                    tokens=0 if taken else heading,
+                    included=False,
+                    reason=why,
+                    score=score,
+                ),
                 partial(memory_line, entry, origin=self.parts.origin_of(entry)),
                 entry.content,
                 left[is_standing],
@@ -202,18 +200,6 @@ class _Builder:
             why = f"{count} more that the message does not speak of and that are worth less"
             self._note("memory", None, tokens, False, why)
         return taken
-
-    def _memory_rank(self, entry: MemoryEntry, scores: dict[str, MemoryMatch]) -> tuple[Any, ...]:
-        standing = stands(entry)
-        match = scores.get(entry.id)
-        half_life = self.parts.half_lives.get(entry.category, HALF_LIFE_DAYS)
-        return (
-            not standing,
-            match is None,
-            -(match.score if match and not standing else 0.0),
-            -retention(entry, self.parts.now, half_life),
-            entry.id,
-        )
 
     def _take_turns(
         self, turns: list[Turn], recallable: list[MemoryMatch]
@@ -322,7 +308,7 @@ class _Builder:
             if message.id in shown | seen:
                 why = "in the recent messages already" if message.id in shown else "named above already"
                 tokens = self.count(said_line(message))
-                self.items.append(attrs.evolve(item, tokens=tokens, reason=f"out: {why}"))
+                self._note("recalled", message.id, tokens, False, f"out: {why}", score=match.score)
                 continue
             seen.add(message.id)
             line = self._offer(
@@ -349,7 +335,6 @@ class _Builder:
         most: int,
         *,
         may_shorten: bool,
-        recorded: int = 0,
     ) -> str | None:
         """The line of a candidate if it fits, whole or shortened; it is noted either way.
 
@@ -367,17 +352,12 @@ class _Builder:
                 line, full = make(text), tokens
                 tokens = self.count(line)
         if tokens > most:
-            self.items.append(
-                attrs.evolve(
-                    item,
-                    tokens=item.tokens + tokens,
-                    reason=f"no room: {max(most, 0)} tokens were left for its kind ({item.reason})",
-                )
-            )
+            why = f"no room: {max(most, 0)} tokens were left for its kind ({item.reason})"
+            self._note(item.kind, item.id, item.tokens + tokens, False, why, score=item.score)
             return None
         why = item.reason if full is None else f"shortened ({item.reason})"
         tokens += item.tokens
-        self.items.append(attrs.evolve(item, tokens=tokens, included=True, reason=why, full_tokens=full))
+        self._note(item.kind, item.id, tokens, True, why, score=item.score, full_tokens=full)
         self.used += tokens
         return line
 
@@ -387,8 +367,28 @@ class _Builder:
 
     # --- the report
 
-    def _note(self, kind: str, item_id: str | None, tokens: int, included: bool, reason: str) -> None:
-        self.items.append(ContextItem(kind=kind, id=item_id, tokens=tokens, included=included, reason=reason))
+    def _note(
+        self,
+        kind: str,
+        item_id: str | None,
+        tokens: int,
+        included: bool,
+        reason: str,
+        *,
+        score: float | None = None,
+        full_tokens: int | None = None,
+    ) -> None:
+        self.items.append(
+            ContextItem(
+                kind=kind,
+                id=item_id,
+                tokens=tokens,
+                included=included,
+                reason=reason,
+                score=score,
+                full_tokens=full_tokens,
+            )
+        )
 
     def _note_repairs(self, turn: Turn, *, included: bool = True) -> None:
         for message_id, note in turn.notes:

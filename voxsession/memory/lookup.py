@@ -65,7 +65,7 @@ class Lookup:
         self._room = _MOST_ROWS
         self._concepts = self._find_concepts()
         self._boosts = Boosts(question, shelf, weights)
-        self._known: tuple[object, dict[int, float], dict[int, float]] | None = None
+        self._known: tuple[dict[int, float], dict[int, float]] | None = None
 
     def hits(self, limit: int, sources: frozenset[str], category: str | None) -> list[Hit]:
         """The best passages.
@@ -169,7 +169,7 @@ class Lookup:
         """The rows that hold one of some terms; None where that is too many to tell anything."""
         limit = min(_MOST_ROWS_OF_A_WORD, self._room)
         rows = self._postings.rows_with(terms, limit)
-        if len(rows) >= limit:
+        if rows is None:
             return None
         self._room -= len(rows)
         return frozenset(rows)
@@ -193,10 +193,13 @@ class Lookup:
     def _scored(
         self, sources: frozenset[str], category: str | None
     ) -> tuple[dict[int, float], dict[int, float]]:
-        """What each stretch lends, and what is found by itself, by slot; asked for twice, found once."""
-        asked = sources, category
-        if self._known is not None and self._known[0] == asked:
-            return self._known[1], self._known[2]
+        """What each stretch lends, and what is found by itself, by slot."""
+        if self._known is None:
+            self._known = self._score()
+        shares, scores = self._known
+        return shares, self._allowed(scores, sources, category)
+
+    def _score(self) -> tuple[dict[int, float], dict[int, float]]:
         shelf, weights = self._shelf, self._weights
         raw = spread_out(word_scores(self._concepts, shelf, weights), shelf, weights)
         shares = stretch_shares(raw, shelf, weights)
@@ -212,8 +215,6 @@ class Lookup:
         for span in self._question.spans:
             for slot in shelf.timeline.within(span.start, span.end):
                 scores.setdefault(slot, shares.get(stretches[slot], 0.0))
-        scores = self._allowed(scores, sources, category)
-        self._known = (asked, shares, scores)
         return shares, scores
 
     def _allowed(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from voxsession.core.types import decode_json
 
@@ -26,12 +26,12 @@ class Postings:
 
     Example:
         >>> postings = Postings()
-        >>> postings.add([(1, "We sang songs"), (2, "One song, one singer: a song")])
+        >>> postings.add([1, 2], ["We sang songs", "One song, one singer: a song"])
         >>> postings.terms_of("songs"), postings.rows_with(["song"], 10)
         (('song',), [1, 2])
     """
 
-    __slots__ = ("__weakref__", "_db", "_pending", "_stems")
+    __slots__ = ("__weakref__", "_db", "_many", "_pending", "_stems")
 
     def __init__(self) -> None:
         self._db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
@@ -46,14 +46,17 @@ class Postings:
             self._db.execute(f"CREATE VIRTUAL TABLE {table}_words USING fts5vocab({table}, 'instance')")
         self._pending: dict[int, str] = {}
         self._stems: dict[str, tuple[str, ...]] = {}
+        # How many rows there are at least with terms that have too many.
+        self._many: dict[tuple[str, ...], int] = {}
 
-    def add(self, rows: Sequence[tuple[int, str]]) -> None:
+    def add(self, rows: Sequence[int], texts: Sequence[str]) -> None:
         """Index texts under row numbers that are not in use.
 
         Args:
-            rows: Pairs of row number (from 1) and text that can be encoded as UTF-8.
+            rows: Numbers from 1.
+            texts: The text of each, which can be encoded as UTF-8.
         """
-        self._pending.update(rows)
+        self._pending.update(zip(rows, texts, strict=True))
         if len(self._pending) >= _MOST_PENDING:
             self._flush()
 
@@ -63,6 +66,7 @@ class Postings:
         Args:
             rows: Pairs of row number and text.
         """
+        self._many.clear()
         self._write(
             "INSERT INTO said(said, rowid, text) VALUES('delete', ?, ?)",
             [(row, text) for row, text in rows if self._pending.pop(row, None) is None],
@@ -71,6 +75,7 @@ class Postings:
     def clear(self) -> None:
         """Take out every row."""
         self._pending.clear()
+        self._many.clear()
         self._db.execute("INSERT INTO said(said) VALUES('delete-all')")
 
     def terms_of(self, words: str) -> tuple[str, ...]:
@@ -94,24 +99,32 @@ class Postings:
             known = self._stems[words] = tuple(dict.fromkeys(term for (term,) in rows))
         return known
 
-    def rows_with(self, terms: Sequence[str], limit: int) -> list[int]:
+    def rows_with(self, terms: Sequence[str], limit: int) -> list[int] | None:
         """The rows that hold one of some terms, with repetitions where a row holds several.
 
         Args:
             terms: Terms from `terms_of`.
-            limit: How many to read at most.
+            limit: How many are too many.
 
         Returns:
-            Row numbers; as many as `limit` means that there may be more.
+            Row numbers; None where there are `limit` or more.
         """
         if not terms:
             return []
+        asked = tuple(terms)
+        if self._many.get(asked, 0) >= limit:
+            return None
         self._flush()
-        found = f"SELECT doc FROM said_words WHERE term IN ({','.join('?' * len(terms))}) LIMIT ?"
+        select = f"SELECT doc FROM said_words WHERE term IN ({','.join('?' * len(asked))}) LIMIT ?"
         # One string read as JSON takes half the time of as many rows.
-        (rows,) = self._db.execute(f"SELECT group_concat(doc) FROM ({found})", (*terms, limit)).fetchone()
-        found_rows: list[int] = decode_json(f"[{rows or ''}]")
-        return found_rows
+        (found,) = self._db.execute(f"SELECT group_concat(doc) FROM ({select})", (*asked, limit)).fetchone()
+        rows: list[int] = decode_json(f"[{found or ''}]")
+        if len(rows) < limit:
+            return rows
+        if len(self._many) >= _MOST_STEMS:
+            self._many.clear()
+        self._many[asked] = limit
+        return None
 
     def newest_rows_with(self, term: str, limit: int) -> list[int]:
         """The last rows that hold a term, descending; slower than `rows_with`, for very common terms.
@@ -128,15 +141,18 @@ class Postings:
         rows: Iterable[tuple[int]] = self._db.execute(
             "SELECT rowid FROM said WHERE said MATCH ? ORDER BY rowid DESC LIMIT ?", (quoted, limit)
         )
+        if found := [row for (row,) in rows]:
+            return found
         # FTS5 stems what it is given; the few stems that are not their own stem are found the other way.
-        return [row for (row,) in rows] or self.rows_with([term], limit)
+        others = self._db.execute("SELECT doc FROM said_words WHERE term = ? LIMIT ?", (term, limit))
+        return [row for (row,) in others]
 
     def _flush(self) -> None:
         if self._pending:
-            self._write("INSERT INTO said(rowid, text) VALUES(?, ?)", list(self._pending.items()))
+            self._write("INSERT INTO said(rowid, text) VALUES(?, ?)", self._pending.items())
             self._pending.clear()
 
-    def _write(self, statement: str, rows: Sequence[tuple[int, str]]) -> None:
+    def _write(self, statement: str, rows: Collection[tuple[int, str]]) -> None:
         if not rows:
             return
         self._db.execute("BEGIN")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from voxsession.memory.lookup import Hit, Lookup
 from voxsession.memory.postings import Postings
-from voxsession.memory.question import read_question
+from voxsession.memory.question import Question, read_question
 from voxsession.memory.rank import Weights
 from voxsession.memory.shelf import Passage, Shelf
 
@@ -42,6 +42,7 @@ class SearchIndex:
         self._lock = threading.RLock()
         self._postings = Postings()
         self._shelf = Shelf()
+        self._latest: tuple[object, Lookup] | None = None
 
     def __len__(self) -> int:
         return len(self._shelf.slot_of)
@@ -65,7 +66,7 @@ class SearchIndex:
         new = {passage.id: passage for passage in passages}
         with self._lock:
             self.remove([known for known in new if known in self._shelf.slot_of])
-            self._postings.add(self._shelf.put(new.values()))
+            self._postings.add(*self._shelf.put(new.values()))
 
     def remove(self, ids: Iterable[str]) -> None:
         """Take passages out, so that they neither are found nor help others; unknown ids are passed over.
@@ -77,6 +78,7 @@ class SearchIndex:
             >>> SearchIndex().remove(["never added"])
         """
         with self._lock:
+            self._latest = None
             rows: list[tuple[int, str]] = []
             for known in ids:
                 rows += self._shelf.take(known)
@@ -97,6 +99,7 @@ class SearchIndex:
             >>> SearchIndex().clear()
         """
         with self._lock:
+            self._latest = None
             self._postings.clear()
             self._shelf = Shelf()
 
@@ -131,11 +134,24 @@ class SearchIndex:
             if limit <= 0 or not self._shelf.slot_of:
                 return []
             self._shelf.settle()
-            question = read_question(query, self._shelf.name_words, at or self._shelf.newest())
+            moment = at or self._shelf.newest()
             if compare is None:
-                lookup = Lookup(question, self._shelf, self._postings, self._weights)
+                lookup = self._lookup(query, moment)
             else:
                 from voxsession.memory.hybrid import HybridLookup
 
-                lookup = HybridLookup(question, self._shelf, self._postings, self._weights, compare)
+                lookup = HybridLookup(
+                    self._read(query, moment), self._shelf, self._postings, self._weights, compare
+                )
             return lookup.hits(limit, frozenset(sources), category)
+
+    def _read(self, query: str, at: datetime) -> Question:
+        return read_question(query, self._shelf.name_words, at)
+
+    def _lookup(self, query: str, at: datetime) -> Lookup:
+        """The search for a question by words; the latest is kept, for memories and messages are asked one by one."""
+        asked = query, at, str(at.tzinfo)
+        if self._latest is None or self._latest[0] != asked:
+            lookup = Lookup(self._read(query, at), self._shelf, self._postings, self._weights)
+            self._latest = asked, lookup
+        return self._latest[1]

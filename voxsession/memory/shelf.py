@@ -22,6 +22,7 @@ STATES, ASKS_ASSISTANT, ASKS_PERSON = range(3)
 _STRETCH_MESSAGES = 64
 #: Only a message up to this long says what the one after it is about.
 _SHORT_WORDS = 60
+_ONE = ("as it stands",)
 _QUESTION_MARKS = ("?", "\uff1f")
 
 
@@ -88,32 +89,31 @@ class Shelf:
         """How many row numbers were given away and are no longer in use."""
         return len(self.passages) - 1 - self.rows_total
 
-    def put(self, passages: Iterable[Passage]) -> list[tuple[int, str]]:
+    def put(self, passages: Iterable[Passage]) -> tuple[list[int], list[str]]:
         """Give passages whose ids are not in yet their rows, and messages their places in their conversations.
 
         Returns:
-            The rows to index, with their texts.
+            The rows to index, and their texts.
         """
-        new: list[tuple[int, str]] = []
+        new: tuple[list[int], list[str]] = [], []
+        rows, texts = new
         talk: list[int] = []
-        all_passages, slots, lengths, worth = self.passages, self.slots, self.lengths, self.worth
+        slot_of, all_passages, slots, lengths = self.slot_of, self.passages, self.slots, self.lengths
         row = first = len(all_passages)
         for passage in passages:
             slot = row
-            self.slot_of[passage.id] = slot
+            slot_of[passage.id] = slot
             if words := plain_words(passage.text):
-                new.append((row, passage.text))
+                rows.append(row)
+                texts.append(passage.text)
                 all_passages.append(passage)
                 slots.append(slot)
                 lengths.append(words)
                 row += 1
             else:
-                row = self._put_in_pieces(passage, new)
+                row = self._put_in_pieces(passage, rows, texts)
             if passage.source == "message":
                 talk.append(slot)
-                worth += [1.0] * (row - slot)
-            else:
-                worth += [_worth(passage)] * (row - slot)
             if passage.speaker:
                 self._meet(passage.speaker)
             if self._newest is not None and passage.at > self._newest:
@@ -124,19 +124,21 @@ class Shelf:
         for links in (self.after, self.before, self.answers, self.leads, self.stretches):
             links.extend([0] * (row - first))
         self.traits.extend(row - first)
+        self.worth += map(_worth, all_passages[first:])
         for name, members in groupby(talk, key=self._group):
             self._append(name, members)
         return new
 
-    def _put_in_pieces(self, passage: Passage, new: list[tuple[int, str]]) -> int:
+    def _put_in_pieces(self, passage: Passage, rows: list[int], texts: list[str]) -> int:
         """Give a text that is long or of odd signs its rows; the number of the row after them."""
         slot = row = len(self.passages)
-        texts = pieces(searchable(passage.text))
-        if len(texts) != 1 or texts[0] is not passage.text:
-            self._pieces[slot] = tuple(texts)
-        for row, piece in enumerate(texts or ("",), slot):
+        cut = pieces(searchable(passage.text))
+        if len(cut) != 1 or cut[0] is not passage.text:
+            self._pieces[slot] = tuple(cut)
+        for row, piece in enumerate(cut or ("",), slot):
             if piece:
-                new.append((row, piece))
+                rows.append(row)
+                texts.append(piece)
             self.passages.append(passage)
             self.slots.append(slot)
             self.lengths.append(min(piece.count(" ") + 1, LONGEST_PIECE_WORDS))
@@ -207,7 +209,7 @@ class Shelf:
         """Put messages behind the last one of their conversation, and tell neighbours of each other."""
         passages, lengths, stretches = self.passages, self.lengths, self.stretches
         before, after, answers, leads = self.before, self.after, self.answers, self.leads
-        group = self._groups.setdefault(name, [])
+        group, in_pieces = self._groups.setdefault(name, []), self._pieces
         ahead = group[-1] if group else 0
         previous = passages[ahead]
         for slot in members:
@@ -220,7 +222,8 @@ class Shelf:
                 if previous.position >= passage.position and _order(previous) > _order(passage):
                     self._disordered.add(name)
                 after[ahead] = slot
-                answers[ahead] = slot if lengths[ahead] <= _SHORT_WORDS and self.rows_of(ahead) == 1 else 0
+                is_short = lengths[ahead] <= _SHORT_WORDS
+                answers[ahead] = slot if is_short and len(in_pieces.get(ahead, _ONE)) == 1 else 0
                 if previous.text.rstrip().endswith(_QUESTION_MARKS):
                     leads[ahead] = ASKS_ASSISTANT if passage.role == "assistant" else ASKS_PERSON
                 else:
@@ -244,9 +247,13 @@ class Shelf:
         self._speakers[speaker] += 1
 
 
-def _worth(passage: Passage) -> float:
+def _worth(passage: Passage | None) -> float:
     """An unimportant memory counts four fifths of an important one."""
-    return 1.0 if passage.source == "message" else 0.8 + 0.2 * min(1.0, max(0.0, passage.weight))
+    return (
+        1.0
+        if passage is None or passage.source == "message"
+        else 0.8 + 0.2 * min(1.0, max(0.0, passage.weight))
+    )
 
 
 def _order(passage: Passage) -> tuple[int, str]:

@@ -38,7 +38,7 @@ class Turn:
 
 def call_ids(message: Message) -> list[str]:
     """The ids of the calls that a message asks for, each once; only the assistant can call."""
-    if message.role != "assistant":
+    if message.role != "assistant" or not message.tool_calls:
         return []
     return list(
         dict.fromkeys(str(call.get("id")) for call in message.tool_calls or () if isinstance(call, dict))
