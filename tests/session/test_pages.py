@@ -31,6 +31,8 @@ from voxsession import (
     SessionStorage,
     StorageUnavailableError,
 )
+from voxsession.memory.context import Context, ContextParts
+from voxsession.session import assembling
 from voxsession.testing import ScriptedModel
 
 QUIET = SessionConfig(enable_learning=False)
@@ -540,3 +542,41 @@ async def test_without_pages_everything_stays_in_the_document() -> None:
         assert await kept_texts(storage, "s") == names(400)
         assert await kept_texts(storage, "s", "c0") == ["m0"]
     assert "save_page" not in watched.calls
+
+
+# --- contexts
+
+
+async def test_a_context_that_takes_filed_messages_is_built_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the second on: that the loaded ones do not fill it is known. One that they fill takes no page."""
+    built: list[Context] = []
+    build = assembling.build_context
+
+    def note(parts: ContextParts, counter: Any) -> Context:
+        built.append(build(parts, counter))
+        return built[-1]
+
+    monkeypatch.setattr(assembling, "build_context", note)
+    storage = WatchedStorage()
+    model = ScriptedModel(["Fine."] * 9)
+    async with voxon_on(storage, model=model) as voxon, voxon.session("ann", config=QUIET) as session:
+        conv = await session.conversation()
+        for start in range(0, 300, 2):
+            await conv.add_messages([*user_says(f"m{start}"), *replies(start + 1, 1)])
+
+        async def turn() -> tuple[int, bool]:
+            """How many contexts were built, whether the last one goes back to the beginning."""
+            built.clear()
+            storage.calls.clear()
+            await conv.send_message("and now?")
+            return len(built), "m0" in contents_of(built[-1])
+
+        def contents_of(context: Context) -> list[Any]:
+            return [message["content"] for message in context.messages]
+
+        assert await turn() == (2, True)
+        assert await turn() == (1, True)
+        session.config.context_tokens = 200
+        assert await turn() == (1, False) and "load_page" not in storage.calls
+        session.config.context_tokens = 8000
+        assert await turn() == (2, True)

@@ -76,21 +76,36 @@ async def assemble_fully(
         said = visible(core.view.messages, core.view.message_offset, lineage(core.view, conversation_id))
         asked = newest or _asked(said)
         await understand(core, host, (asked and asked.content) or "")
-    preview = assemble(core, conversation_id, newest, budget_tokens)
-    if preview.complete:
-        return preview
+    if conversation_id not in core.short_heads:
+        preview = assemble(core, conversation_id, newest, budget_tokens)
+        if preview.complete:
+            return preview
+    return await _from_pages(core, host, conversation_id, newest, budget_tokens)
+
+
+async def _from_pages(
+    core: LiveCore,
+    host: SessionHost,
+    conversation_id: str,
+    newest: Message | None,
+    budget_tokens: int | None,
+) -> Context:
+    """The context from as many filed messages as fill it, besides those that are loaded."""
     data = core.view
-    line = lineage(data, conversation_id)
-    seen = visible(data.messages, data.message_offset, line)
-    limit = _needed(core, seen, budget_tokens)
+    loaded = visible(data.messages, data.message_offset, lineage(data, conversation_id))
+    limit = _needed(core, loaded, budget_tokens)
     while True:
         history = await read_history(core, host, conversation_id, limit=limit)
         context = _build(
             core, conversation_id, history, newest, complete=len(history) < limit, budget_tokens=budget_tokens
         )
         if context.complete:
-            return context
+            break
         limit *= 2
+    sent = sum(item.kind == "message" and item.included for item in context.items)
+    # Where they filled no context now, they are not tried alone for the next one.
+    (core.short_heads.add if sent > len(loaded) + 1 else core.short_heads.discard)(conversation_id)
+    return context
 
 
 def _build(

@@ -93,6 +93,7 @@ class LiveCore:
         filed_talks: the conversation entries in index pages, as far as they were needed.
         open_conversations: conversation ids with an open handle; they are not filed away.
         guest_turns: by conversation, the turns of guests that run or wait; these are not filed away either.
+        short_heads: conversations whose loaded messages did not fill their latest context: it took filed ones too.
         batches: the `batch_update()` blocks that are open, of all tasks.
         became: id of an entry that is no more -> that which others learned as well, for blocks that name the one.
         loose_pages: pages that were written here and that no stored document is known to name, or that one named
@@ -125,6 +126,7 @@ class LiveCore:
     index: SessionIndex = attrs.field(factory=SessionIndex)
     open_conversations: dict[str, int] = attrs.field(factory=dict)
     guest_turns: dict[str, list[Any]] = attrs.field(factory=dict)
+    short_heads: set[str] = attrs.field(factory=set)
     batches: list[BatchScope] = attrs.field(factory=list)
     became: dict[str, str] = attrs.field(factory=dict)
     tasks: set[asyncio.Task[Any]] = attrs.field(factory=set)
