@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import attrs
 import pytest
 
 from voxsession.core.changes import (
     MemoryAdded,
     MemoryRemoved,
     MemorySuperseded,
+    MemoryUpdated,
     MessageAdded,
     MessagesRedacted,
 )
@@ -27,14 +30,32 @@ def session() -> SessionData:
     return SessionData(session_id="s1", created_at=NOW, updated_at=NOW)
 
 
-def say(data: SessionData, message_id: str, content: str, role: str = "user") -> None:
-    said = Message(id=message_id, conversation_id="c1", role=role, content=content, at=NOW)  # type: ignore[arg-type]
+def say(
+    data: SessionData, message_id: str, content: str, role: str = "user", name: str | None = None
+) -> None:
+    said = Message(
+        id=message_id,
+        conversation_id="c1",
+        role=role,  # type: ignore[arg-type]
+        content=content,
+        at=NOW,
+        name=name,
+    )
     MessageAdded(at=NOW, message=said).apply(data)
 
 
-def remember(data: SessionData, entry_id: str, content: str, **fields: object) -> None:
-    entry = MemoryEntry(id=entry_id, content=content, timestamp=NOW, **fields)  # type: ignore[arg-type]
+def remember(data: SessionData, entry_id: str, content: str, **fields: Any) -> MemoryEntry:
+    entry = MemoryEntry(id=entry_id, content=content, **{"timestamp": NOW, **fields})
     MemoryAdded(at=NOW, entry=entry).apply(data)
+    return entry
+
+
+def told(index: SessionIndex, query: str) -> list[tuple[Any, ...]]:
+    """What the query finds, with scores and reasons."""
+    return [
+        ((match.entry or match.message).id, match.score, match.reasons)
+        for match in index.search(query, 20, now=NOW)
+    ]
 
 
 def found(index: SessionIndex, query: str, now: datetime = NOW) -> set[str]:
@@ -72,19 +93,53 @@ def test_an_expired_entry_is_never_found() -> None:
     assert found(index, "quantum", NOW + timedelta(days=1)) == set()
 
 
-def test_a_list_is_filled_though_its_first_entries_have_expired() -> None:
-    """However many have: those behind them move up."""
+def test_what_has_expired_neither_stands_in_the_way_nor_counts_as_said_before() -> None:
+    """However much has: it takes no place among what is looked at, and nothing alike steps back behind it."""
     data, index = session(), SessionIndex()
-    for number in range(60):
-        remember(data, f"gone{number}", "quantum physics, quantum leaps", expires_at=NOW + timedelta(days=1))
-    for number in range(3):
-        remember(
-            data, f"here{number}", f"reads of many things, quantum physics too, book {number} of a shelf"
-        )
+    end = NOW + timedelta(days=1)
+    for number in range(1_200):
+        remember(data, f"gone{number}", f"tea harp note {number}", expires_at=end)
+    remember(data, "here", "we bought a harp and a zither")
+    remember(data, "alike", "loves green jasmine tea", expires_at=end)
+    remember(data, "first", "loves green jasmine tea a lot")
+    remember(data, "second", "had jasmine tea with Bob in the garden of the old house by the sea")
     index.refresh(data, 1)
-    matches = index.search("quantum physics leaps", 2, now=NOW + timedelta(days=2))
-    assert len(matches) == 2 and all(match.entry.id.startswith("here") for match in matches if match.entry)
-    assert found(index, "quantum", NOW + timedelta(days=2)) == {"here0", "here1", "here2"}
+    assert "here" not in found(index, "harp tea")
+    later = end + timedelta(seconds=1)
+    assert found(index, "harp tea", later) == {"here", "first", "second"}
+    jasmine = [match.entry.id for match in index.search("jasmine tea", 5, now=later) if match.entry]
+    assert jasmine == ["first", "second"]
+
+
+def test_an_end_that_was_put_off_counts() -> None:
+    """Also where the entry had expired in the index already."""
+    data, index = session(), SessionIndex()
+    entry = remember(data, "e1", "likes quantum physics", expires_at=NOW + timedelta(days=1))
+    index.refresh(data, 1)
+    late = NOW + timedelta(days=2)
+    assert found(index, "quantum", late) == set()
+    MemoryUpdated(at=NOW, entry=attrs.evolve(entry, expires_at=NOW + timedelta(days=3))).apply(data)
+    index.refresh(data, 2)
+    assert found(index, "quantum", late) == {"e1"}
+    assert found(index, "quantum", NOW + timedelta(days=3)) == set()
+
+
+@pytest.mark.parametrize("field, value", [("speaker", "Ann"), ("importance", 1.0), ("timestamp", NOW)])
+def test_whatever_was_changed_in_an_entry_counts_at_once(field: str, value: Any) -> None:
+    """Whose it is, what it is worth, when it was: as in an index that is made anew."""
+    data, index = session(), SessionIndex()
+    remember(data, "e1", "wanted a piano teacher", importance=0.1, timestamp=NOW - timedelta(days=90))
+    entry = remember(data, "e2", "wanted a chess teacher", importance=0.1, timestamp=NOW - timedelta(days=90))
+    say(data, "m1", "Good morning", name="Ann")
+    index.refresh(data, 1)
+    asked = "What teacher did Ann want yesterday?"
+    found(index, asked)
+    MemoryUpdated(at=NOW, entry=attrs.evolve(entry, **{field: value})).apply(data)
+    index.refresh(data, 2)
+    anew = SessionIndex()
+    anew.refresh(data, 2)
+    assert told(index, asked) == told(anew, asked)
+    assert told(index, asked)[0][0] == "e2"
 
 
 @pytest.mark.parametrize("put_in", [remember, say])

@@ -106,9 +106,11 @@ def test_the_order_of_adding_does_not_matter(given_entries: list[MemoryEntry], r
     assert found(wanted, at_once) == found(index, step_by_step) == found(third, again)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
-    st.lists(st.tuples(changes, st.sampled_from(["live", "live", "ask", "batch", "drop", "keep"]))),
+    st.lists(
+        st.tuples(changes, st.sampled_from(["live", "live", "ask", "ask beside", "batch", "drop", "keep"]))
+    ),
     st.booleans(),
 )
 def test_what_is_kept_up_is_what_would_be_made_anew(
@@ -123,6 +125,8 @@ def test_what_is_kept_up_is_what_would_be_made_anew(
     for change, where in steps:
         if where == "ask":
             found(index, batch or data)
+        elif where == "ask beside":
+            found(index, data)  # another task, which does not see the batch
         elif where == "batch" and batch is None:
             batch = data.copy()
         elif where == "drop":

@@ -516,6 +516,18 @@ def test_what_is_told_soon_after_a_date_counts_less_than_what_is_told_on_it() ->
     assert ["date 9 May 2024" in hit.reasons for hit in hits] == [False, True, False, False]
 
 
+@pytest.mark.parametrize("sign", ["", "é", " C#"])
+@pytest.mark.parametrize("lines", [30, 60, 95])
+def test_one_odd_sign_changes_no_order(sign: str, lines: int) -> None:
+    """How long a text is does not hang on whether it is plain."""
+    words = "\n".join(f"thing{number}" for number in range(lines))
+    index = index_of(
+        message(1, f"{words}{sign}\nharp"), message(2, "the harp of a friend of ours", group="c2")
+    )
+    plain = index_of(message(1, f"{words}\nharp"), message(2, "the harp of a friend of ours", group="c2"))
+    assert ids(index.search("harp")) == ids(plain.search("harp"))
+
+
 def test_a_long_text_that_says_it_twice_is_found_once() -> None:
     """By the better of its pieces."""
     filler = "and so on about the weather of that year and all the rest " * 10

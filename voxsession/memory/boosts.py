@@ -76,12 +76,13 @@ class Boosts:
 
     def is_of_the_asked(self, slot: int, passage: Passage) -> bool:
         """Whether a message is by whom the question is about, or a memory of them."""
-        traits = self._shelf.traits
-        found = self._asked(traits.kind(slot, passage))
-        if found is None:
-            names = self._shelf.all_name_words.intersection(words_of(passage.text))
-            found = self._asked(traits.note(slot, passage, names=names))
-        return bool(found)
+        found = self._asked(self._shelf.traits.kind(slot, passage))
+        if found is not None:
+            return found
+        noted = self._shelf.traits.names
+        if (names := noted.get(slot)) is None:
+            names = noted[slot] = self._shelf.all_name_words.intersection(words_of(passage.text))
+        return not self._question.name_words.isdisjoint(names)
 
     def says_when(self, slot: int, passage: Passage) -> bool:
         """Whether a text says when something was."""
@@ -111,24 +112,23 @@ class Boosts:
         return bool(kind.tells)
 
     def _asked(self, kind: Kind) -> bool | None:
-        """Whether the question is about the one who says it; None where the text has to be read for that."""
+        """Whether the question is about the one who says it; None where the text decides."""
         question = self._question
         if not question.names:
             # What is remembered without a name is remembered of the user.
             return question.role is not None and (kind.role or "user") == question.role
         if kind.speaker in question.names:
             return True
-        if not kind.is_memory:
-            return False
-        return None if kind.names is None else not question.name_words.isdisjoint(kind.names)
+        return None if kind.is_memory else False
 
     def _at_most(self, scores: Mapping[int, float], unit: float, limit: int) -> dict[int, float]:
         """What scores can become with their boosts, without those that surely do not come among the best."""
         bounds, kinds = self._bounds, self._shelf.traits.of_slot
-        most = {slot: score + unit * bounds[kinds[slot]] for slot, score in scores.items()}
+        least = worst_of_best(limit, scores) - _ROUNDING
+        enough = least - unit * self.most  # first, for a span of time may bring in all there is
+        most = {slot: score + unit * bounds[kinds[slot]] for slot, score in scores.items() if score >= enough}
         for slot, share in self._dated(most).items():
             most[slot] += unit * self._weights.date * share
-        least = worst_of_best(limit, scores) - _ROUNDING
         return {slot: bound for slot, bound in most.items() if bound >= least}
 
     def of_kind(self, kind: Kind) -> tuple[float, bool]:
@@ -145,15 +145,17 @@ class Boosts:
 
     def _dated(self, among: Mapping[int, float]) -> dict[int, float]:
         """Those of some slots whose texts are from the dates that the question names, with their shares."""
-        spans, passages = self._question.spans, self._shelf.passages
-        within = self._shelf.timeline.within
-        shares: dict[int, float] = {}
+        spans, passages, timeline = self._question.spans, self._shelf.passages, self._shelf.timeline
+        if sum(timeline.count(span.start, soon_after(span.end)) for span in spans) > len(among):
+            shares = {slot: date_share(passage.at, spans) for slot in among if (passage := passages[slot])}
+            return {slot: share for slot, share in shares.items() if share}
+        shares = {}
         for span in spans:
-            for slot in within(span.end, soon_after(span.end)):
+            for slot in timeline.within(span.end, soon_after(span.end)):
                 if slot in among and (passage := passages[slot]) is not None:
                     shares[slot] = date_share(passage.at, spans)
         for span in spans:
-            shares.update((slot, 1.0) for slot in within(span.start, span.end) if slot in among)
+            shares.update((slot, 1.0) for slot in timeline.within(span.start, span.end) if slot in among)
         return shares
 
 

@@ -24,6 +24,7 @@ _MOST_ROWS_OF_A_WORD = 6_000
 _MOST_ROWS = 24_000
 #: So much of a text is read for who is who.
 _LONGEST_TEXT_CHARS = 2_000
+_MOST_NOTED = 10_000
 #: Reasons of what holds none of the words itself.
 NEXT_TO_A_MATCH = "next to a match"
 SAME_TALK = "same talk as a match"
@@ -144,6 +145,8 @@ class Lookup:
         """A concept with the rows of whom it stands for under another name."""
         noted, word = self._shelf.known_as, concept.word
         if word not in noted:
+            if len(noted) >= _MOST_NOTED:
+                noted.clear()
             noted[word] = self._find_names(word, concept.rows | concept.related)
         named = (self._rows(self._terms(noted[word])) or frozenset()) - concept.rows - concept.related
         if not named:

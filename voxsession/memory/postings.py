@@ -13,6 +13,7 @@ __all__ = ["Postings"]
 # Marks (Mn, Mc) belong to their word in Indic and Thai script; accents on Latin letters are folded away.
 _TOKENIZER = "porter unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'"
 _MOST_STEMS = 20_000
+_LONGEST_KEPT_CHARS = 1_000
 # One write costs as much as fifty rows in it: a few new rows wait for the next search.
 _MOST_PENDING = 64
 
@@ -96,7 +97,9 @@ class Postings:
             self._db.execute("INSERT INTO asked(rowid, text) VALUES(1, ?)", (words,))
             rows = self._db.execute("SELECT term FROM asked_words ORDER BY offset").fetchall()
             self._db.execute("INSERT INTO asked(asked) VALUES('delete-all')")
-            known = self._stems[words] = tuple(dict.fromkeys(term for (term,) in rows))
+            known = tuple(dict.fromkeys(term for (term,) in rows))
+            if len(words) <= _LONGEST_KEPT_CHARS:
+                self._stems[words] = known
         return known
 
     def rows_with(self, terms: Sequence[str], limit: int) -> list[int] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, tzinfo
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -48,6 +49,8 @@ class SessionIndex:
         self._zone: tzinfo = UTC
         self._log: list[str] | None = None  # of the roster that tells which entries changed, read so far:
         self._log_read = 0
+        self._as_in_batch: set[str] = set()
+        self._ends: list[tuple[datetime, str]] = []  # a heap: when which entry expires
         self._lock = threading.RLock()  # a long memory is taken in in a thread
         self.filed_upto = 0
 
@@ -94,7 +97,8 @@ class SessionIndex:
         upto = len(roster.log)
         if self._log is roster.log:
             since = self._log_read if roster.forked_at is None else min(self._log_read, roster.forked_at)
-            ids = dict.fromkeys(roster.log[since:upto])
+            # What was taken in as a batch sees it is as it was again where that is not this one.
+            ids = dict.fromkeys([*roster.log[since:upto], *self._as_in_batch])
             known = {entry_id: self._entries[entry_id] for entry_id in ids if entry_id in self._entries}
             found = [entry for entry_id in ids if (entry := data.find_memory(entry_id)) is not None]
             self._take_entries(found, known)
@@ -103,7 +107,10 @@ class SessionIndex:
         # A batch's copy may be given up: only what the live data has is read for good.
         if roster.forked_at is None:
             self._log, self._log_read = roster.log, upto
-        elif self._log is not roster.log:
+            self._as_in_batch.clear()
+        elif self._log is roster.log:
+            self._as_in_batch.update(roster.log[roster.forked_at : upto])
+        else:
             self._log = None
 
     def forget(self, ids: Iterable[str]) -> None:
@@ -138,16 +145,9 @@ class SessionIndex:
         kinds = tuple(_KINDS[source] for source in sources)
         moment = _placed(at or now.replace(second=0, microsecond=0), self._zone)
         with self._lock:
-            if self._meaning is not None:
-                self._meaning.let_go(entry.id for entry in self._entries.values() if not entry.is_live(now))
-            wanted = limit
-            while True:
-                hits, note = self._hits_and_note(query, wanted, kinds, category, moment)
-                found = ((hit.id, hit.score, hit.reasons + note) for hit in hits)
-                matches = self._matches(found, limit, now)
-                if len(matches) == limit or len(hits) < wanted:
-                    return matches
-                wanted = 4 * wanted + 8  # some have expired since they were taken in
+            self._drop_expired(now)
+            hits, note = self._hits_and_note(query, limit, kinds, category, moment)
+            return self._matches(((hit.id, hit.score, hit.reasons + note) for hit in hits), limit, now)
 
     # --- meaning
 
@@ -230,6 +230,17 @@ class SessionIndex:
                 matches.append(MemoryMatch(score=score, reasons=reasons, entry=entry, message=message))
         return matches[:limit]
 
+    def _drop_expired(self, now: datetime) -> None:
+        """Takes entries out that have reached their end, so that they neither are found nor push others back."""
+        gone: list[str] = []
+        while self._ends and self._ends[0][0] <= now:
+            _, entry_id = heappop(self._ends)
+            entry = self._entries.get(entry_id)
+            if entry is not None and not entry.is_live(now):
+                gone.append(entry_id)
+        if gone:
+            self._remove(gone)
+
     def _forget_dropped(self, head: dict[str, int], offset: int) -> None:
         """What left the live messages without being filed (a batch that was given up) is not found any more."""
         dropped = [
@@ -278,8 +289,12 @@ class SessionIndex:
         passages = []
         for entry_id, entry in live.items():
             known = self._entries.get(entry_id)
+            if known is entry:
+                continue
             self._entries[entry_id] = entry
-            if known is not None and (known.content, known.category) == (entry.content, entry.category):
+            if entry.expires_at is not None:
+                heappush(self._ends, (entry.expires_at, entry_id))
+            if known is not None and _read_alike(known, entry):
                 continue
             passages.append(_of_entry(entry))
         self._put(passages)
@@ -330,7 +345,11 @@ def _each_once(messages: Iterable[tuple[int, Message]]) -> dict[str, tuple[int, 
 
 
 def _reads_alike(one: Message, other: Message) -> bool:
-    return one.content == other.content and one.is_double == other.is_double
+    return one.is_double == other.is_double and _of_message(one, 0) == _of_message(other, 0)
+
+
+def _read_alike(one: MemoryEntry, other: MemoryEntry) -> bool:
+    return one.expires_at == other.expires_at and _of_entry(one) == _of_entry(other)
 
 
 def _is_searched(message: Message) -> bool:

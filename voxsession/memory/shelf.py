@@ -243,7 +243,7 @@ class Shelf:
             words = self.name_words[speaker] = frozenset(words_of(speaker))
             if not words <= self.all_name_words:
                 self.all_name_words |= words
-                self.traits.forget_all()  # of the texts read so far nobody knows whether they hold these
+                self.traits.names.clear()  # of the texts read so far nobody knows whether they hold these
         self._speakers[speaker] += 1
 
 

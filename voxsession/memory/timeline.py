@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections.abc import Sequence
 from datetime import datetime
 from operator import itemgetter
@@ -12,6 +12,7 @@ from voxsession.memory.passage import Passage
 __all__ = ["Timeline"]
 
 _at = itemgetter(0)
+_FEW = 64  # are put in one by one, without going through all
 
 
 class Timeline:
@@ -33,10 +34,18 @@ class Timeline:
 
     def within(self, start: datetime, end: datetime) -> list[int]:
         """The slots of the passages of a stretch of time, its end not included, in the order of their times."""
+        first, last = self._places(start, end)
+        return [slot for _, slot in self._times[first:last] if self._passages[slot] is not None]
+
+    def count(self, start: datetime, end: datetime) -> int:
+        """How many there are at most."""
+        first, last = self._places(start, end)
+        return last - first
+
+    def _places(self, start: datetime, end: datetime) -> tuple[int, int]:
         self._take_in()
         first = bisect_left(self._times, start, key=_at)
-        last = bisect_left(self._times, end, first, key=_at)
-        return [slot for _, slot in self._times[first:last] if self._passages[slot] is not None]
+        return first, bisect_left(self._times, end, first, key=_at)
 
     def _take_in(self) -> None:
         if self._read == len(self._passages):
@@ -47,6 +56,9 @@ class Timeline:
             if passage is not None and self._slots[row] == row
         ]
         self._read = len(self._passages)
-        self._times += new
-        # Nearly in order already, which costs little more than looking.
-        self._times.sort()
+        if len(new) < _FEW:
+            for one in new:
+                insort(self._times, one)
+        else:
+            self._times += new
+            self._times.sort()

@@ -18,7 +18,6 @@ class Kind:
         role: "user", "assistant" or None for memories.
         is_memory: Whether it is a memory.
         is_read: Whether anything is known at all.
-        names: Those words of speakers' names that a memory holds.
         tells: Whether somebody tells of themselves.
         says_when: Whether it says when something was.
     """
@@ -27,7 +26,6 @@ class Kind:
     role: str | None = None
     is_memory: bool = False
     is_read: bool = False
-    names: frozenset[str] | None = None
     tells: bool | None = None
     says_when: bool | None = None
 
@@ -38,6 +36,11 @@ _UNREAD = Kind()
 class Traits:
     """Each text's kind, by slot, as far as it was read; not safe for threads by itself.
 
+    Attributes:
+        kinds: All kinds so far, by number.
+        of_slot: The number of each text's kind, by slot.
+        names: Those words of speakers' names that a text holds, by slot, where somebody has looked.
+
     Example:
         >>> from datetime import UTC, datetime
         >>> traits = Traits()
@@ -47,11 +50,12 @@ class Traits:
         (True, False)
     """
 
-    __slots__ = ("_numbers", "kinds", "of_slot")
+    __slots__ = ("_numbers", "kinds", "names", "of_slot")
 
     def __init__(self) -> None:
         self.kinds: list[Kind] = [_UNREAD]
         self.of_slot: list[int] = [0]
+        self.names: dict[int, frozenset[str]] = {}
         self._numbers: dict[Kind, int] = {_UNREAD: 0}
 
     def extend(self, rows: int) -> None:
@@ -61,12 +65,7 @@ class Traits:
     def forget(self, slot: int) -> None:
         """Drops what is known of a text."""
         self.of_slot[slot] = 0
-
-    def forget_all(self) -> None:
-        """Drops what is known of every text."""
-        rows = len(self.of_slot)
-        self.__init__()  # type: ignore[misc]
-        self.extend(rows - 1)
+        self.names.pop(slot, None)
 
     def kind(self, slot: int, passage: Passage) -> Kind:
         """What is known of a text."""
@@ -78,7 +77,6 @@ class Traits:
         slot: int,
         passage: Passage,
         *,
-        names: frozenset[str] | None = None,
         tells: bool | None = None,
         says_when: bool | None = None,
     ) -> Kind:
@@ -93,7 +91,6 @@ class Traits:
             role=passage.role,
             is_memory=passage.source == "memory",
             is_read=True,
-            names=known.names if names is None else names,
             tells=known.tells if tells is None else tells,
             says_when=known.says_when if says_when is None else says_when,
         )

@@ -138,8 +138,9 @@ def plain_words(text: str) -> int:
     """
     if not text.isascii() or "#" in text or "++" in text or "\0" in text:
         return 0
-    spaces = text.count(" ") if len(text) < _SURELY_SHORT_CHARS else text.count(" ") + text.count("\n")
-    return spaces + 1 if text and spaces < LONGEST_PIECE_WORDS else 0
+    spaces = text.count(" ")
+    gaps = spaces if len(text) < _SURELY_SHORT_CHARS else spaces + text.count("\n")
+    return spaces + 1 if text and gaps < LONGEST_PIECE_WORDS else 0
 
 
 def as_indexed(word: str) -> str:
