@@ -3,7 +3,8 @@
     python examples/resume_call.py
 
 The first process serves the call and is killed while a function runs. The second finds the call by the id that the
-telephone platform sends, knows what was said, and does not pay a second time.
+telephone platform sends, knows what was said, and does not pay a second time. The calls are kept in a folder that goes
+with the program, so it can be run as often as you like.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 
 from voxsession import VoxonConfig
 from voxsession.resume import SessionManagerService, create_session_context
@@ -20,14 +22,14 @@ from voxsession.resume import SessionManagerService, create_session_context
 CALL = "conversation-123"
 
 
-def service() -> SessionManagerService:
+def service(folder: str) -> SessionManagerService:
     """What every server process makes: here files, in production a database or Redis that all servers reach."""
-    return SessionManagerService(config=VoxonConfig(session_storage_path="./calls"))
+    return SessionManagerService(config=VoxonConfig(session_storage_path=folder))
 
 
-async def first_server() -> None:
+async def first_server(folder: str) -> None:
     """Takes the call, begins to pay, and is gone before it knows the outcome."""
-    calls = service()
+    calls = service(folder)
     await calls.get_or_create_session(CALL, user_id="mira", caller="+39 055 12345", media_format="raw/lpcm16")
     await calls.update_session(
         CALL,
@@ -43,11 +45,12 @@ async def first_server() -> None:
         os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
 
 
-async def second_server() -> None:
+async def second_server(folder: str) -> None:
     """The caller dials in again, and the platform names the same conversation."""
-    async with service() as calls:
+    async with service(folder) as calls:
         state = await calls.resume_session(CALL, user_id="mira")
-        assert state is not None
+        if state is None:
+            raise SystemExit("not resumed: " + (await calls.validate_session_resume(CALL, user_id="mira"))[1])
         print(f"second server: resumption {state.resumed_count}, {len(state.audio_buffer)} chunk of sound")
         print(create_session_context(state))
         for function in state.function_calls:
@@ -63,8 +66,9 @@ async def second_server() -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["first"]:
-        asyncio.run(first_server())
+    if sys.argv[1:2] == ["first"]:
+        asyncio.run(first_server(sys.argv[2]))
     else:
-        subprocess.run([sys.executable, __file__, "first"], check=False)
-        asyncio.run(second_server())
+        with tempfile.TemporaryDirectory(prefix="calls-") as calls_folder:
+            subprocess.run([sys.executable, __file__, "first", calls_folder], check=False)
+            asyncio.run(second_server(calls_folder))

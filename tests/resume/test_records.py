@@ -307,10 +307,14 @@ async def test_no_field_of_a_stale_state_slips_in(race: Race) -> None:
 async def test_of_two_histories_one_is_said(
     race: Race, before: tuple[str, ...], first: tuple[str, ...], late: tuple[str, ...]
 ) -> None:
-    """Two services write what was said at the same moment: it is what the later of them gave, and no mixture."""
+    """Two services replace what was said at the same moment: it is what the later of them gave, and no mixture."""
     await race.first.create_session(CALL, conversation_history=talk(*before))
-    race.before_write(lambda: race.first.update_session(CALL, conversation_history=talk(*first)))
-    assert await race.late.update_session(CALL, conversation_history=talk(*late), caller="late")
+    race.before_write(
+        lambda: race.first.update_session(CALL, conversation_history=talk(*first), replace_history=True)
+    )
+    assert await race.late.update_session(
+        CALL, conversation_history=talk(*late), caller="late", replace_history=True
+    )
     state = await race.state()
     assert (state.conversation_history, state.caller) == (talk(*late), "late")
 
@@ -337,7 +341,7 @@ async def test_what_a_withdrawn_history_taught_is_withdrawn_too() -> None:
     made_state = await race.first.create_session(CALL, user_id="ann")
     held = await race.late.voxon.load_session(str(made_state.session_id))
     race.before_write(lambda: race.first.update_session(CALL, conversation_history=talk("hello")))
-    await race.late.update_session(CALL, conversation_history=talk("My name is Alice."))
+    await race.late.update_session(CALL, conversation_history=talk("My name is Alice."), replace_history=True)
     await held.close()
     async with await race.first.voxon.load_session(str(made_state.session_id)) as session:
         conversation = await session.resume_conversation(CALL)
@@ -371,7 +375,7 @@ async def test_two_services_of_one_facade_write_one_history(
     sound: dict[str, Any] = {"audio_buffer": [b"1" * 3000]} if with_sound else {}
     await asyncio.gather(
         *(
-            one.update_session(CALL, conversation_history=h, **sound)
+            one.update_session(CALL, conversation_history=h, replace_history=True, **sound)
             for one, h in zip(services, histories, strict=True)
         )
     )

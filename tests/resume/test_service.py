@@ -205,10 +205,12 @@ async def test_updates_change_what_they_name(storage: SessionStorage) -> None:
 
 
 async def test_a_history_replaces_what_was_said(storage: SessionStorage) -> None:
-    """What both begin with stays, the rest is erased and said anew; what was erased is read nowhere any more."""
+    """Where that is asked for: what both begin with stays, the rest is said anew; what was erased is read nowhere."""
     service = service_on(storage)
     state = await service.create_session(CALL, conversation_history=talk("one", "two", "wrongly heard"))
-    await service.update_session(CALL, conversation_history=talk("one", "two", "three", "four"))
+    await service.update_session(
+        CALL, conversation_history=talk("one", "two", "three", "four"), replace_history=True
+    )
     await service.update_session(CALL, conversation_history=talk("one", "two", "three", "four", "five"))
 
     async with voxon_on(storage) as voxon:
@@ -216,7 +218,7 @@ async def test_a_history_replaces_what_was_said(storage: SessionStorage) -> None
         said = [m for m in await (await session.resume_conversation(CALL)).history() if not m.redacted]
     assert contents(said) == ["one", "two", "three", "four", "five"]
     assert len({message.id for message in said}) == 5
-    await service.update_session(CALL, conversation_history=[])
+    await service.update_session(CALL, conversation_history=[], replace_history=True)
     empty = await service.get_session(CALL)
     assert empty is not None and empty.conversation_history == []
 
@@ -441,9 +443,17 @@ async def test_what_it_opens_it_closes() -> None:
     async with SessionManagerService(memory, config=config) as service:
         await service.create_session(CALL)
         assert (await service.health_check())["status"] == "healthy"
-    assert (await service.get_session(CALL)) is not None
+    with pytest.raises(ConfigurationError, match="closed"):
+        await service.get_session(CALL)
+    async with service:  # starting it again opens it again
+        assert (await service.get_session(CALL)) is not None
+    async with SessionManagerService(memory, config=config) as service:
+        assert (await service.get_session(CALL)) is not None
     with pytest.raises(ConfigurationError):
         SessionManagerService(memory, config={"storage": "memory"})  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError):
         SessionManagerService(object())
-    assert isinstance(await SessionManagerService(service.voxon).get_session(CALL), SessionState)
+    async with service.voxon as voxon:
+        async with SessionManagerService(voxon):
+            pass
+        assert isinstance(await SessionManagerService(voxon).get_session(CALL), SessionState)

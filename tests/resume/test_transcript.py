@@ -58,12 +58,12 @@ async def test_items_come_back_as_they_were(memory: MemorySessionStorage) -> Non
 @example([ITEMS[-2], ITEMS[0], ITEMS[-1]], 3)
 @given(st.lists(json_objects | st.sampled_from(ITEMS), max_size=8), st.integers(0, 8))
 async def test_any_history_round_trips(items: list[dict[str, Any]], cut: int) -> None:
-    """Whatever an item holds; writing a state back as it was read changes nothing, a shorter one shortens it."""
+    """Whatever an item holds; what is shorter shortens it where it is to replace what was said."""
     service = service_on(MemorySessionStorage(max_sessions=None, cleanup_interval=None))
     await service.create_session("c", conversation_history=items)
     state = await service.get_session("c")
     assert state is not None and state.conversation_history == items
-    await service.update_session("c", conversation_history=items[:cut])
+    await service.update_session("c", conversation_history=items[:cut], replace_history=True)
     shorter = await service.get_session("c")
     assert shorter is not None and shorter.conversation_history == items[:cut]
 

@@ -78,7 +78,7 @@ class CallFunctions:
         error: str | None = None,
         user_id: str | None = None,
     ) -> bool:
-        """Notes how a function ended; False where there is no such call.
+        """Notes how a function ended, also one that nobody noted as begun: an outcome is never thrown away.
 
         Args:
             conversation_id: the call's global id.
@@ -86,6 +86,9 @@ class CallFunctions:
             result: what it gave; JSON-ready.
             error: why it failed; None = it did not.
             user_id: whose call it has to be.
+
+        Returns:
+            True where it was noted, whether the call goes on or has ended; False where there is no such call.
 
         Raises:
             ConfigurationError: an id, the result or the error is wrong, or with it the call has more than it keeps;

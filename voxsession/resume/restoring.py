@@ -15,6 +15,7 @@ from voxsession.core.envelope import from_stamp, stamp
 from voxsession.core.message import Message
 from voxsession.core.types import JsonObject, copy_json
 from voxsession.errors import ConflictError, UnsupportedFormatError
+from voxsession.resume.basis import Basis
 from voxsession.resume.fields import FIELDS, check_size
 from voxsession.resume.state import STATE_VERSION, SessionState, SessionStatus
 from voxsession.resume.transcript import functions_said, items_of
@@ -75,8 +76,24 @@ def state_from(call: OpenCall, heard: Heard) -> SessionState:
         session_id=call.session.session_id,
         function_calls=functions + [row for row in said if row["call_id"] not in met],
         conversation_history=items_of(heard.messages),
-        audio_buffer=heard.audio,
+        audio_buffer=list(heard.audio),
+        _read=_basis(call, heard, known),
     )
+
+
+def _basis(call: OpenCall, heard: Heard, known: Mapping[str, Any]) -> Basis:
+    """What a state was read with, in the form in which its fields are checked."""
+    record = call.record
+    values = {name: record.get(name, _default(name)) for name in FIELDS}
+    values |= {"function_calls": functions_of(record), "status": str(known["status"])}
+    values |= {name: stamp(known[name]) for name in ("created_at", "last_activity")}
+    said = tuple(message for message in heard.messages if not message.redacted)
+    return Basis(token=record.get("token"), values=values, messages=said, audio=tuple(heard.audio))
+
+
+def _default(name: str) -> Any:
+    """What a call has where nobody named the field."""
+    return _DEFAULTS.get(name, {} if name.endswith("metadata") else None)
 
 
 def changed_values(call: OpenCall, given: JsonObject, now: datetime) -> JsonObject:
@@ -94,11 +111,7 @@ def changed_values(call: OpenCall, given: JsonObject, now: datetime) -> JsonObje
     if count is not None and count < resumed:
         raise _replaced(call, count, resumed)
     shown = {**record, "last_activity": stamp(last_activity(call.entry) or now)}
-    values = {
-        name: value
-        for name, value in given.items()
-        if value != shown.get(name, _DEFAULTS.get(name, {} if name.endswith("metadata") else None))
-    }
+    values = {name: value for name, value in given.items() if value != shown.get(name, _default(name))}
     if "last_activity" in values and count is not None:
         active_at = from_stamp(values["last_activity"])
         if _made_at(call) - BACKDATED <= active_at < now:

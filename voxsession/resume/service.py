@@ -11,16 +11,17 @@ from voxsession.calls.opened import OpenCall
 from voxsession.calls.registry import CallRegistry
 from voxsession.core.envelope import stamp
 from voxsession.core.types import JsonObject, check_flag, check_id, check_number, check_text, check_user_id
-from voxsession.errors import ConflictError, SessionEndedError, SessionExistsError
+from voxsession.errors import SessionExistsError
 from voxsession.resume.background import Background
 from voxsession.resume.cleaning import CallCleaner
 from voxsession.resume.counts import Counts, count_calls
 from voxsession.resume.fields import MAX_REASON, split_fields
 from voxsession.resume.functions import CallFunctions
-from voxsession.resume.restoring import changed_values, record_of, state_of
+from voxsession.resume.merging import replacement
+from voxsession.resume.restoring import record_of, state_of
 from voxsession.resume.resuming import CallResuming
 from voxsession.resume.state import SessionState, SessionStatus
-from voxsession.resume.transcript import difference
+from voxsession.resume.updating import CallUpdating, basis_in
 from voxsession.voxon import Voxon
 from voxsession.voxon_config import VoxonConfig, config_on
 
@@ -34,7 +35,7 @@ _ATTEMPTS = 5
 _log = logging.getLogger(__name__)
 
 
-class SessionManagerService(CallFunctions, CallResuming):
+class SessionManagerService(CallFunctions, CallResuming, CallUpdating):
     """Makes, finds, resumes and ends calls, each one a conversation of a session.
 
     Every call of it reads what is stored and writes what changed, so that any number of services, in any number of
@@ -101,6 +102,8 @@ class SessionManagerService(CallFunctions, CallResuming):
         expire by themselves, after that time; figures are gathered and logged every `metrics_interval_seconds` where
         `enable_metrics` is on.
         """
+        if self._owns_voxon:
+            await self._voxon.__aenter__()  # after a stop it is closed
         health = await self._voxon.health_check()
         if health["status"] != "healthy":
             _log.warning("the storage is not healthy: %s", health.get("error"))
@@ -145,10 +148,23 @@ class SessionManagerService(CallFunctions, CallResuming):
     async def get_or_create_session(
         self, conversation_id: str, *, user_id: str | None = None, **fields: Any
     ) -> SessionState:
-        """The call of this id as it is, or a new one.
+        """The call of this id as it is, or a new one with the given fields.
+
+        Args:
+            conversation_id: its global id.
+            user_id: whose call it is.
+            fields: what a new one has from the beginning.
 
         Raises:
             SessionExistsError: the id is somebody else's.
+
+        Example:
+            >>> from voxsession import MemorySessionStorage
+            >>> calls = SessionManagerService(MemorySessionStorage())
+            >>> made = await calls.get_or_create_session("call-1", caller="+39 055 12345")
+            >>> found = await calls.get_or_create_session("call-1", caller="somebody else")
+            >>> found.caller, found.session_id == made.session_id
+            ('+39 055 12345', True)
         """
         for _ in range(_ATTEMPTS):
             state = await self.get_session(conversation_id, user_id=user_id)
@@ -171,68 +187,6 @@ class SessionManagerService(CallFunctions, CallResuming):
             return await state_of(call)
 
     # --- going on
-
-    async def update_session(
-        self, conversation_id: str, /, *, user_id: str | None = None, **fields: Any
-    ) -> bool:
-        """Changes fields of a call; what is not named stays. It counts as activity.
-
-        `conversation_history` replaces what was said: what it begins with in common stays, the rest is erased and
-        recorded anew. `resumed_count` tells which resumption the writer belongs to: one that was read before the call
-        was resumed elsewhere is refused. An ended call stays ended.
-
-        Returns:
-            False where there is no such call, or it is somebody else's.
-
-        Raises:
-            ConfigurationError: a field is wrong; nothing was changed.
-            SessionEndedError: its whole session has ended or expired.
-            ConflictError: the call was resumed elsewhere since this state was read.
-        """
-        check_id("conversation_id", conversation_id)
-        given = split_fields(conversation_id, fields)
-        for attempt in range(_ATTEMPTS):
-            call = await self._find(conversation_id, user_id)
-            if call is None:
-                return False
-            async with call:
-                if call.session.status != "active":
-                    raise SessionEndedError(call.session.session_id)
-                changed = changed_values(call, given[0], self._registry.clock.now())
-                try:
-                    await self._apply(call, changed, *given[1:], is_whole="resumed_count" in given[0])
-                except ConflictError:
-                    if attempt == _ATTEMPTS - 1:
-                        raise
-                    continue  # another process put other audio or words into it, or resumed it; the next look tells
-                return True
-        return False
-
-    async def _apply(
-        self,
-        call: OpenCall,
-        changed: JsonObject,
-        history: list[JsonObject] | None,
-        audio: list[bytes] | None,
-        *,
-        is_whole: bool,
-    ) -> None:
-        said = difference([], [])
-        if history is not None:
-            said = difference(await call.book.history(call.conversation_id), history)
-        ends = changed.get("status") == SessionStatus.ENDED and not call.is_over
-        await call.book.change(
-            call.conversation_id,
-            {name: value for name, value in changed.items() if not (ends and name == "status")},
-            audio=audio,
-            said=said.said,
-            unsaid=said.unsaid,
-            based_on=call.record if is_whole or history is not None else None,
-        )
-        if ends:
-            await call.refresh()
-            await self._end(call, "normal")
-            await self._registry.mark_ended(call.lead)
 
     async def pause_session(
         self, conversation_id: str, *, user_id: str | None = None, reason: str | None = None
@@ -323,13 +277,14 @@ class SessionManagerService(CallFunctions, CallResuming):
         session_id = fields.get("session_id")
         if session_id is not None:
             check_id("session_id", session_id)
-        named = {name: value for name, value in fields.items() if name != "session_id"}
+        _, given = basis_in(fields)
+        named = {name: value for name, value in given.items() if name != "session_id"}
         values, history, audio = split_fields(conversation_id, named)
         call = await self._registry.create(
             conversation_id,
             record_of(values, self._registry.clock.now()),
             audio=audio or (),
-            said=difference([], history or []).said,
+            said=replacement([], history or []).said,
             user_id=user_id,
             session_id=session_id,
             replaces=replaces,

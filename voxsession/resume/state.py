@@ -15,6 +15,7 @@ from voxsession.clock import SystemClock
 from voxsession.core.envelope import from_stamp
 from voxsession.core.types import check_id
 from voxsession.errors import ConfigurationError, UnsupportedFormatError
+from voxsession.resume.basis import Basis
 from voxsession.resume.fields import check_fields, check_history
 from voxsession.session.calls.audio import MAX_AUDIO_BYTES, MAX_AUDIO_CHUNKS, check_audio
 
@@ -42,12 +43,14 @@ def _now() -> datetime:
 class SessionState:
     """What a call needs to go on: who it is, what was said, which functions were called, what was not heard yet.
 
-    It is a copy: setting a field changes nothing until it is given to `SessionManagerService.update_session`.
+    It is a copy: setting a field changes nothing until it is given to `SessionManagerService.update_session`. It knows
+    what it was read with, which goes along with `vars(state)`, so that only what was changed in it is written.
 
     Attributes:
         conversation_id: the global id of the call.
         session_id: the session whose conversation it is.
-        bridge_type: what connects it, such as ``audiocodes``.
+        bridge_type: what connects it; ``audiocodes`` where nobody named it, as in the earlier service.
+        bot_name: who talks for the house; ``voice-bot`` where nobody named it.
         caller: who calls, as the platform says it.
         media_format: how the sound is coded, such as ``raw/lpcm16``.
         last_activity: when it last did something (aware, UTC).
@@ -86,6 +89,7 @@ class SessionState:
     error_count: int = 0
     last_error: str | None = attrs.field(default=None, repr=False)
     metadata: dict[str, Any] = attrs.field(factory=dict, repr=False)
+    _read: Basis | None = attrs.field(default=None, alias="_read", kw_only=True, repr=False, eq=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The state as a JSON-ready dict; sound as base64.
@@ -132,7 +136,7 @@ _OWN = ("conversation_id", "session_id", "conversation_history", "audio_buffer")
 
 
 def _names() -> list[str]:
-    return [field.name for field in attrs.fields(SessionState)]
+    return [field.name for field in attrs.fields(SessionState) if field.name != "_read"]
 
 
 def _checked(given: dict[str, Any]) -> dict[str, Any]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import attrs
-
 from voxsession.core.message import Message
-from voxsession.core.types import JsonObject, decode_json
+from voxsession.core.types import JsonObject, copy_json, decode_json
+from voxsession.errors import ConfigurationError
 
-__all__ = ["Difference", "difference", "functions_said", "items_of"]
+__all__ = ["functions_said", "items_of", "messages_of"]
 
 _ROLES = {
     "user": "user",
@@ -31,20 +30,8 @@ _SAID_BY = {
 }
 _PLAIN_TYPES = {"user": "input", "assistant": "output", "system": "system"}
 _TEXTS = ("text", "content", "transcript", "message")
+_UNSPOKEN = ("audio", "function_call", "tool_calls")
 _ITEM, _TEXT_KEY = "call_item", "call_text"
-
-
-@attrs.define(frozen=True, slots=True)
-class Difference:
-    """What has to be recorded so that a conversation says what it should.
-
-    Attributes:
-        said: messages to add behind the others, as `add_messages` takes them.
-        unsaid: the ids of messages to erase.
-    """
-
-    said: list[JsonObject] = attrs.field(factory=list)
-    unsaid: list[str] = attrs.field(factory=list)
 
 
 def items_of(messages: Iterable[Message]) -> list[JsonObject]:
@@ -52,15 +39,22 @@ def items_of(messages: Iterable[Message]) -> list[JsonObject]:
     return [_item(message) for message in messages if not message.redacted]
 
 
-def difference(messages: Sequence[Message], wanted: Sequence[JsonObject]) -> Difference:
-    """What has to be recorded: what both begin with stays, the rest is put in place of what is there."""
-    there = [message for message in messages if not message.redacted]
-    same = 0
-    for message, item in zip(there, wanted, strict=False):
-        if _item(message) != item:
-            break
-        same += 1
-    return Difference(said=_messages(wanted)[same:], unsaid=[message.id for message in there[same:]])
+def messages_of(
+    before: Sequence[JsonObject], items: Sequence[JsonObject], first_place: int
+) -> list[JsonObject]:
+    """The messages of items that come behind others.
+
+    Args:
+        before: the items that they come behind.
+        items: what is said.
+        first_place: where the first of them stands in the history that was given, for what is told of a wrong one.
+
+    Raises:
+        ConfigurationError: an item says who spoke and has no text, under no name that is known.
+    """
+    for place, item in enumerate(items, first_place):
+        _check_spoken(place, item)
+    return _messages([*before, *items])[len(before) :]
 
 
 def functions_said(messages: Iterable[Message], said_before: int) -> list[JsonObject]:
@@ -114,7 +108,8 @@ def _item(message: Message) -> JsonObject:
     kept = (message.metadata or {}).get(_ITEM)
     if isinstance(kept, dict):
         key = (message.metadata or {}).get(_TEXT_KEY)
-        return {**kept, key: message.content} if isinstance(key, str) else dict(kept)
+        own: JsonObject = copy_json(kept)  # the message is never changed by whoever changes the item
+        return {**own, key: message.content} if isinstance(key, str) else own
     if message.tool_calls:
         said = {"text": message.content} if message.content else {}
         return {"type": "function_call", "calls": message.tool_calls, **said}
@@ -180,6 +175,17 @@ def _spoken(item: JsonObject) -> JsonObject:
     if key == "text" and rest == {"type": _PLAIN_TYPES[role]}:
         return message
     return {**message, "metadata": {_ITEM: rest, **({_TEXT_KEY: key} if key is not None else {})}}
+
+
+def _check_spoken(place: int, item: JsonObject) -> None:
+    """Refuses an item whose text has another name than is known: it would be a note that nobody is told of."""
+    kinds = (str(item.get("role")).lower() in _ROLES, str(item.get("type")).lower() in _SAID_BY)
+    if any(kinds) and not any(name in item for name in (*_TEXTS, *_UNSPOKEN)):
+        raise ConfigurationError.out_of_range(
+            f"conversation_history[{place}]",
+            sorted(item),
+            "it says who spoke, but not what; the words stand under " + ", ".join(_TEXTS),
+        )
 
 
 def _parts(content: object) -> str:

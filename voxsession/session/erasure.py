@@ -33,7 +33,7 @@ from voxsession.session.host import SessionHost
 from voxsession.session.live import LiveCore
 from voxsession.session.reports import Receipt
 
-__all__ = ["Erasure", "lost_topics"]
+__all__ = ["Erasure", "lost_topics", "topics_lost_with"]
 
 LEAST_ROUNDS = 8
 SHOWN_CHARS = 80
@@ -175,6 +175,11 @@ def _topics(text: str, topics: Iterable[str], traces: Traces, messages: Sequence
     phrase = Phrase(text)
     lost = lost_topics(topics, traces.messages, messages)
     return sorted(lost | {topic for topic in topics if phrase.is_in(topic)})
+
+
+async def topics_lost_with(core: LiveCore, host: SessionHost, gone: Container[str]) -> list[str]:
+    """The topics of a session that nothing is about but messages that are erased."""
+    return sorted(lost_topics(core.data.topics, gone, (await gather(core, host)).messages))
 
 
 def lost_topics(topics: Iterable[str], gone: Container[str], messages: Sequence[Message]) -> set[str]:

@@ -325,10 +325,14 @@ class CallBook:
         core, now = self._core, self._core.now()
         changes: list[Change] = []
         if unsaid:
+            from voxsession.session.erasure import topics_lost_with  # only where something is erased
+
             ids, gone = list(unsaid), set(unsaid)
+            await self._host.settle(core)  # what is being learned from one of them
+            topics = await topics_lost_with(core, self._host, gone)
             taught = [one.id for one in core.data.memories.values() if one.message_id in gone]
             changes.append(MessagesRedacted(at=now, message_ids=ids, unnamed=ids))
-            changes.append(LearningForgotten(at=now, message_ids=ids, topics=[]))
+            changes.append(LearningForgotten(at=now, message_ids=ids, topics=topics))
             if taught:
                 changes.append(MemoryRemoved(at=now, entry_ids=taught, reason=REASON))
         first = new_message_id(core)
