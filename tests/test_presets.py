@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -80,6 +81,11 @@ def test_an_unknown_preset_is_named_with_the_known_ones() -> None:
         _ = SessionPresets.TASK
 
     assert not hasattr(SessionPresets, "TASK")
+    with pytest.raises(ConfigurationError) as caught:
+        _ = SessionPresets.TASK
+    assert repr(type(caught.value)) == "<class 'voxsession.errors.ConfigurationError'>"
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert (str(again), again.option) == (str(caught.value), "preset")
     assert not hasattr(SessionPresets, "__wrapped__")
     assert {"EDUCATIONAL", "load"} <= set(dir(SessionPresets))
 

@@ -117,5 +117,11 @@ try:
     voxsession.{name}
 except ImportError as error:
     print(error)
+    assert isinstance(error, ConfigurationError) and type(error).__name__ == "ConfigurationError"
+try:
+    from voxsession import {name}
+except VoxSessionError as error:
+    print(error.option)
 """
-    assert f"pip install 'voxsession[{extra}]'" in printed(program, tmp_path)
+    told = printed(program, tmp_path)
+    assert f"pip install 'voxsession[{extra}]'" in told and told.splitlines()[-1] == name

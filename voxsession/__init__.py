@@ -171,5 +171,9 @@ def __getattr__(name: str) -> _Any:
     except ImportError as error:
         if name not in _EXTRAS:
             raise
-        raise ImportError(f"{name} needs {error.name}: pip install 'voxsession[{_EXTRAS[name]}]'") from error
+        from voxsession.storage.registry import MissingExtra
+
+        raise MissingExtra(
+            f"{name} needs {error.name}: pip install 'voxsession[{_EXTRAS[name]}]'", option=name
+        ) from error
     return found

@@ -31,6 +31,10 @@ happened, to which id, what to do. None ever holds a key or a message text.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
 __all__ = [
     "BudgetError",
     "ConfigurationError",
@@ -54,7 +58,12 @@ __all__ = [
     "StorageUnavailableError",
     "UnsupportedFormatError",
     "VoxSessionError",
+    "shown_as",
+    "values_hidden",
 ]
+
+_KINDS = ("bytearray", "bytes", "dict", "list", "object", "set", "str", "tuple")  # shown in place of values
+_E = TypeVar("_E", bound="type[ConfigurationError]")
 
 
 def _shown(value: object) -> str:
@@ -93,6 +102,44 @@ class ConfigurationError(VoxSessionError, ValueError):
         """The error for a value that `option` does not allow; `where` names the file or call."""
         place = f" in {where}" if where else ""
         return cls(f"{option}={_shown(value)}{place} is not allowed: {allowed}.", option=option, value=value)
+
+    def without_value(self) -> ConfigurationError:
+        """The same error where a value may be somebody's words: neither its sentence nor `value` has it."""
+        value = self.value
+        is_kind = isinstance(value, str) and value in _KINDS
+        if value is None or is_kind or isinstance(value, (bool, int, float)):
+            return self
+        shown = _shown(value)
+        text = str(self).replace(f"={shown}", "", 1)
+        if shown in text or (
+            isinstance(value, str) and value and (value in text or repr(value)[1:-1] in text)
+        ):
+            text = f"{self.option} is not allowed."
+        return ConfigurationError(text, option=self.option)
+
+
+@contextmanager
+def values_hidden() -> Iterator[None]:
+    """Lets no value out with an error: for what may be somebody's words, or a key in the wrong place."""
+    try:
+        yield
+    except ConfigurationError as error:
+        raise error.without_value() from None
+
+
+def shown_as(public: type[ConfigurationError]) -> Callable[[_E], _E]:
+    """Lets a class, which is a built-in error as well, look like a public one: printed, and pickled."""
+
+    def reduced(error: ConfigurationError) -> tuple[object, ...]:
+        return public, error.args, dict(vars(error))
+
+    def dressed(kind: _E) -> _E:
+        kind.__name__, kind.__module__ = public.__name__, public.__module__
+        kind.__qualname__ = public.__qualname__
+        kind.__reduce__ = reduced  # type: ignore[method-assign,assignment]
+        return kind
+
+    return dressed
 
 
 class SessionError(VoxSessionError):
@@ -271,10 +318,13 @@ class IntegrityError(FormatError):
 class KeyNotFoundError(VoxSessionError, LookupError):
     """Data is sealed with a key that this process does not have; `key_id` names the key, never its content."""
 
-    def __init__(self, key_id: str | None, record: str, remedy: str | None = None) -> None:
+    def __init__(
+        self, key_id: str | None, record: str, remedy: str | None = None, *, message: str | None = None
+    ) -> None:
         named = f"key {key_id!r}" if key_id else "a key"
         super().__init__(
-            f"{record} is sealed with {named}, which is not known here. "
+            message
+            or f"{record} is sealed with {named}, which is not known here. "
             + (remedy or "Give the right session_encryption_key (or SESSION_KEY, or the key ring file).")
         )
         self.key_id = key_id

@@ -6,12 +6,17 @@ import inspect
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from voxsession.clock import Clock
 from voxsession.core.types import check_number, check_text, check_user_id
-from voxsession.errors import ConfigurationError, ConflictError, SessionExistsError, SessionNotFoundError
+from voxsession.errors import (
+    ConfigurationError,
+    ConflictError,
+    SessionExistsError,
+    SessionNotFoundError,
+    values_hidden,
+)
 from voxsession.installation import Installation
 from voxsession.session.host import SessionHost
 from voxsession.session.reports import ImportReport
@@ -112,16 +117,18 @@ class Portability:
         """
         from voxsession.session.bundles.reader import MAX_BUNDLE_BYTES, BundleReader
 
-        users = _checked_mapping(user_id_mapping)
-        if on_conflict not in _CHOICES:
-            raise ConfigurationError.out_of_range(
-                "on_conflict", on_conflict, "choose one of " + ", ".join(_CHOICES)
+        with values_hidden():
+            users = _checked_mapping(user_id_mapping)
+        if not isinstance(on_conflict, str) or on_conflict not in _CHOICES:
+            raise ConfigurationError(
+                f"on_conflict is none of {', '.join(_CHOICES)}. Choose one of them.", option="on_conflict"
             )
         if passphrase is not None:
             check_text("passphrase", passphrase if isinstance(passphrase, str) else None, allow_empty=False)
         most = MAX_BUNDLE_BYTES
         if max_bytes is not None:
-            most = int(check_number("max_bytes", max_bytes, 1, 2**60, whole=True))
+            with values_hidden():
+                most = int(check_number("max_bytes", max_bytes, 1, 2**60, whole=True))
         async with _opened(export_data_or_path) as given:
             reader = BundleReader(given, passphrase, most)
             await reader.open()
@@ -250,7 +257,9 @@ class _Meter:
 
     def __init__(self, progress: Progress | None, reader: BundleReader, given: object) -> None:
         if progress is not None and not callable(progress):
-            raise ConfigurationError.out_of_range("progress", progress, "a function of two numbers is needed")
+            raise ConfigurationError.out_of_range(
+                "progress", progress, "a function of two numbers is needed"
+            ).without_value()
         self._progress = progress
         self._reader = reader
         self._size = getattr(given, "size", None)
@@ -286,7 +295,7 @@ async def _opened(given: object) -> AsyncIterator[Any]:
             type(given).__name__,
             "give what export_full() gave, or the path of its file",
         )
-    async with LineFile(Path(given) if isinstance(given, os.PathLike) else given) as file:
+    async with LineFile(given) as file:
         yield file
 
 
@@ -300,9 +309,9 @@ def _checked_mapping(given: object) -> UserMapping:
             "user_id_mapping", type(given).__name__, "a dict of old user id -> new user id is needed"
         )
     names: dict[str, str] = {}
-    for old, new in given.items():
-        known = check_user_id(old, "a user id in user_id_mapping")
-        wanted = check_user_id(new, f"user_id_mapping[{known!r}]")
+    for number, (old, new) in enumerate(given.items(), 1):
+        known = check_user_id(old, f"the old user id of pair {number} in user_id_mapping")
+        wanted = check_user_id(new, f"the new user id of pair {number} in user_id_mapping")
         if known is None or wanted is None:
             raise ConfigurationError.out_of_range(
                 "user_id_mapping", None, "every user id is a text, old and new"

@@ -11,7 +11,7 @@ import attrs
 from voxsession.catalog import Catalog
 from voxsession.core.config import SessionConfig, check_setting, config_values
 from voxsession.core.types import check_text
-from voxsession.errors import ConfigurationError
+from voxsession.errors import ConfigurationError, shown_as
 from voxsession.toml_files import file_key, presets_folder, read_table
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ class _Preset:
     description: str = ""
 
 
+@shown_as(ConfigurationError)
 class _NoSuchPreset(ConfigurationError, AttributeError):
     """Nobody knows a preset of this name; also an AttributeError, so that `hasattr` and tools can ask."""
 

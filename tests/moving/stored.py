@@ -59,11 +59,10 @@ async def everything(storage: SessionStorage, tenant: str = "") -> dict[str, Rec
 
 
 async def history(storage: Any, session_id: str, **options: Any) -> list[str]:
-    """What a fresh process reads of a session."""
+    """What a fresh process reads of a session; to resume the conversation would change it."""
     async with voxon_on(storage, **options) as voxon:
-        session = await voxon.load_session(session_id)
-        conv = await session.resume_conversation("c")
-        return [message.content for message in await conv.history()]
+        bundle: Any = await (await voxon.load_session(session_id)).export_full()
+        return [message["content"] for message in bundle["messages"]]
 
 
 class PowerCut(BaseException):

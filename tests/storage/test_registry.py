@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
+import pickle
+import re
 import sys
 import types
 from importlib.metadata import EntryPoint
@@ -64,6 +67,52 @@ def test_a_slip_of_the_pen() -> None:
     """A name that is nearly one of ours is answered with that one."""
     with pytest.raises(ConfigurationError, match="Did you mean 'memory'"):
         open_storage("memry")
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("./sessions", "file://./sessions"),
+        ("../my sessions", "file://../my sessions"),
+        ("~/sessions", "file://~/sessions"),
+        ("/var/sessions", "file:///var/sessions"),
+        ("data/sessions", "file://data/sessions"),
+        ("sqlite:sessions.db", "sqlite:///sessions.db"),
+        ("sqlite:./sessions.db", "sqlite:///./sessions.db"),
+        ("sqlite:/var/sessions.db", "sqlite:////var/sessions.db"),
+        ("SQLite:sessions", "sqlite:///sessions"),
+        ("sessions.db", "sqlite:///sessions.db"),
+        ("data/sessions.sqlite3", "sqlite:///data/sessions.sqlite3"),
+    ],
+)
+def test_a_path_is_answered_with_its_url(
+    given: str, meant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And that URL means a storage at this very place."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(ConfigurationError, match=rf"Did you mean '{re.escape(meant)}'\?") as caught:
+        open_storage(given)
+    assert repr(given) in str(caught.value)
+    storage = open_storage(meant)
+    place = storage.path if isinstance(storage, FileSessionStorage) else storage.file_path  # type: ignore[attr-defined]
+    assert place == os.path.abspath(os.path.expanduser(given.lower().removeprefix("sqlite:")))
+
+
+def test_a_missing_package_is_an_import_error_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever tries to import, and whoever handles our errors, meets one error; it looks like the public one."""
+
+    def absent(module: str) -> types.ModuleType:
+        raise ModuleNotFoundError("No module named 'driver'", name="driver")
+
+    monkeypatch.setattr(registry.importlib, "import_module", absent)
+    with pytest.raises(ImportError) as caught:
+        open_storage("redis")
+    assert (
+        isinstance(caught.value, ConfigurationError) and type(caught.value).__name__ == "ConfigurationError"
+    )
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert type(again) is ConfigurationError and str(again) == str(caught.value)
+    assert again.option == "session_storage"
 
 
 def test_an_option_that_it_does_not_take() -> None:

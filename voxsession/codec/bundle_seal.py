@@ -97,7 +97,8 @@ class PieceOpener:
             raise KeyNotFoundError(
                 None,
                 f"The bundle {name!r}",
-                "The pass phrase is another one. Give the one it was exported with.",
+                message=f"The bundle {name!r} is sealed with another pass phrase than the one given. Give the one it "
+                "was exported with.",
             )
         self._cipher = AesGcmCipher(subkey(key, "bundle"))
         self._digest = str(head["sha256"])

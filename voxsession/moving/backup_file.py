@@ -102,7 +102,7 @@ class BackupReader:
 
     def __init__(self, file: LineFile) -> None:
         self._file = file
-        self._name = str(file.path)
+        self._name = file.name
         self.tenant = ""
         self.total = 0
 

@@ -96,7 +96,8 @@ class Backups:
         from voxsession.moving.restoring import Restore
 
         if on_conflict not in ("reject", "skip", "replace"):
-            raise ConfigurationError.out_of_range(
-                "on_conflict", on_conflict, "'reject', 'skip' or 'replace' is needed"
+            raise ConfigurationError(
+                "on_conflict is none of 'reject', 'skip' and 'replace'. Choose one of them.",
+                option="on_conflict",
             )
         return await Restore(self._home, self._clock, on_conflict, dry_run, progress).run(path)

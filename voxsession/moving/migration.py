@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from voxsession.clock import Clock, SystemClock
 from voxsession.core.envelope import storage_key
 from voxsession.core.types import check_number
-from voxsession.errors import ConfigurationError, ConflictError, IntegrityError, StorageError
+from voxsession.errors import ConfigurationError, ConflictError, IntegrityError, StorageError, values_hidden
 from voxsession.moving.holdings import (
     KINDS,
     check_can_take,
@@ -20,12 +20,14 @@ from voxsession.moving.holdings import (
     other_installation,
 )
 from voxsession.moving.passes import Copier, Plan
+from voxsession.moving.presence import check_source_is_there, is_empty, place_of
 from voxsession.moving.progress import Meter, Progress
 from voxsession.moving.timed import TimedStorage
 from voxsession.moving.transfer import check_whole, is_stand_in, make_way, newest, put, same
 from voxsession.session.reports import Receipt
 from voxsession.storage.base import SessionStorage
-from voxsession.storage.registry import open_storage
+from voxsession.storage.inmemory import MemorySessionStorage
+from voxsession.storage.registry import open_storage, storage_name
 from voxsession.voxon_config import VoxonConfig
 
 __all__ = ["migrate"]
@@ -54,16 +56,18 @@ async def migrate(
     overwritten but earlier states of the same records.
 
     Args:
-        source: a storage that can list, or its name or URL.
-        target: a storage that appends, pages and lists, or its name or URL.
+        source: a storage that can list, or its name or URL. The folder or SQLite file of one has to be there.
+            ``"file"`` is the folder ``./sessions``; ``"memory"`` is refused by name, for it would be a new one.
+        target: a storage that appends, pages and lists, or its name or URL, in the same way.
         tenant: whose records; None = those without a tenant. Each tenant is moved by a call of its own.
-        dry_run: only tell what would be copied; nothing is written, nothing is removed.
+        dry_run: only tell what would be copied; nothing is written, made or removed. A target that is not there
+            yet counts as empty.
         delete_source: once every record has arrived and was compared, remove each from the source if it
             still is what was copied; what was written at that moment stays, told as ``moving``. The keyring
             record stays there, and so does what is told as ``expired``. If `details` tells of anything else
             than ``gone`` and ``expired`` before the first is removed, nothing is.
-        progress: called (or awaited) with the records that are done and the number of all; what it raises ends
-            the run and comes out of here.
+        progress: called (or awaited) with the records that are done and the number of all, once for each pair;
+            what it raises ends the run and comes out of here.
         clock: where times and ids come from.
         timeout_seconds: how long each call of a storage may take, opening it among them.
 
@@ -74,8 +78,8 @@ async def migrate(
         `details`: a row with the reason for each record that is one of the middle ones.
 
     Raises:
-        ConfigurationError: a storage cannot do what is needed; both are one place; the target holds
-            sessions of another installation; an argument is none. Nothing was written.
+        ConfigurationError: a storage cannot do what is needed; the source is not there; both are one place; the
+            target holds sessions of another installation; an argument is none. Nothing was written.
         StorageUnavailableError: a storage is away, or took too long; it says whether the source or the target
             did. Run it again.
         StorageError: a storage failed; run it again.
@@ -86,12 +90,16 @@ async def migrate(
         >>> asyncio.run(migrate(MemorySessionStorage(), MemorySessionStorage())).counts["copied"]
         0
     """
-    name = VoxonConfig(tenant=tenant).tenant or ""
+    with values_hidden():
+        name = VoxonConfig(tenant=tenant).tenant or ""
+        check_number("timeout_seconds", timeout_seconds, 0.001, MAX_TIMEOUT_SECONDS)
     meter = Meter(progress)
-    check_number("timeout_seconds", timeout_seconds, 0.001, MAX_TIMEOUT_SECONDS)
-    from_storage, to_storage = open_storage(source), open_storage(target)
+    from_storage, to_storage = _named(source, "source"), _named(target, "target")
     _check_able(from_storage, to_storage)
     _check_apart(from_storage, to_storage)
+    await check_source_is_there(from_storage)
+    if dry_run:  # to open a place is to make it
+        from_storage, to_storage = await _unmade(from_storage), await _unmade(to_storage)
     async with (
         _opened(from_storage, isinstance(source, str), timeout_seconds, "source") as timed_source,
         _opened(to_storage, isinstance(target, str), timeout_seconds, "target") as timed_target,
@@ -169,6 +177,23 @@ class _Migration:
 # --- storages
 
 
+def _named(given: object, option: str) -> SessionStorage:
+    if isinstance(given, str) and storage_name(given) == "memory":
+        raise ConfigurationError(
+            f"{option}='memory' is a new storage, empty now and gone afterwards. Give the MemorySessionStorage that "
+            "is meant.",
+            option=option,
+        )
+    return open_storage(given)
+
+
+async def _unmade(storage: SessionStorage) -> SessionStorage:
+    """The storage, or an empty one in memory for one that would first have to be made."""
+    if not await is_empty(storage):
+        return storage
+    return MemorySessionStorage(max_sessions=None, cleanup_interval=None)
+
+
 @contextlib.asynccontextmanager
 async def _opened(
     storage: SessionStorage, is_ours: bool, timeout_seconds: float, side: str
@@ -197,7 +222,7 @@ def _check_able(source: SessionStorage, target: SessionStorage) -> None:
 
 
 def _check_apart(source: SessionStorage, target: SessionStorage) -> None:
-    places = [getattr(storage, "path", None) for storage in (source, target)]
+    places = [place_of(storage) or getattr(storage, "path", None) for storage in (source, target)]
     is_one = source is target
     if all(isinstance(place, str) for place in places):
         is_one = os.path.realpath(str(places[0])) == os.path.realpath(str(places[1]))

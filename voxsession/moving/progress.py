@@ -27,9 +27,12 @@ class Meter:
     def __init__(self, progress: Progress | None) -> None:
         if progress is not None and not callable(progress):
             raise ConfigurationError.out_of_range(
-                "progress", progress, "a function of two numbers, the done ones and all, is needed"
-            )
+                "progress",
+                progress,
+                "a function of two numbers, the done ones and all, is needed",
+            ).without_value()
         self._progress = progress
+        self._told: tuple[int, int] | None = None
         self.total = 0
 
     @property
@@ -43,8 +46,11 @@ class Meter:
         await self.tell(done)
 
     async def tell(self, done: int) -> None:
-        """So many are done."""
+        """So many are done; nothing is told twice."""
         self.total = max(self.total, done)
-        told = self._progress(done, self.total) if self._progress is not None else None
+        if self._progress is None or self._told == (done, self.total):
+            return
+        self._told = done, self.total
+        told = self._progress(done, self.total)
         if inspect.isawaitable(told):
             await told

@@ -43,6 +43,8 @@ from voxsession.storage.inmemory import MemorySessionStorage
 
 __all__ = ["Restore"]
 
+MAX_SHOWN = 100
+
 
 class Restore:
     """One restore: the file is opened whole, compared with the storage, then written."""
@@ -66,14 +68,15 @@ class Restore:
             backup = BackupReader(file)
             await backup.check()
             if backup.tenant != self._home.tenant:
+                theirs = repr(backup.tenant) if len(backup.tenant) <= MAX_SHOWN else "of another name"
                 raise ConfigurationError(
-                    f"The backup is of tenant {backup.tenant!r}, this Voxon is of tenant {self._home.tenant!r}; "
+                    f"The backup is of tenant {theirs}, this Voxon is of tenant {self._home.tenant!r}; "
                     "records are sealed for one tenant. Restore it with VoxonConfig(tenant=...) of that name.",
                     option="tenant",
                 )
             # Twice the number of records: each is opened first, written later.
             await self._meter.begin(2 * backup.total)
-            keyring = await self._open_everything(backup, str(file.path))
+            keyring = await self._open_everything(backup, file.name)
             await self._mend_keyring(keyring)
             recorder = await self._home.ready()
             check_can_take(recorder.storage, "session_storage")

@@ -32,7 +32,7 @@ class ImportFile:
     """
 
     def __init__(self, file: LineFile, form: str | None, progress: Progress | None) -> None:
-        self.name = str(file.path)
+        self.name = file.name
         self.form = check_form(form)
         self.head: JsonObject = {}
         self._file = file

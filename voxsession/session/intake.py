@@ -38,7 +38,9 @@ def check_on_conflict(value: object) -> str:
     """
     if isinstance(value, str) and value in ON_CONFLICT:
         return value
-    raise ConfigurationError.out_of_range("on_conflict", value, "choose one of " + ", ".join(ON_CONFLICT))
+    raise ConfigurationError(
+        f"on_conflict is none of {', '.join(ON_CONFLICT)}. Choose one of them.", option="on_conflict"
+    )
 
 
 class Fates:

@@ -61,7 +61,8 @@ class PastTalks:
                 talk = talk_of(row)
             except ConfigurationError as error:
                 where = f"{self._file.name} line {line}"
-                raise ConfigurationError(f"{where}: {error} Nothing was taken in.", option=where) from None
+                hidden = error.without_value()
+                raise ConfigurationError(f"{where}: {hidden} Nothing was taken in.", option=where) from None
             if not talk.messages:
                 fates.add(line, talk.id, "skipped", reason="nothing was said in it")
                 continue

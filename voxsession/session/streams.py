@@ -11,15 +11,18 @@ from collections.abc import AsyncIterator, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from voxsession.core.types import check_text
+from voxsession.core.types import check_text, decode_json
 from voxsession.errors import ConfigurationError, StorageFullError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["LineFile", "NewFile"]
+__all__ = ["LineFile", "NewFile", "shown_path"]
 
 CHUNK_BYTES = 1024 * 1024
+_SHOWN = 100
+_LONGEST_NAME, _LONGEST_PATH = 255, 4096  # in bytes, on every system there is
+_NO_SUCH_NAME = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EINVAL}
 
 
 class NewFile:
@@ -38,13 +41,19 @@ class NewFile:
 
     def __init__(self, path: str | os.PathLike[str], mark: str) -> None:
         self.path = _path(path)
-        self._temporary = self.path.with_name(f"{self.path.name}.{mark}.part")
+        if _begins_as_json(self.path) and _is_json(str(self.path)):
+            raise _no_path()
+        self._temporary = self.path.parent / f"{self.path.name}.{mark}.part"
         self._file: Any = None
 
     async def __aenter__(self) -> NewFile:
         import aiofiles
 
         with self._translated():
+            if await asyncio.to_thread(self.path.is_dir):
+                raise ConfigurationError(
+                    f"{shown_path(self.path)} is a folder. Name a file in it.", option="path"
+                )
             self._file = await aiofiles.open(self._temporary, "xb", opener=_open_private)
         return self
 
@@ -84,13 +93,12 @@ class NewFile:
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)):
                 raise StorageFullError(
-                    f"There is no room for {self.path} ({error.strerror}). Free some space and try again.",
+                    f"There is no room for {shown_path(self.path)} ({error.strerror}). Free some space and try again.",
                     operation="write",
-                ) from error
-            raise ConfigurationError(
-                f"{self.path} cannot be written ({error.strerror}). Choose a folder that exists and takes files.",
-                option="path",
-            ) from error
+                ) from _nameless(error)
+            raise _refused(
+                self.path, error, "cannot be written", "Choose a folder that exists and takes files."
+            ) from _nameless(error)
 
 
 def _open_private(path: str, flags: int) -> int:
@@ -101,6 +109,7 @@ class LineFile:
     """A file that is read in order, as often as needed; another file put in its place is not seen.
 
     Attributes:
+        name: what errors call it.
         size: how many bytes it has.
 
     Raises:
@@ -109,6 +118,7 @@ class LineFile:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = _path(path)
+        self.name = shown_path(self.path)
         self.size = 0
         self._file: Any = None
 
@@ -119,7 +129,7 @@ class LineFile:
             found = await asyncio.to_thread(self.path.stat)
             if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
                 # Opening a pipe would wait for somebody to write, and reading a device need not end.
-                raise ConfigurationError(f"{self.path} is a pipe or a device. Give a file.", option="path")
+                raise ConfigurationError(f"{self.name} is a pipe or a device. Give a file.", option="path")
             self._file = await aiofiles.open(self.path, "rb")
             self.size = found.st_size
         return self
@@ -156,9 +166,9 @@ class LineFile:
         try:
             yield
         except OSError as error:
-            raise ConfigurationError(
-                f"{self.path} cannot be read ({error.strerror}).", option="path"
-            ) from error
+            raise _refused(
+                self.path, error, "cannot be read", "Give the path of a file that is there."
+            ) from _nameless(error)
 
 
 def _path(path: str | os.PathLike[str]) -> Path:
@@ -168,3 +178,52 @@ def _path(path: str | os.PathLike[str]) -> Path:
     from pathlib import Path  # not needed by those who export and import nothing
 
     return Path(text)
+
+
+def shown_path(path: str | os.PathLike[str]) -> str:
+    """A path as an error shows it: its end, which names the file; of a text that no file can be called, the length.
+
+    Example:
+        >>> shown_path("backups/monday.jsonl"), shown_path("Dear diary,\\ntoday I")
+        ('backups/monday.jsonl', 'a text of 19 characters')
+    """
+    text = os.fspath(path)
+    parts = text.replace("\\", "/").split("/")
+    is_path = len(text) <= _LONGEST_PATH and all(
+        len(part.encode(errors="replace")) <= _LONGEST_NAME for part in parts
+    )
+    if not is_path or any(character < " " for character in text):
+        return f"a text of {len(text)} characters"
+    return text if len(text) <= _SHOWN else "..." + text[3 - _SHOWN :]
+
+
+def _begins_as_json(path: Path) -> bool:
+    return str(path).lstrip("\ufeff \t\r\n").startswith(("{", "["))
+
+
+def _is_json(text: str) -> bool:
+    try:
+        decode_json(text.lstrip("\ufeff"))
+    except ValueError:
+        return False
+    return True
+
+
+def _no_path() -> ConfigurationError:
+    return ConfigurationError(
+        "path: this is JSON text. Give the dict that it stands for (json.loads) where a dict is taken, or the path of "
+        "a file.",
+        option="path",
+    )
+
+
+def _refused(path: Path, error: OSError, what: str, remedy: str) -> ConfigurationError:
+    """The error for a path that leads to no file."""
+    if error.errno in _NO_SUCH_NAME and _begins_as_json(path):
+        return _no_path()
+    return ConfigurationError(f"{shown_path(path)} {what} ({error.strerror}). {remedy}", option="path")
+
+
+def _nameless(error: OSError) -> OSError:
+    """The same error without the path, which may be a whole text that was given in its place."""
+    return OSError(error.errno, error.strerror)

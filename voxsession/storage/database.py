@@ -101,6 +101,7 @@ class DatabaseSessionStorage(SessionStorage):
         )
         self._sql = STATEMENTS[self._link.dialect]
         self.is_local = self._link.dialect == "sqlite"
+        self.file_path = self._link.file_path  # of SQLite
 
     def __repr__(self) -> str:
         return f"DatabaseSessionStorage({self._link.name!r})"

@@ -74,6 +74,13 @@ def _check_file(url: URL) -> None:
         )
 
 
+def _file_of(url: URL) -> str | None:
+    """The file of a SQLite database, where the URL names it plainly."""
+    name = url.database or ""
+    is_named = dialect_of(url.get_backend_name()) == "sqlite" and not name.startswith(("file:", ":"))
+    return os.path.abspath(name) if name and is_named else None
+
+
 def _with_ssl(url: URL) -> URL:
     """The URL with asyncpg's word for what PostgreSQL's own programs, and the URLs that hosts print, call sslmode."""
     mode = url.query.get("sslmode", url.query.get("ssl"))
@@ -230,6 +237,7 @@ class DatabaseLink:
         self.dialect = dialect_of(shown.get_backend_name())
         # Neither the password nor the query, which may hold one as well.
         self.name = shown.set(query={}).render_as_string(hide_password=True)
+        self.file_path = _file_of(shown)
 
     async def run(self, operation: str, work: Work[T]) -> T:
         """What the work gives on a connection that is its own as long as it runs.

@@ -6,14 +6,15 @@ import functools
 import importlib
 import inspect
 import os
+import re
 from collections.abc import Callable
 from typing import Any
 
-from voxsession.errors import ConfigurationError
+from voxsession.errors import ConfigurationError, shown_as
 from voxsession.storage.base import SessionStorage
 from voxsession.storage.lift import lift
 
-__all__ = ["check_storage", "known_storages", "open_storage", "storage_name"]
+__all__ = ["MissingExtra", "check_storage", "known_storages", "open_storage", "storage_name"]
 
 GROUP = "voxsession.storage"
 
@@ -25,6 +26,9 @@ _BUILT_IN = {
     "database": "voxsession.storage.database:DatabaseSessionStorage",
     "redis": "voxsession.storage.redis:RedisSessionStorage",
 }
+_SHOWN = 100
+_PLAIN = re.compile(r"(?:[A-Za-z]:[/\\])?[\w.+~/\\ -]*")
+_DATABASE_FILE = re.compile(r"\.(?:db3?|sqlite3?)\Z", re.IGNORECASE)
 _EXTRA = {"database": "sql", "redis": "redis"}
 _SCHEMES = {
     "file": "file",
@@ -32,6 +36,11 @@ _SCHEMES = {
     **dict.fromkeys(("postgresql", "postgres", "sqlite", "mysql", "mariadb"), "database"),
     **dict.fromkeys(("redis", "rediss", "unix", "valkey", "valkeys"), "redis"),
 }
+
+
+@shown_as(ConfigurationError)
+class MissingExtra(ConfigurationError, ImportError):
+    """A library is not installed; also an `ImportError`, for whoever tries to import a storage."""
 
 
 def known_storages() -> list[str]:
@@ -105,15 +114,41 @@ def _target_of(name: str) -> str:
     if target is None:
         import difflib  # only for the hint
 
-        near = difflib.get_close_matches(name.lower(), known_storages(), 1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
+        near = difflib.get_close_matches(name.lower()[:_SHOWN], known_storages(), 1)
+        meant = near[0] if near else _url_meant(name)
+        hint = f" Did you mean {meant!r}?" if meant else ""
+        shown = _shown_name(name)
         raise ConfigurationError(
-            f"There is no storage {name!r}.{hint} Known are {', '.join(known_storages())}; a URL such as "
-            "'postgresql://...' or 'redis://...'; or an object with save() and load().",
+            f"There is no storage {shown}.{hint} Known are {', '.join(known_storages())}; a URL such as "
+            "'file://./sessions', 'sqlite:///sessions.db', 'postgresql://...' or 'redis://...'; or an object with "
+            "save() and load().",
             option="session_storage",
-            value=name,
+            value=name if shown == repr(name) else None,
         )
     return target
+
+
+def _shown_name(name: str) -> str:
+    """A name as an error shows it: more than the words of a path may be a URL with its password, or a text."""
+    if len(name) <= _SHOWN and (_PLAIN.fullmatch(name) or _sqlite_file(name)):
+        return repr(name)
+    return f"of the name given (a text of {len(name)} characters)"
+
+
+def _sqlite_file(name: str) -> str | None:
+    """The file that is meant by a name like ``sqlite:sessions.db`` or ``sessions.db``."""
+    file = name[7:] if name[:7].lower() == "sqlite:" else name if _DATABASE_FILE.search(name) else ""
+    return file if file and _PLAIN.fullmatch(file) else None
+
+
+def _url_meant(name: str) -> str | None:
+    """The URL for a path that was given as it is."""
+    if len(name) > _SHOWN:
+        return None
+    if file := _sqlite_file(name):
+        return f"sqlite:///{file}"
+    is_path = _PLAIN.fullmatch(name) and ("/" in name or "\\" in name or name[:1] in "~.")
+    return f"file://{name}" if is_path else None
 
 
 def _class_of(name: str) -> Callable[..., object]:
@@ -121,9 +156,7 @@ def _class_of(name: str) -> Callable[..., object]:
     try:
         found = getattr(importlib.import_module(module), attribute)
     except ImportError as error:
-        raise ConfigurationError(
-            _remedy(name, module, error), option="session_storage", value=name
-        ) from error
+        raise MissingExtra(_remedy(name, module, error), option="session_storage", value=name) from error
     assert callable(found)
     return found  # type: ignore[no-any-return]
 

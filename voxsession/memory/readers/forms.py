@@ -28,7 +28,7 @@ def check_form(form: object) -> str | None:
         return None
     if isinstance(form, str) and form in FORMS:
         return form
-    raise ConfigurationError.out_of_range("format", form, "choose one of " + ", ".join(FORMS))
+    raise ConfigurationError(f"format is none of {', '.join(FORMS)}. Choose one of them.", option="format")
 
 
 def is_lines(start: bytes) -> bool:

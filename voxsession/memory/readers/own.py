@@ -71,7 +71,8 @@ class Checksum:
         """
         count = head.get("count")
         if count is not None and count != self.count:
-            raise IntegrityError(name, f"it should hold {count} entries, and holds {self.count}")
+            said = count if isinstance(count, int) else f"a {type(count).__name__} of"
+            raise IntegrityError(name, f"it should hold {said} entries, and holds {self.count}")
         if head.get("sha256") not in (None, self._digest.hexdigest()):
             raise IntegrityError(name, "its checksum does not match: entries were altered after the export")
 
@@ -92,7 +93,8 @@ def check_head(head: Mapping[str, Any]) -> None:
     """
     found = head.get("format", EXPORT_FORMAT)
     if not isinstance(found, int) or found > EXPORT_FORMAT:
-        raise UnsupportedFormatError("The export of memories", found=found, newest=EXPORT_FORMAT)
+        shown = found if isinstance(found, int) else type(found).__name__
+        raise UnsupportedFormatError("The export of memories", found=shown, newest=EXPORT_FORMAT)
 
 
 def row_of(entry: MemoryEntry) -> JsonObject:

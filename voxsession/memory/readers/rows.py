@@ -60,7 +60,8 @@ class RowReader:
                 return None, False
             return entry_of(own, self._clock.new_id("mem"), self._now), own.get("id") is not None
         except ConfigurationError as error:
-            raise ConfigurationError(f"{where}: {error}", option=where, value=error.value) from None
+            hidden = error.without_value()
+            raise ConfigurationError(f"{where}: {hidden}", option=where, value=hidden.value) from None
 
     def finish(self, head: Mapping[str, Any], name: str) -> None:
         """Compares what was read with what the head promised.

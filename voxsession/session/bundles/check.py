@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from array import array
 from typing import Any
 
@@ -26,6 +27,7 @@ __all__ = ["BundleCheck"]
 
 MAX_ID = 200
 _BUCKETS = 256
+_ENUM_VALUE = re.compile(r"Invalid enum value '.*'", re.DOTALL)
 
 
 class BundleCheck:
@@ -57,7 +59,11 @@ class BundleCheck:
         try:
             record = typed_row(kind, row)
             getattr(self, f"_see_{kind}")(record)
-        except (ValueError, ConfigurationError) as error:
+        except ConfigurationError as error:
+            raise broken_bundle(
+                self._name, f"row {number} ({kind}): {_short(str(error.without_value()))}"
+            ) from None
+        except ValueError as error:
             raise broken_bundle(self._name, f"row {number} ({kind}): {_short(str(error))}") from None
         return record
 
@@ -179,4 +185,5 @@ def _check_template(template: JsonObject) -> None:
 
 
 def _short(text: str) -> str:
+    text = _ENUM_VALUE.sub("Invalid enum value", text)  # it is whatever stood there
     return text if len(text) < 200 else text[:200] + "..."

@@ -93,7 +93,9 @@ class Exporting(SessionBase):
         if passphrase is not None:
             check_text("passphrase", _hidden(passphrase), allow_empty=False)
         if progress is not None and not callable(progress):
-            raise ConfigurationError.out_of_range("progress", progress, "a function of two numbers is needed")
+            raise ConfigurationError.out_of_range(
+                "progress", progress, "a function of two numbers is needed"
+            ).without_value()
         choice = BundleChoice(
             sensitive=bool(include_sensitive),
             messages=bool(include_messages),

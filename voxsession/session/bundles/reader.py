@@ -52,7 +52,7 @@ class BundleReader:
         self._passphrase = passphrase
         self._max_bytes = max_bytes
         self._opener: PieceOpener | None = None
-        self.name = str(given.path) if isinstance(given, LineFile) else "bundle"
+        self.name = given.name if isinstance(given, LineFile) else "bundle"
         self.bytes_read = 0
 
     async def open(self) -> None:
@@ -69,7 +69,10 @@ class BundleReader:
         if head["kind"] == SEALED_KIND:
             if self._passphrase is None:
                 raise KeyNotFoundError(
-                    None, f"The bundle {self.name!r}", "Give its pass phrase: passphrase=..."
+                    None,
+                    f"The bundle {self.name!r}",
+                    message=f"The bundle {self.name!r} is sealed with a pass phrase, and none was given. Give the one "
+                    "it was exported with: passphrase=...",
                 )
             self._opener = await asyncio.to_thread(self._fitting, head, self._passphrase)
         elif self._passphrase is not None:
