@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from datetime import datetime
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Creating", "chosen_settings"]
 
+_log = logging.getLogger(__name__)
+
 
 class Creating:
     """What `Voxon` does to make a session."""
@@ -31,6 +34,7 @@ class Creating:
     _home: Installation
     _host: SessionHost
     _clock: Clock
+    _told_kept: set[tuple[str, ...]]
 
     def create_session(
         self,
@@ -52,7 +56,8 @@ class Creating:
                 of a ready one such as ``"plain_language"``.
 
         Raises:
-            ConfigurationError: `config` and `preset` together, or an id or a setting that is not allowed.
+            ConfigurationError: `config` and `preset` together, or an id or a setting that is not allowed; or this
+                `Voxon` is closed.
             SessionExistsError: (when it is first written) a session of this id exists.
         """
         settings = chosen_settings(config, preset)
@@ -72,6 +77,7 @@ class Creating:
         template: JsonObject | None = None,
         state: JsonObject | None = None,
     ) -> Session:
+        self._home.check_open()
         chosen_id = settings.session_id
         new_id = chosen_id if chosen_id is not None else self._clock.new_id("sess")
         now = self._clock.now()
@@ -97,6 +103,19 @@ class Creating:
             core.record(StateUpdated(at=now, patch=state))
         core.record(*seeds)
         return session
+
+    def _tell_kept_settings(self, session: Session, given: SessionConfig) -> None:
+        """Says once in the log which of the settings that were given do not count, because others are stored."""
+        names = _kept_settings(given, session.config)
+        if names and names not in self._told_kept:
+            self._told_kept.add(names)
+            _log.warning(
+                "session %s keeps its stored settings: what was given for %s counts for new sessions only; "
+                "set session.config.%s to change it (told once for these settings)",
+                session.session_id,
+                ", ".join(names),
+                names[0],
+            )
 
     def create_session_from_template(
         self,
@@ -156,6 +175,12 @@ def chosen_settings(config: object, preset: object) -> SessionConfig:
         raise ConfigurationError.out_of_range("config", type(config).__name__, "a SessionConfig is needed")
     # The settings of another live session are taken without its ids.
     return config.replace() if isinstance(config, RecordingConfig) else config
+
+
+def _kept_settings(given: SessionConfig, stored: SessionConfig) -> tuple[str, ...]:
+    """The settings that `given` says otherwise than a session has them; a default counts as not said."""
+    said, usual, kept = config_values(given), config_values(SessionConfig()), config_values(stored)
+    return tuple(name for name, value in said.items() if value not in (usual[name], kept[name]))
 
 
 def _seeds(profile: SessionProfile | Mapping[str, Any] | str, at: datetime) -> list[Change]:

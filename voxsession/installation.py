@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import Awaitable
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 from voxsession.clock import Clock
 from voxsession.codec.keys import KeyRing
@@ -40,8 +41,13 @@ class Installation:
     Args:
         counter: counts tokens; a `LateCounter` is loaded when the storage opens.
         hub: gets the events of all sessions.
+
+    Attributes:
+        is_closed: the facade was closed, so that its own calls are refused.
+        made: the cores that somebody still holds, also those that are not found any more.
     """
 
+    is_closed = False
     recorder: Recorder | None = None
     vault: Vault
     pointers: Pointers
@@ -52,6 +58,7 @@ class Installation:
         self.tenant = config.tenant or ""
         self.cores: dict[str, LiveCore] = {}
         self.background: set[asyncio.Task[Any]] = set()
+        self.made: WeakSet[LiveCore] = WeakSet()
         self.clock = clock
         self.hub = hub
         self._counter = counter
@@ -59,11 +66,33 @@ class Installation:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._starting: asyncio.Future[Recorder] | None = None
 
+    def check_open(self) -> None:
+        """Refuses a call of a facade that was closed: it would open the storage anew, and nobody would close it."""
+        if self.is_closed:
+            raise ConfigurationError(
+                "This Voxon is closed. Make another one, or enter it again with `async with voxon:`.",
+                option="voxon",
+            )
+
     async def ready(self) -> Recorder:
-        """Opens storage and keys, once; of several callers at once one opens and the others wait."""
+        """What `ready_for_handles` gives, for the facade's own calls.
+
+        Raises:
+            ConfigurationError: the facade was closed.
+        """
+        self.check_open()
+        return await self.ready_for_handles()
+
+    async def ready_for_handles(self) -> Recorder:
+        """Opens storage and keys, once; of several callers at once one opens and the others wait.
+
+        A session that outlives its facade is let in, so that what it holds is not lost.
+        """
         self._meet_loop()
         if self.recorder is not None:
             return self.recorder
+        if self.is_closed:
+            _log.warning("a session outlived its Voxon: the storage opens again and stays open until close()")
         if self._starting is None or self._starting.done():
             self._starting = asyncio.ensure_future(self._start())
             self._starting.add_done_callback(take_outcome)
@@ -190,28 +219,31 @@ class Installation:
 
     async def fold(self, core: LiveCore, only_again: bool = False) -> bool:
         """Puts what a stored session taught into its person's profile; see `PersonProfiles.fold`."""
-        await self.ready()
+        await self.ready_for_handles()
         owner = self.vault.owner(core.data.user_id)
         return await self.profiles.fold(owner, core.data, only_again=only_again)
 
     def new_core(self, data: SessionData) -> LiveCore:
-        return LiveCore(
+        core = LiveCore(
             data=data,
             clock=self.clock,
             counter=self._counter,
             hub=EventHub(self.clock, parent=self.hub),
             key=storage_key("session", self.tenant, data.session_id),
         )
+        self.made.add(core)
+        return core
 
     def release(self, core: LiveCore) -> None:
         if core.handles <= 0 and self.cores.get(core.data.session_id) is core:
             del self.cores[core.data.session_id]
 
     async def close(self) -> None:
-        """Closes the storage if it was opened here; sessions still open keep what is pending."""
+        """Closes the storage if it was opened here; what is pending then stays with the sessions."""
         loop = asyncio.get_running_loop()
         if waiting := [task for task in self.background if task.get_loop() is loop]:
             await asyncio.wait(waiting)
+        self.is_closed = True
         recorder, self.recorder = self.recorder, None
         if recorder is not None and isinstance(self.config.session_storage, str):
             storage = recorder.storage

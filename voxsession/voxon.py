@@ -27,6 +27,7 @@ from voxsession.moving.backups import Backups
 from voxsession.portability import Portability
 from voxsession.session.handlers import EventHub, Events
 from voxsession.session.host import SessionHost
+from voxsession.session.last_saves import save_open_sessions
 from voxsession.session.live import LiveCore
 from voxsession.session.openings import Opening
 from voxsession.session.session import Session
@@ -48,7 +49,8 @@ class Voxon(Creating, Upkeep, FleetView, ProfileUpkeep, Backups, Portability):
     """Conversations that remember, in one storage.
 
     Making one does no I/O: storage and keys open on first use. `async with`, or
-    `await voxon.close()`, closes what it opened.
+    `await voxon.close()`, saves what is pending and closes what it opened; afterwards
+    its calls are refused, until `async with` enters it again.
 
     Args:
         config: where and how sessions are kept; None = encrypted files in ``./sessions``.
@@ -103,15 +105,17 @@ class Voxon(Creating, Upkeep, FleetView, ProfileUpkeep, Backups, Portability):
             summarizer=summarizer,
             embedder=BoundedEmbedder(embedder) if embedder is not None else None,
             autosave=self.config.autosave,
-            ready=self._home.ready,
+            ready=self._home.ready_for_handles,
             release=self._home.release,
             fold=self._home.fold,
             person_profiles=self.config.person_profiles,
         )
+        self._told_kept: set[tuple[str, ...]] = set()
         self._admission: Admission | None = None
         self._calls: CallRegistry | None = None
 
     async def __aenter__(self) -> Voxon:
+        self._home.is_closed = False
         return self
 
     async def __aexit__(
@@ -120,13 +124,23 @@ class Voxon(Creating, Upkeep, FleetView, ProfileUpkeep, Backups, Portability):
         await self.close()
 
     async def close(self) -> None:
-        """Closes the storage if this object opened it; sessions still open keep what is pending. Harmless twice.
+        """Saves what is pending in sessions still open; closes the storage if this object opened it. Harmless twice.
 
-        What an extractor is still finding is waited for, for a bounded time.
+        What an extractor is still finding is waited for, for a bounded time. What cannot be saved stays pending; a
+        warning in the log names the session and the number of its changes, and closing goes on. Sessions still open
+        stay so: what they change later opens the storage once more, until the next `close`.
         """
-        for core in list(self._home.cores.values()):
-            await self._host.finish_learning(core, cancels=True)
-        await self._home.close()
+        try:
+            for core in list(self._home.cores.values()):
+                await self._host.finish_learning(core, cancels=True)
+            await save_open_sessions(
+                self._home.made,
+                self._home.ready_for_handles,
+                self._clock,
+                self.config.storage_timeout_seconds,
+            )
+        finally:
+            await self._home.close()
 
     # --- sessions
 
@@ -141,8 +155,9 @@ class Voxon(Creating, Upkeep, FleetView, ProfileUpkeep, Backups, Portability):
     ) -> Opening[Session]:
         """The person's most recently active session, or a new one; an unknown `session_id` is created.
 
-        The stored settings win over `config` and `preset`, which count for a new session only. Where
-        `VoxonConfig(person_profiles=True)` says so, a new session begins with the person's profile.
+        The stored settings win over `config` and `preset`, which count for a new session only; a line in the log
+        names those that differ, once. Where `VoxonConfig(person_profiles=True)` says so, a new session begins with
+        the person's profile.
         """
         settings = chosen_settings(config, preset)
         person = check_user_id(user_id if user_id is not None else settings.user_id)
@@ -154,10 +169,14 @@ class Voxon(Creating, Upkeep, FleetView, ProfileUpkeep, Backups, Portability):
 
         async def open_it() -> Session:
             if chosen is not None:
-                return await self._open_or_create(chosen, person, new)
-            if person is None:
+                session = await self._open_or_create(chosen, person, new)
+            elif person is None:
                 return await self.create_session(**new)
-            return await self._latest_or_new(person, new)
+            else:
+                session = await self._latest_or_new(person, new)
+            if config is not None or preset is not None:
+                self._tell_kept_settings(session, settings)
+            return session
 
         return Opening(open_it)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
+import codeop
 import re
 from pathlib import Path
 
@@ -65,3 +67,28 @@ def test_no_block_hides_from_the_test(page: Path) -> None:
 def test_the_docstrings_run(module: Path) -> None:
     """Every `>>>` example of the module gives what it says."""
     run_docstrings(module)
+
+
+def test_the_quickstart_can_be_typed_into_the_prompt() -> None:
+    """`python -m asyncio` ends a block at a blank line, so none stands inside one."""
+    text = (ROOT / "docs" / "quickstart.md").read_text("utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", text, re.M | re.DOTALL)
+    assert len(blocks) > 5
+    for block in blocks:
+        typed: list[str] = []
+        for line in [*block.splitlines(), ""]:
+            typed.append(line)
+            if prompt_takes("\n".join(typed)):
+                typed = []
+        assert not typed, f"The prompt still waits for the end of:\n{block}"
+
+
+def prompt_takes(source: str) -> bool:
+    """Whether the prompt runs what was typed so far; False where it waits for more.
+
+    Raises:
+        SyntaxError: what was typed cannot be run.
+    """
+    prompt = codeop.CommandCompiler()
+    prompt.compiler.flags |= ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    return prompt(source, "<prompt>", "single") is not None

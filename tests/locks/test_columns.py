@@ -212,10 +212,10 @@ async def test_who_tells_nothing_needs_no_right_to_the_table(postgres_server: Po
                 with pytest.raises(StorageError, match=r"lacks a right.*voxsession_markers"):
                     await telling.set_session_lock(device, "e")
             assert await locks.get_session_lock("d") == "d", "nothing of it was written"
-        await connection.execute(text("DROP TABLE voxsession_markers"))
-        assert await locks.set_session_lock("d", "f")
-        with pytest.raises(StorageError, match=r"a table is missing.*schema_ddl"):
-            await telling.set_session_lock("d", "g")
+            await connection.execute(text("DROP TABLE voxsession_markers"))
+            assert await locks.set_session_lock("d", "f")
+            with pytest.raises(StorageError, match=r"a table is missing.*schema_ddl"):
+                await telling.set_session_lock("d", "g")
         await storage.close()
     await admin.dispose()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -501,3 +502,48 @@ async def test_a_session_of_another_tenant_is_not_there(tmp_path: Path) -> None:
         assert not await plain.delete_session("s")
         async with await acme.load_session("s") as again:
             assert again.get_memory().entries[0].content == "acme's"
+
+
+# --- settings that are given for a session that has some
+
+
+def kept_lines(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What was told of settings that do not count."""
+    return [record.getMessage() for record in caplog.records if "keeps its stored settings" in record.message]
+
+
+@pytest.mark.parametrize("found_by", ["user_id", "session_id"])
+async def test_settings_that_do_not_count_are_named_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, found_by: str
+) -> None:
+    """The stored ones stay, and one line names the fields, never what is in them."""
+    who = {found_by: "alice"}
+    async with Voxon(on_files(tmp_path)) as voxon:
+        async with voxon.session(**who, config=SessionConfig(instructions="Old secret")) as session:
+            session.config.temperature = 0.4
+    later = SessionConfig(instructions="New secret", max_memory_size=5)
+    async with Voxon(on_files(tmp_path)) as voxon:
+        with caplog.at_level(logging.WARNING):
+            for _ in range(3):
+                async with voxon.session(**who, config=later) as session:
+                    assert (session.config.instructions, session.config.max_memory_size) == (
+                        "Old secret",
+                        10_000,
+                    )
+            (line,) = kept_lines(caplog)
+            assert "instructions, max_memory_size" in line and "temperature" not in line
+            assert "secret" not in line and "10000" not in line
+            async with voxon.session(**who, preset="educational"):
+                pass
+            assert len(kept_lines(caplog)) == 2
+
+
+async def test_settings_that_agree_are_not_spoken_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No line for a new session, for the same settings once more, for defaults, or where none are given."""
+    config = SessionConfig(instructions="Be a tutor", memory_categories={"chat": {"share": 0.5}})
+    for given in ({"config": config}, {"config": config}, {"config": SessionConfig()}, {}):
+        async with Voxon(on_files(tmp_path)) as voxon, voxon.session(user_id="alice", **given) as session:
+            assert session.config.instructions == "Be a tutor"
+    assert kept_lines(caplog) == []

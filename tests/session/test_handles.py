@@ -22,6 +22,7 @@ from tests.session.stores import (
     voxon_on,
 )
 from voxsession import (
+    ConfigurationError,
     FileSessionStorage,
     IntegrityError,
     MemorySessionStorage,
@@ -227,7 +228,7 @@ async def test_a_deletion_that_fails_takes_nothing_away() -> None:
 
 
 async def test_a_batch_is_one_write_at_its_end() -> None:
-    """Inside the block nothing is saved, whatever asks for it; leaving it saves once."""
+    """Inside the block nothing is saved, and `save` says so; leaving it saves once."""
     storage = WatchedStorage()
     async with voxon_on(storage) as voxon:
         session = await voxon.create_session(session_id="s", config=QUIET)
@@ -239,7 +240,8 @@ async def test_a_batch_is_one_write_at_its_end() -> None:
             session.add_memory("likes tea")
             await conv.add_messages(said("one"))
             await session.update_state(step=1)
-            await session.save()
+            with pytest.raises(ConfigurationError, match="Leave the block first"):
+                await session.save()
             async with session.conversation("d") as other:
                 await other.add_messages(said("two"))
             assert storage.taken() == []
@@ -258,7 +260,8 @@ async def test_a_save_in_a_batch_writes_nothing_at_all() -> None:
         storage.taken()
         async with session.batch_update():
             session.update_state(inside=1)
-            await session.save()
+            with pytest.raises(ConfigurationError, match="Leave the block first"):
+                await session.save()
             assert storage.taken() == []
         assert storage.taken() == ["append"]
 

@@ -49,6 +49,8 @@ class LockCalls:
     _events: Events
 
     async def __aenter__(self) -> Self:
+        if self._owns_voxon:
+            await self._voxon.__aenter__()  # an earlier block has closed it
         return self
 
     async def __aexit__(

@@ -8,7 +8,7 @@ from typing import Any
 from voxsession.core.changes import Change, FunctionCompleted, MessageInterrupted
 from voxsession.core.message import Message
 from voxsession.core.types import ENCODING_ERRORS, JsonObject, encode_json
-from voxsession.errors import ModelError
+from voxsession.errors import ConfigurationError, ModelError
 from voxsession.memory.tokens import count_long
 from voxsession.session.functions import FunctionTable, failure
 from voxsession.session.host import SessionHost
@@ -63,6 +63,15 @@ class Calling:
             left = int(room_tokens * (1 - SPARE_SHARE)) - self._taken_tokens - MESSAGE_TOKENS * len(calls)
             await self._run_one(call, left, is_stopped())
         await self._host.autosave_now(self._core)
+
+    def check_no_batch(self) -> None:
+        """Refuses functions in a batch: a crash would lose the record of them, and they would run a second time."""
+        if self._core.in_batch:
+            raise ConfigurationError(
+                "A turn whose model may call functions cannot be inside batch_update(): each call is saved before it "
+                "runs, and nothing is saved before the block ends. Leave the block first.",
+                option="enable_functions",
+            )
 
     def heard_after_calls(self, heard: str) -> str:
         """What was heard of the text that came after the last calls, so that none is recorded twice.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator
 from types import TracebackType
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 __all__ = ["Applied", "Opening"]
 
@@ -46,6 +46,14 @@ class Opening(Generic[_T]):
     ) -> None:
         if self._opened is not None:
             await self._opened.__aexit__(kind, error, trace)
+
+    if not TYPE_CHECKING:  # type checkers find the mistake by themselves
+
+        def __getattr__(self, name: str) -> Any:
+            told = f"{type(self).__name__!r} object has no attribute {name!r}"
+            if not name.startswith("_"):  # what copies and displays look for is no forgotten await
+                told += ": it is still to be opened. Await it (`opened = await ...`), or use `async with ... as opened`"
+            raise AttributeError(told, name=name, obj=self)
 
 
 class Applied(Generic[_A]):

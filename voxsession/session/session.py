@@ -188,7 +188,18 @@ class Session(
             ConflictError: another process changed the same thing first; pending changes are kept.
             StorageError: the write failed; pending changes are kept.
             SessionClosedError: this handle is closed.
+            ConfigurationError: inside `batch_update()`, where nothing is saved before the block ends.
         """
+        if self._core.in_batch:
+            raise ConfigurationError(
+                "save() inside batch_update() would save nothing: the block is saved as one, at its end or later. "
+                "Leave the block first.",
+                option="save",
+            )
+        await self._save()
+
+    async def _save(self) -> None:
+        """What `save` does; inside a batch the block around it does it."""
         if self._is_closed:
             raise SessionClosedError(self.session_id)
         await self._host.save(self._core)
@@ -265,21 +276,31 @@ class Session(
 
     # --- the app's state
 
-    def update_state(self, **patch: Any) -> Applied[Session]:
-        """Merges values into the app's state at once; awaiting it saves as well."""
-        return self._put_state(patch, replaces=False)
+    def update_state(self, values: Mapping[str, Any] | None = None, /, **patch: Any) -> Applied[Session]:
+        """Merges values into the app's state at once; awaiting it saves as well, in a batch with the block.
+
+        Args:
+            values: a mapping, for keys that are no names of Python; as with `dict.update`, named values win over it.
+            patch: the values by their keys.
+
+        Raises:
+            ConfigurationError: `values` is no mapping, or a value is nothing that JSON has; nothing was changed.
+        """
+        return self._put_state({} if values is None else values, patch, replaces=False)
 
     def replace_state(self, state: Mapping[str, Any]) -> Applied[Session]:
         """Puts another state in place of the app's state at once; awaiting it saves as well."""
-        return self._put_state(state, replaces=True)
+        return self._put_state(state, {}, replaces=True)
 
-    def _put_state(self, values: Mapping[str, Any], *, replaces: bool) -> Applied[Session]:
+    def _put_state(
+        self, values: Mapping[str, Any], named: Mapping[str, Any], *, replaces: bool
+    ) -> Applied[Session]:
         core = self._writable()
         if not isinstance(values, Mapping):
             raise ConfigurationError.out_of_range("state", type(values).__name__, "a dict is needed")
-        checked = check_json("state", dict(values))
+        checked = check_json("state", {**values, **named})
         core.record(StateUpdated(at=core.now(), patch=checked, replaces=replaces))
-        return Applied(self, self.save)
+        return Applied(self, self._save)
 
     def _set_config(self, name: str, value: Any) -> None:
         core = self._writable()
@@ -348,4 +369,4 @@ class _Batch(AbstractContextManager[None], AbstractAsyncContextManager[None]):
     async def __aexit__(self, *problem: Any) -> None:
         self.__exit__(*problem)
         if problem[0] is None:
-            await self._session.save()
+            await self._session._save()

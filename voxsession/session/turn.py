@@ -81,6 +81,8 @@ class Turn:
 
     async def chunks(self, text: str, metadata: JsonObject | None, on_busy: str) -> AsyncGenerator[str, None]:
         """Runs the turn; gives the reply's text as it comes."""
+        if self._may_call():
+            self._calling.check_no_batch()
         await self._gate.enter(self, on_busy, self._core.data.session_id)
         try:
             await self._begin(text, metadata)
@@ -306,6 +308,7 @@ class Turn:
         return bool(self._core.view.config.get("enable_functions") and self._functions.schemas)
 
     async def _call_functions(self, answer: Reply) -> None:
+        self._calling.check_no_batch()  # the reader may have entered a block since the turn began
         core, calls, said = self._core, checked_calls(answer.tool_calls), "".join(self._delivered)
         self._delivered.clear()
         assert self._user_message is not None
