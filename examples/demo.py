@@ -66,8 +66,14 @@ def tell_the_story(*, keep: bool) -> int:
             shutil.rmtree(folder)
     heading("The end")
     print(f"The files are left in {folder}." if keep else f"{folder} is removed again (--keep leaves it).")
-    print("Next: README.md, docs/quickstart.md, examples/own_model.py.")
+    print(f"Next: {shown_python()} examples/own_model.py, then README.md and docs/quickstart.md.")
     return 0
+
+
+def shown_python() -> str:
+    """This Python as one would type it here: `make demo` runs the one in `.venv`, which nobody has activated."""
+    python = Path(sys.executable)
+    return str(python.relative_to(Path.cwd())) if python.is_relative_to(Path.cwd()) else str(python)
 
 
 def config_of(folder: Path, **settings: Any) -> VoxonConfig:

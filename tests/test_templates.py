@@ -210,12 +210,64 @@ async def test_only_the_named_categories_are_allowed(voxon: Voxon) -> None:
     session = await voxon.create_session_from_template(tutor(), {"subject": "Latin"})
     assert session.add_memory("mixes up ablatives", category="mistakes").category == "mistakes"
     assert session.add_memory("likes mornings").category == "general"
-    with pytest.raises(ConfigurationError, match="allows mistakes, general"):
-        session.add_memory("x", category="identity")
+    allowed = "allows mistakes, general, identity, instruction, preference"
+    with pytest.raises(ConfigurationError, match=allowed):
+        session.add_memory("x", category="location")
+    async with session.conversation() as conv:
+        await conv.send_message("I live in Porto.")
+    learned = [entry for entry in session.get_memory().entries if "Porto" in entry.content]
+    assert [entry.category for entry in learned] == ["general"]
+
+
+@pytest.mark.parametrize("name", [*SHIPPED, None])
+async def test_what_stands_in_every_context_stands_under_a_template_too(
+    voxon: Voxon, name: str | None
+) -> None:
+    """A name and a wish keep their category whatever a template names, so both are in each request."""
+    template = tutor() if name is None else SessionTemplates.get(name)
+    told = {"subject": "Latin"} if name is None else SHIPPED[name]
+    session = await voxon.create_session_from_template(template, told)
+    async with session.conversation() as conv:
+        await conv.send_message("My name is Alice. Please always answer in French.")
+        context = await conv.build_context("What is the weather like on Mars?")
+    reasons = [row["reason"] for row in context.report() if row["kind"] == "memory" and row["included"]]
+    assert sorted(reasons) == ["standing: identity", "standing: instruction"]
+    assert session.add_memory("Likes tables", category="preference").category == "preference"
+
+
+async def test_a_name_is_evicted_last_under_a_template_too(voxon: Voxon) -> None:
+    """What fills the memory later takes no name out of it."""
+    session = await voxon.create_session_from_template(
+        SessionTemplate(name="small", base_config={"max_memory_size": 100}, memory_categories=["chat"])
+    )
     async with session.conversation() as conv:
         await conv.send_message("My name is Alice.")
-    learned = [entry for entry in session.get_memory().entries if "Alice" in entry.content]
-    assert [entry.category for entry in learned] == ["general"]
+    for number in range(30):
+        session.add_memory(f"talked about the match number {number}", category="chat", importance=1.0)
+    left = [entry.content for entry in session.get_memory().entries]
+    assert len(left) < 30 and "User's name is Alice" in left
+
+
+async def test_an_import_keeps_what_stands_under_a_template(voxon: Voxon) -> None:
+    """A name that comes from elsewhere stays an identity; a category that is not allowed becomes `general`."""
+    session = await voxon.create_session_from_template(tutor(), {"subject": "Latin"})
+    rows = [
+        {"content": "User's name is Alice", "category": "identity"},
+        {"content": "User lives in Porto", "category": "location"},
+    ]
+    session.import_memory(rows)
+    found = {entry.content: entry.category for entry in session.get_memory().entries}
+    assert found == {"User's name is Alice": "identity", "User lives in Porto": "general"}
+
+
+def test_rules_may_be_given_for_what_is_always_allowed() -> None:
+    """A rule for `identity` needs no mention of it among the categories."""
+    template = SessionTemplate(
+        name="t",
+        memory_categories=["chat"],
+        base_config={"memory_categories": {"identity": {"half_life_days": 365}}},
+    )
+    assert template.base_config.memory_categories == {"identity": {"half_life_days": 365.0}}
 
 
 async def test_categories_bring_their_budget_and_expiry(voxon: Voxon) -> None:

@@ -268,8 +268,13 @@ class TestExact:
 
     def test_without_ranks_it_says_how_to_supply_them(self, nowhere: Path) -> None:
         """An exact counter that cannot be exact is a configuration error with the way out."""
-        with pytest.raises(ConfigurationError, match="VOXSESSION_TIKTOKEN_DIR"):
-            TiktokenCounter()
+        with pytest.raises(ConfigurationError, match="VOXSESSION_TIKTOKEN_DIR") as caught:
+            TiktokenCounter("cl100k_base")
+
+        told = str(caught.value)
+        assert "Voxon(token_counter=LateCounter('cl100k_base', rank_dir=...))" in told
+        assert "LateCounter('cl100k_base', allow_download=True)" in told
+        assert f"LateCounter is in {LateCounter.__module__}." in told
 
     def test_long_text_does_not_hold_the_loop(self, ranks: Path) -> None:
         """While 1.2 MB are counted, the event loop goes on."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from voxsession.core.types import check_number, check_text
@@ -12,6 +12,8 @@ __all__ = [
     "CONTEXT_SHARES",
     "MILESTONES",
     "PRIVATE_CATEGORIES",
+    "STANDING_CATEGORIES",
+    "allowed_categories",
     "check_categories",
     "check_milestones",
     "check_shares",
@@ -35,6 +37,9 @@ CONTEXT_SHARES: dict[str, float] = {
 #: What is remembered under these says who somebody is, or what nobody else should know: no profile tells it.
 PRIVATE_CATEGORIES = frozenset({"identity", "contact", "location", "health", "relationship"})
 
+#: What is remembered under these stands in every context, so no template takes them away.
+STANDING_CATEGORIES = ("identity", "instruction", "preference")
+
 #: Figure -> the marks whose first reaching is an event.
 MILESTONES: dict[str, tuple[float, ...]] = {
     "messages": (10, 100, 1_000, 10_000),
@@ -51,6 +56,22 @@ _CATEGORY_RULES: dict[str, tuple[float, float]] = {
     "expires_after_days": (0, MAX_DAYS),
     "half_life_days": (0, MAX_DAYS),
 }
+
+
+def allowed_categories(named: Iterable[str] | None) -> list[str]:
+    """What a template allows that names these categories; empty = any.
+
+    ``general`` and those that stand in every context are allowed beside the named ones: who somebody is and how
+    they want to be answered would else be found by search only, and be evicted like anything else.
+
+    Example:
+        >>> allowed_categories(["mistakes", "preference"])
+        ['mistakes', 'preference', 'general', 'identity', 'instruction']
+        >>> allowed_categories([])
+        []
+    """
+    own = list(named or ())
+    return list(dict.fromkeys([*own, "general", *STANDING_CATEGORIES])) if own else []
 
 
 def check_categories(option: str, value: object) -> dict[str, dict[str, float]]:

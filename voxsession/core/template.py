@@ -10,7 +10,7 @@ import attrs
 
 from voxsession.core.config import SessionConfig, check_setting, config_values
 from voxsession.core.context_fields import ContextField, check_fields, check_values
-from voxsession.core.rules import check_categories
+from voxsession.core.rules import allowed_categories, check_categories
 from voxsession.core.types import JsonObject, check_text, encode_json
 from voxsession.errors import ConfigurationError
 
@@ -35,8 +35,9 @@ class SessionTemplate:
             not taken over.
         required_context: fields that each session must be told: names, or name -> type, or name -> table.
         optional_context: fields that it may be told, in the same forms; a table may give a `default`.
-        memory_categories: the categories that its sessions may use besides ``general``: names, or
-            name -> rules (`share`, `expires_after_days`, `half_life_days`); empty = any.
+        memory_categories: the categories that its sessions may use besides ``general``, ``identity``, ``instruction``
+            and ``preference``: names, or name -> rules (`share`, `expires_after_days`, `half_life_days`);
+            empty = any.
         description: what it is for, in a sentence.
         extends: a template whose settings, fields and categories hold where this one says nothing; of a
             config what differs from the defaults counts as said, of a dict all.
@@ -151,13 +152,13 @@ class SessionTemplate:
 
     def _check_rules(self) -> None:
         """Rules for a category that no session of this kind may use are a mistake."""
-        ruled = self.base_config.memory_categories
-        outside = [name for name in ruled if name not in (*self.memory_categories, "general")]
-        if self.memory_categories and outside:
+        allowed = allowed_categories(self.memory_categories)
+        outside = [name for name in self.base_config.memory_categories if name not in allowed]
+        if allowed and outside:
             raise ConfigurationError.out_of_range(
                 "memory_categories",
                 outside[0],
-                f"the template {self.name!r} allows " + ", ".join([*self.memory_categories, "general"]),
+                f"the template {self.name!r} allows " + ", ".join(allowed),
             )
 
     def __repr__(self) -> str:

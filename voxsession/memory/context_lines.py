@@ -6,6 +6,7 @@ from datetime import datetime
 
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import Message
+from voxsession.core.rules import STANDING_CATEGORIES
 from voxsession.core.types import JsonObject, encode_json
 from voxsession.memory.context import MESSAGE_OVERHEAD
 from voxsession.memory.matches import MemoryMatch
@@ -24,8 +25,6 @@ __all__ = [
     "stands",
     "system_message",
 ]
-
-STANDING = frozenset({"identity", "instruction", "preference"})
 
 _MOST_COUNTED = 4_096
 _MOST_WANTED_WORDS = 200
@@ -134,7 +133,7 @@ def as_dict(message: Message) -> JsonObject:
 
 def stands(entry: MemoryEntry) -> bool:
     """Whether an entry is always present, not dependent on search."""
-    return entry.pinned or (entry.category in STANDING and entry.source != "shared")
+    return entry.pinned or (entry.category in STANDING_CATEGORIES and entry.source != "shared")
 
 
 def memory_reason(entry: MemoryEntry, match: MemoryMatch | None) -> str:

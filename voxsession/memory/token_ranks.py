@@ -152,11 +152,20 @@ def load_encode(
 
 
 def how_to_supply(encoding: str) -> str:
-    """Says, in one sentence for a person, how to give us the rank file of `encoding`."""
+    """Says, in one sentence for a person, how to give us the rank file of `encoding`.
+
+    Example:
+        >>> print(how_to_supply("o200k_base"))  # doctest: +ELLIPSIS
+        No rank file of o200k_base was found: put o200k_base.tiktoken (SHA-256 446a...) into a folder and name it
+        with VOXSESSION_TIKTOKEN_DIR or Voxon(token_counter=LateCounter('o200k_base', rank_dir=...)), or have it
+        fetched by LateCounter('o200k_base', allow_download=True); LateCounter is in voxsession.memory.tokens.
+    """
     ranks = _rank_file(encoding)
     return (
-        f"No rank file of {encoding} was found: put {encoding}.tiktoken (SHA-256 {ranks.sha256}) into a "
-        "folder and name the folder with VOXSESSION_TIKTOKEN_DIR or rank_dir=..., or pass allow_download=True."
+        f"No rank file of {encoding} was found: put {encoding}.tiktoken (SHA-256 {ranks.sha256}) into a folder and "
+        f"name it with VOXSESSION_TIKTOKEN_DIR or Voxon(token_counter=LateCounter({encoding!r}, rank_dir=...)), or "
+        f"have it fetched by LateCounter({encoding!r}, allow_download=True); LateCounter is in "
+        "voxsession.memory.tokens."
     )
 
 

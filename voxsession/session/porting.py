@@ -10,6 +10,7 @@ import attrs
 
 from voxsession.core.envelope import stamp
 from voxsession.core.memory_entry import MemoryEntry
+from voxsession.core.rules import allowed_categories
 from voxsession.core.types import JsonObject, check_text, encode_json
 from voxsession.errors import ConfigurationError
 from voxsession.memory.allowance import category_expiry
@@ -213,7 +214,7 @@ async def _read_entries(core: LiveCore, file: ImportFile, on_conflict: str, user
 
 def _counted(core: LiveCore, entry: MemoryEntry, tokens: int) -> MemoryEntry:
     """The entry with its size, in a category that the session's template allows, with the end that this gives."""
-    allowed = (core.view.template or {}).get("memory_categories")
+    allowed = allowed_categories((core.view.template or {}).get("memory_categories"))
     category = entry.category if not allowed or entry.category in allowed else "general"
     entry = attrs.evolve(entry, category=category, token_count=tokens, estimated=not core.counter.exact)
     end = category_expiry(entry, core.view.config)

@@ -10,6 +10,7 @@ import attrs
 
 from voxsession.core.changes import MemoryRemoved, MemoryUpdated
 from voxsession.core.memory_entry import Memory, MemoryEntry
+from voxsession.core.rules import allowed_categories
 from voxsession.core.session_data import SessionData
 from voxsession.core.share_grant import SNAPSHOT, frozen_entries
 from voxsession.core.types import (
@@ -82,6 +83,8 @@ class Remembering(SessionBase):
         metadata: JsonObject | None = None,
     ) -> MemoryEntry:
         """Remembers a fact; it is saved with the next save.
+
+        What says the same already stays beside it: only what is learned counts as more evidence.
 
         Args:
             content: the fact, best as one sentence.
@@ -304,10 +307,10 @@ class Remembering(SessionBase):
         name = check_text("category", category, allow_empty=False)
         if len(name) > MAX_CATEGORY:
             raise ConfigurationError.out_of_range("category", name, f"at most {MAX_CATEGORY} characters")
-        allowed = (self._core.view.template or {}).get("memory_categories")
-        if allowed and name not in (*allowed, "general"):
+        allowed = allowed_categories((self._core.view.template or {}).get("memory_categories"))
+        if allowed and name not in allowed:
             raise ConfigurationError.out_of_range(
-                "category", name, "the template allows " + ", ".join([*allowed, "general"])
+                "category", name, "the template allows " + ", ".join(allowed)
             )
         return name
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
-from typing import Any
 
 from voxsession.core.changes import MemoryReinforced, MemorySuperseded
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import Message
+from voxsession.core.rules import allowed_categories
 from voxsession.core.types import as_utc, check_number, check_text
 from voxsession.errors import ConfigurationError
 from voxsession.memory.fact_index import fact_index_of
@@ -143,7 +143,7 @@ def _reinforce(core: LiveCore, fact: Fact, message: Message) -> bool:
 
 def _entry_of(fact: Fact, message: Message, core: LiveCore, host: SessionHost) -> MemoryEntry:
     category = fact.category
-    allowed: Any = (core.view.template or {}).get("memory_categories")
+    allowed = allowed_categories((core.view.template or {}).get("memory_categories"))
     if allowed and category not in allowed:
         category = "general"
     return MemoryEntry(
