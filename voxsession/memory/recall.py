@@ -239,7 +239,10 @@ class SessionIndex:
             if entry is not None and not entry.is_live(now):
                 gone.append(entry_id)
         if gone:
-            self._remove(gone)
+            self._index.remove(gone)
+            self._answered = None
+            if self._meaning is not None:
+                self._meaning.let_go(gone)
 
     def _forget_dropped(self, head: dict[str, int], offset: int) -> None:
         """What left the live messages without being filed (a batch that was given up) is not found any more."""
@@ -261,7 +264,7 @@ class SessionIndex:
         return self._answered[1]
 
     def _add_messages(self, messages: Sequence[tuple[int, Message]]) -> None:
-        passages = []
+        passages, reworded = list[Passage](), list[Passage]()
         for index, message in messages:
             known = self._messages.get(message.id)
             is_other = known is not None and self._places.get(message.id) != index
@@ -273,9 +276,11 @@ class SessionIndex:
                 continue
             if _is_searched(message):
                 passages.append(_of_message(message, index))
+                if known is None or is_other or known.is_double or known.content != message.content:
+                    reworded.append(passages[-1])
             elif known is not None:
                 self._remove([message.id])
-        self._put(passages)
+        self._put(passages, reworded)
 
     def _refresh_entries(self, entries: Iterable[MemoryEntry]) -> None:
         self._take_entries(entries, self._entries)
@@ -286,7 +291,7 @@ class SessionIndex:
         gone = [entry_id for entry_id in known_before if entry_id not in live]
         if gone:
             self.forget(gone)
-        passages = []
+        passages, reworded = list[Passage](), list[Passage]()
         for entry_id, entry in live.items():
             known = self._entries.get(entry_id)
             if known is entry:
@@ -297,14 +302,18 @@ class SessionIndex:
             if known is not None and _read_alike(known, entry):
                 continue
             passages.append(_of_entry(entry))
-        self._put(passages)
+            # What has ended lets go of its vectors, so that one that goes on after all needs them again.
+            if known is None or (known.content, known.expires_at) != (entry.content, entry.expires_at):
+                reworded.append(passages[-1])
+        self._put(passages, reworded)
 
-    def _put(self, passages: list[Passage]) -> None:
+    def _put(self, passages: list[Passage], reworded: list[Passage]) -> None:
+        """Indexes passages; only those with other words than before are embedded."""
         if passages:
             self._index.add(passages)
             self._answered = self._speakers = None
             if self._meaning is not None:
-                self._meaning.want(passages)
+                self._meaning.want(reworded)
 
     def _remove(self, ids: list[str]) -> None:
         self._index.remove(ids)
