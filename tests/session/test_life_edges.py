@@ -8,6 +8,7 @@ import inspect
 import logging
 import pickle
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tests.session.stores import KEY, WatchedStorage, contents, kept_texts, refu
 from voxsession import (
     ConfigurationError,
     ConflictError,
+    Conversation,
     MemorySessionStorage,
     Reply,
     Session,
@@ -36,6 +38,27 @@ def calls_pay() -> Reply:
     """What a model says that wants the function `pay` to run."""
     call = {"id": "call_1", "type": "function", "function": {"name": "pay", "arguments": "{}"}}
     return Reply("One moment. ", tool_calls=[call])
+
+
+@asynccontextmanager
+async def paying(
+    storage: SessionStorage, model: Any
+) -> AsyncIterator[tuple[Session, Conversation, list[int]]]:
+    """A conversation whose model may call `pay`, with its session and a list of what was paid."""
+    paid: list[int] = []
+
+    def pay() -> str:
+        """Pays."""
+        paid.append(1)
+        return "paid"
+
+    async with (
+        voxon_on(storage, model=model) as voxon,
+        voxon.session(session_id="s", config=CALLING) as session,
+        session.conversation("c") as conv,
+    ):
+        conv.register_function(pay)
+        yield session, conv, paid
 
 
 async def kept_memories(storage: SessionStorage, session_id: str) -> list[str]:
@@ -59,60 +82,38 @@ def warned(caplog: pytest.LogCaptureFixture) -> list[str]:
 @pytest.mark.parametrize("streams", [False, True])
 async def test_a_turn_with_functions_is_refused_in_a_batch(streams: bool) -> None:
     """No function runs whose record a kill would lose; nothing is recorded, and behind the block the turn works."""
-    storage, paid = WatchedStorage(), list[int]()
+    storage = WatchedStorage()
     model = ScriptedModel([calls_pay(), "Paid."])
-    async with voxon_on(storage, model=model) as voxon:
-        async with (
-            voxon.session(session_id="s", config=CALLING) as session,
-            session.conversation("c") as conv,
-        ):
-
-            @conv.function
-            def pay() -> str:
-                """Pays."""
-                paid.append(1)
-                return "paid"
-
-            async with session.batch_update():
-                with pytest.raises(ConfigurationError, match="Leave the block first") as refused:
-                    if streams:
-                        async for _ in conv.stream_message("Pay"):
-                            pass
-                    else:
-                        await conv.send_message("Pay")
-                session.add_memory("Likes tea")
-            assert refused.value.option == "enable_functions"
-            assert paid == [] and model.requests == [] and conv.messages == []
-            assert await conv.send_message("Pay") == "Paid." and paid == [1]
+    async with paying(storage, model) as (session, conv, paid):
+        async with session.batch_update():
+            with pytest.raises(ConfigurationError, match="Leave the block first") as refused:
+                if streams:
+                    async for _ in conv.stream_message("Pay"):
+                        pass
+                else:
+                    await conv.send_message("Pay")
+            session.add_memory("Likes tea")
+        assert refused.value.option == "enable_functions"
+        assert paid == [] and model.requests == [] and conv.messages == []
+        assert await conv.send_message("Pay") == "Paid." and paid == [1]
     assert await kept_memories(storage, "s") == ["Likes tea"]
 
 
 async def test_a_stream_that_is_read_on_in_a_batch_runs_no_function_there() -> None:
     """What a turn does when it calls counts, not where it began; what the user said is kept."""
-    storage, paid = WatchedStorage(), list[int]()
+    storage = WatchedStorage()
 
     async def model(request: Any) -> AsyncIterator[str]:
         yield "One moment. "
         yield calls_pay()
 
-    async with voxon_on(storage, model=model) as voxon:
-        async with (
-            voxon.session(session_id="s", config=CALLING) as session,
-            session.conversation("c") as conv,
-        ):
-
-            @conv.function
-            def pay() -> str:
-                """Pays."""
-                paid.append(1)
-                return "paid"
-
-            stream = conv.stream_message("Pay")
-            assert await anext(stream) == "One moment. "
-            async with session.batch_update():
-                with pytest.raises(ConfigurationError, match="Leave the block first"):
-                    await anext(stream)
-            assert paid == []
+    async with paying(storage, model) as (session, conv, paid):
+        stream = conv.stream_message("Pay")
+        assert await anext(stream) == "One moment. "
+        async with session.batch_update():
+            with pytest.raises(ConfigurationError, match="Leave the block first"):
+                await anext(stream)
+        assert paid == []
     assert await kept_texts(storage, "s") == ["Pay", "One moment. "]
 
 

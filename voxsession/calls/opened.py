@@ -49,6 +49,13 @@ class OpenCall:
         """Whether the call was ended, or its session is."""
         return self.record.get("status") == ENDED or self.session.status != "active"
 
+    def conflict(self, *, message: str | None = None, what: str | None = None) -> ConflictError:
+        """The error of one who is behind at this call, where the session's version does not tell."""
+        seq = self.session._core.data.seq
+        return ConflictError(
+            self.session.session_id, expected_seq=seq, found_seq=seq, what=what, message=message
+        )
+
     async def refresh(self) -> bool:
         """Takes in what was recorded here since; False where the call is no more, and stays as it was opened."""
         found = await self.book.entry(self.conversation_id)
@@ -95,8 +102,7 @@ class Contender:
         """
         async with self.lock.get():
             if self.has_lost:
-                seq, what = call.session._core.data.seq, CallResumed.kind
-                raise ConflictError(call.session.session_id, expected_seq=seq, found_seq=seq, what=what)
+                raise call.conflict(what=CallResumed.kind)
             if self.is_behind:
                 self.is_behind = False
                 yield False

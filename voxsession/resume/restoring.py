@@ -125,11 +125,7 @@ def changed_values(call: OpenCall, given: JsonObject, now: datetime) -> JsonObje
 
 
 def _replaced(call: OpenCall, count: int, resumed: int) -> ConflictError:
-    seq = call.session._core.data.seq
-    return ConflictError(
-        call.session.session_id,
-        expected_seq=seq,
-        found_seq=seq,
+    return call.conflict(
         message=f"Call {call.conversation_id!r} was resumed elsewhere since this state was read (resumed_count "
         f"{count}, by now {resumed}). Nothing was written; get_session() gives its state.",
     )

@@ -172,11 +172,7 @@ class CallResuming:
 
 
 def _resumed_before(call: OpenCall, expected: int, count: int) -> ConflictError:
-    seq = call.session._core.data.seq
-    return ConflictError(
-        call.session.session_id,
-        expected_seq=seq,
-        found_seq=seq,
+    return call.conflict(
         message=f"Call {call.conversation_id!r} was resumed {count} times by now, not {expected}: somebody else took "
         "it up. Nothing was written.",
     )

@@ -194,11 +194,7 @@ async def _words(call: OpenCall, update: _Update) -> Difference:
 
 
 def _untold(call: OpenCall) -> ConflictError:
-    seq = call.session._core.data.seq
-    return ConflictError(
-        call.session.session_id,
-        expected_seq=seq,
-        found_seq=seq,
+    return call.conflict(
         message=f"The conversation_history for call {call.conversation_id!r} has other rows inside than what is "
         "stored: it was read before others changed it, or not read at all. Nothing was written. Change the rows "
         "of the state that get_session() gives, and write that; or name replace_history=True, which erases what the "
