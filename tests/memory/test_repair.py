@@ -15,7 +15,7 @@ from voxsession.core.changes import HistoryRepaired
 from voxsession.core.conversation import ConversationEntry
 from voxsession.core.message import Message
 from voxsession.core.session_data import SessionData
-from voxsession.memory.repair import head_repair, looks_broken, repairs_of
+from voxsession.memory.repair import go_on_plainly, head_repair, looks_broken, repairs_of
 from voxsession.memory.turns import call_ids, complete_turns
 
 NOW = datetime(2026, 2, 1, tzinfo=UTC)
@@ -39,6 +39,13 @@ def repaired(data: SessionData) -> HistoryRepaired | None:
     if change is not None:
         change.apply(data)
     return change
+
+
+def repaired_copy(messages: list[Message]) -> list[Message]:
+    """The messages, put right."""
+    data = data_of(messages)
+    repaired(data)
+    return list(data.messages)
 
 
 def done(change: HistoryRepaired | None) -> dict[str, list[str]]:
@@ -136,6 +143,24 @@ def test_what_looks_right_is_right(messages: list[Message]) -> None:
         assert change is None or all(one.what == ["sound again"] for one in change.repairs)
 
 
+@settings(max_examples=150, deadline=None)
+@given(broken(), st.lists(st.tuples(st.integers(0, 3), talks(max_size=1)), min_size=1, max_size=4))
+def test_plain_talk_breaks_nothing_that_was_whole(
+    messages: list[Message], later: list[tuple[int, list[Message]]]
+) -> None:
+    """What goes on plainly need not be looked at together with what was found right before."""
+    messages = repaired_copy(messages)
+    latest = messages[-1] if messages else message(0, "user")
+    new = []
+    for minutes, said in later:
+        for one in said[:1]:
+            latest = attrs.evolve(one, id=f"new{len(new)}", at=latest.at + timedelta(minutes=minutes))
+            new.append(latest)
+    whole = [*messages, *new]
+    if not looks_broken(messages) and go_on_plainly(whole[-len(new) - 1 :]):
+        assert not looks_broken(whole)
+
+
 @settings(max_examples=60, deadline=None)
 @given(broken(), broken())
 def test_two_that_repair_at_once_agree(messages: list[Message], later: list[Message]) -> None:
@@ -182,6 +207,23 @@ def test_a_result_that_comes_late_counts_after_all() -> None:
     assert done(repaired(data)) == {"m02": ["sound again"], "m06": ["moved"]}
     assert [one.id for one in data.messages] == ["m01", "m02", "m06", "m03", "m04", "m05"]
     assert data.messages[1].repair is None
+
+
+def test_only_plain_later_talk_of_the_same_conversation_goes_on_plainly() -> None:
+    """Calls, results, marks, times and other conversations call for a look at what came before."""
+    before, after = message(1, "user"), message(2, "assistant")
+    assert go_on_plainly([before, after, message(3, "user")])
+    assert not go_on_plainly([before])
+    others = [
+        message(2, "tool", tool_call_id="call_1"),
+        message(2, "assistant", None, tool_calls=call("call_1")),
+        message(2, "assistant", repair={"set_aside": "no call"}),
+        message(2, "assistant", conversation_id="c2"),
+        message(1, "assistant"),
+    ]
+    for other in others:
+        assert not go_on_plainly([before, other])
+        assert not go_on_plainly([other, message(3, "user")]) or other is others[-1] or other is others[-2]
 
 
 def test_results_without_calls_are_set_aside() -> None:

@@ -89,4 +89,4 @@ def inflate(packed: bytes, record: str, most: int | None = None) -> bytes:
 
 def _associated(header: Mapping[str, Any], part: str, lead: bytes) -> bytes:
     """What is authenticated with a body: every clear field, the part's name, cipher and packing."""
-    return encode_canonical([part, lead[0], lead[1], *(header.get(name) for name in HEADER_FIELDS)])
+    return encode_canonical([part, lead[0], lead[1], *map(header.get, HEADER_FIELDS)])

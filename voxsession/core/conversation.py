@@ -97,9 +97,11 @@ class ConversationEntry:
             counts: whether analytics is on.
             off_since: when it was switched off; None = it never was on, or is.
         """
-        if moment < self._opened:
+        opened = self.opened_at or self.started_at
+        if moment < opened:
             return self._replayed_step(moment, counts)
-        since = self._since
+        since = self.active_until or self.ended_at or opened
+        since = max(since, opened)
         seconds = (moment - since).total_seconds()
         if seconds <= 0:
             return Step(pause_seconds=self.pause_seconds)

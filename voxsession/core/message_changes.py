@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import attrs
 
@@ -16,6 +16,8 @@ from voxsession.core.totals import Totals
 from voxsession.core.types import UtcTime
 
 __all__ = ["MessageAdded", "MessageInterrupted", "MessagesRedacted", "TurnCompleted"]
+
+_SIGNALS: Final = ("thanks", "complaint", "repeat")
 
 
 @change_kind
@@ -38,17 +40,17 @@ class MessageAdded(Change):
     signals: list[str] | None = None
 
     def apply(self, data: SessionData) -> None:
-        message = self.message
-        index = data.message_total
+        message, totals = self.message, data.totals
+        index = totals.message_count
         data.add_message(message)
-        data.totals.message_count += 1
+        totals.message_count = index + 1
         is_shared = message.origin == "shared"
         entry = touched(data, message.conversation_id, self.at, is_shared=is_shared)
         moment, last_at = self.counted_at or self.at, max(entry.last_at, self.at)
-        counts, step = counts_in(data, entry) and not is_shared, None
+        counts, step = not is_shared and counts_in(data, entry), None
         # Imported talk has pauses of weeks; the end of its conversation says how long it took.
         if message.origin == "said":
-            step = entry.step_to(moment, counts=counts, off_since=data.totals.off_since)
+            step = entry.step_to(moment, counts=counts, off_since=totals.off_since)
         is_user = counts and message.role == "user"
         after = entry.after_message(
             index,
@@ -60,11 +62,11 @@ class MessageAdded(Change):
         )
         data.conversations[entry.id] = after
         if not counts:
-            data.totals.uncounted_messages += 1
+            totals.uncounted_messages += 1
             return
-        self._count(data.totals, is_user, step.counted_seconds if step else 0.0)
+        self._count(totals, is_user, step.counted_seconds if step else 0.0)
         if entry.is_uncounted or (entry.first_index is None and self.at < entry.started_at):
-            data.conversations[entry.id] = self._count_conversation(data.totals, entry, after)
+            data.conversations[entry.id] = self._count_conversation(totals, entry, after)
 
     def observe(self, data: SessionData) -> Any:
         return deleted(data, self.message.conversation_id)
@@ -84,29 +86,23 @@ class MessageAdded(Change):
         return attrs.evolve(after, counted_day=day)
 
     def _count(self, totals: Totals, is_user: bool, step_seconds: float) -> None:
-        message, signals = self.message, self.signals or ()
-        calls = len(message.tool_calls or ())
-        thanks, complaint, repeat = (name in signals for name in ("thanks", "complaint", "repeat"))
+        message = self.message
         totals.turn_count += is_user
-        totals.interruption_count += message.interrupted
-        totals.function_calls += calls
         totals.running_seconds += step_seconds
-        totals.thanks_count += thanks
-        totals.complaint_count += complaint
-        totals.repeat_count += repeat
         if self.local_hour is not None:
             totals.hours[self.local_hour] += 1
-        totals.count_day(
-            day_of(self, self.counted_at),
-            message_count=1,
-            turn_count=is_user,
-            duration_seconds=step_seconds,
-            interruption_count=message.interrupted,
-            function_calls=calls,
-            thanks_count=thanks,
-            complaint_count=complaint,
-            repeat_count=repeat,
-        )
+        rare: dict[str, int] = {}  # what few messages have; the others are spared the counting
+        if message.interrupted:
+            rare["interruption_count"] = 1
+        if message.tool_calls:
+            rare["function_calls"] = len(message.tool_calls)
+        for signal in self.signals or ():
+            if signal in _SIGNALS:
+                rare[f"{signal}_count"] = 1
+        for name, amount in rare.items():
+            setattr(totals, name, getattr(totals, name) + amount)
+        day = day_of(self, self.counted_at)
+        totals.count_day(day, message_count=1, turn_count=is_user, duration_seconds=step_seconds, **rare)
 
 
 @change_kind

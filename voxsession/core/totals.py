@@ -98,12 +98,15 @@ class Totals:
             day: the date in the session's zone, as ISO text.
             amounts: column -> what is added.
         """
-        row, is_new = self.days.get(day), day not in self.days
+        row = self.days.get(day)
+        is_new = row is None
         if row is None:
             row = self.days[day] = []
-        row += [0] * (len(DAY_COLUMNS) - len(row))
+        if len(row) < len(DAY_COLUMNS):
+            row += [0] * (len(DAY_COLUMNS) - len(row))
         for name, amount in amounts.items():
-            row[_PLACES[name]] += amount
+            if amount:
+                row[_PLACES[name]] += amount
         if not any(row):  # what was counted there counts for another day now
             del self.days[day]
         elif is_new:

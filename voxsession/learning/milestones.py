@@ -41,9 +41,11 @@ def crossed(before: Mapping[str, float], data: SessionData) -> list[str]:
         ['messages:10', 'messages:100']
     """
     found = []
-    for figure, marks in _marks(data.config).items():
-        if marks and figure in before:
-            passed = marks[bisect_right(marks, before[figure]) : bisect_right(marks, _figure(data, figure))]
+    marks_of = _marks(data.config)
+    for figure, old in before.items():
+        new = _figure(data, figure)
+        if new > old and (marks := marks_of.get(figure)):
+            passed = marks[bisect_right(marks, old) : bisect_right(marks, new)]
             found += [f"{figure}:{mark:.13g}" for mark in passed]
     return [name for name in found if name not in data.totals.milestones]
 

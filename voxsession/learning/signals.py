@@ -76,9 +76,12 @@ def signals_of(text: str, earlier: Iterable[str] = ()) -> list[str]:
             found.append("complaint")
         elif _THANKS.search(shown):
             found.append("thanks")
-    words = frozenset(word for word in said_words if word not in _EMPTY)
-    if len(words) >= _FEWEST_WORDS and any(_is_repeated(words, said) for said in earlier):
-        found.append("repeat")
+    words = frozenset(said_words) - _EMPTY
+    if len(words) >= _FEWEST_WORDS:
+        for said in earlier:
+            if _is_repeated(words, said):
+                found.append("repeat")
+                break
     return found
 
 
@@ -94,7 +97,7 @@ def _is_repeated(words: frozenset[str], said: str) -> bool:
 
 
 def _content(text: str) -> frozenset[str]:
-    return frozenset(word for word in _WORDS.findall(text[:_LONGEST_TEXT].lower()) if word not in _EMPTY)
+    return frozenset(_WORDS.findall(text[:_LONGEST_TEXT].lower())) - _EMPTY
 
 
 def _are_alike(words: frozenset[str], others: frozenset[str]) -> bool:

@@ -15,7 +15,7 @@ from voxsession.core.types import JsonObject, UtcTime
 from voxsession.memory.doubles import SET_ASIDE, Placed, with_own_ids, without_doubles
 from voxsession.memory.turns import call_ids, results_by_call, sound_calls, turn_around
 
-__all__ = ["NO_CALL", "SECOND_RESULT", "head_repair", "looks_broken", "repairs_of"]
+__all__ = ["NO_CALL", "SECOND_RESULT", "go_on_plainly", "head_repair", "looks_broken", "repairs_of"]
 
 NO_CALL = "no call"
 SECOND_RESULT = "second result"
@@ -101,6 +101,20 @@ def looks_broken(messages: Iterable[Message]) -> bool:
             known = (message.repair or {}).get(_UNANSWERED, ())
             waiting[name] = set(call_ids(message)).difference(known)
     return False
+
+
+def go_on_plainly(messages: Sequence[Message]) -> bool:
+    """Whether all but the first are new, plain and later than the one before: then what was whole still is."""
+    before: Message | None = None
+    for message in messages:
+        if message.role == "tool" or message.tool_calls or message.repair is not None:
+            return False
+        if before is not None and (
+            message.conversation_id != before.conversation_id or message.at <= before.at
+        ):
+            return False
+        before = message
+    return len(messages) > 1
 
 
 def _is_sound(message: Message) -> bool:

@@ -23,6 +23,7 @@ from voxsession.errors import ConfigurationError
 from voxsession.memory.token_estimate import EstimatedCounter
 
 __all__ = [
+    "SHORT_CHARACTERS",
     "CheckedCounter",
     "EstimatedCounter",
     "LateCounter",
@@ -34,7 +35,7 @@ __all__ = [
 
 _log = logging.getLogger(__name__)
 
-_LONG_CHARACTERS = 32 * 1024
+SHORT_CHARACTERS = 32 * 1024  # counted at once, without a thread
 _CACHED_CHARACTERS = 2 * 1024
 _CACHED_TEXTS = 1024
 _MAX_COUNT = 10**12
@@ -292,12 +293,14 @@ async def count_long(counter: TokenCounter, text: str) -> int:
         >>> asyncio.run(count_long(EstimatedCounter(), "The weather will stay fine until Friday."))
         7
     """
-    if len(text) <= _LONG_CHARACTERS:
+    if len(text) <= SHORT_CHARACTERS:
         return counter.count(text)
     return await asyncio.to_thread(counter.count, text)
 
 
 def _count(encode: Callable[[str], list[int]], text: str) -> int:
+    if len(text) <= _PIECE_CHARACTERS:
+        return len(encode(text))
     return sum(len(encode(piece)) for piece in _pieces(text))
 
 

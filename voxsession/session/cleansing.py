@@ -31,6 +31,9 @@ Amendment: TypeAlias = MessageInterrupted | MessagesRedacted
 def amends_pages(core: LiveCore) -> bool:
     """Whether a pending change is of a message that lies in a page by now, so that a batch cannot hold it."""
     changes = [pending.change for pending in core.pending]
+    kinds = set(map(type, changes))
+    if MessageInterrupted not in kinds and HistoryRepaired not in kinds:
+        return False
     late = [change for change in changes if isinstance(change, MessageInterrupted)]
     return bool(late and _of_filed(core, late)) or bool(_repairs(core, changes))
 

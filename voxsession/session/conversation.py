@@ -90,18 +90,19 @@ class Conversation:
             raise SessionEndedError(data.session_id)
         if self._is_closed:
             raise SessionClosedError(data.session_id)
-        if self._entry.guest is not None:
+        entry = self._entry
+        if entry.guest is not None:
             raise ConfigurationError(
                 f"Conversation {self._id!r} is a shared one: only whom the session was shared with talks here. "
                 "history() reads it; talk in a conversation of your own.",
                 option="conversation_id",
                 value=self._id,
             )
-        if self._entry.status == "deleted":
+        if entry.status == "deleted":
             raise SessionEndedError(
                 data.session_id, f"Conversation {self._id!r} was deleted. Start one with another id."
             )
-        if self._has_left or self._entry.status == "ended":
+        if self._has_left or entry.status == "ended":
             raise SessionEndedError(
                 data.session_id,
                 f"Conversation {self._id!r} has ended. Go on with "
@@ -178,7 +179,7 @@ class Conversation:
             for place, given in enumerate(messages)
         ]
         core.record(*additions(core, made))
-        doubles = core.repair_history(latest=16 + len(made))
+        doubles = core.repair_history(latest=16 + len(made), added=len(made))
         learn_from(core, self._host, [message for message in made if message.id not in doubles])
         if made:
             await self._host.save_and_learn(core)

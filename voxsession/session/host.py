@@ -50,7 +50,7 @@ class SessionHost:
 
     async def save(self, core: LiveCore) -> bool:
         """Saves what is pending; inside a batch nothing is saved before it ends."""
-        if core.in_batch:
+        if core.batches and core.in_batch:
             return False
         recorder = await self.ready()
         return await recorder.save(core)
@@ -63,9 +63,11 @@ class SessionHost:
     async def save_and_learn(self, core: LiveCore) -> None:
         """Saves a turn where the app left that to the library, then begins with what its words may teach."""
         try:
-            await self.autosave_now(core)
+            if self.autosave:
+                await self.save(core)
         finally:
-            self.start_learning(core)
+            if core.learning is not None:
+                self.start_learning(core)
 
     def start_learning(self, core: LiveCore) -> None:
         """Begins with what an extractor is to be asked about, now that the turn is saved."""

@@ -35,7 +35,7 @@ from voxsession.memory.context_lines import Counted
 from voxsession.memory.fact_index import fact_index_of
 from voxsession.memory.facts import Fact
 from voxsession.memory.recall import SessionIndex
-from voxsession.memory.repair import looks_broken
+from voxsession.memory.repair import go_on_plainly, looks_broken
 from voxsession.memory.tokens import TokenCounter
 from voxsession.session.batches import BatchScope, around, innermost, inside, outermost
 from voxsession.session.discretion import landed
@@ -49,6 +49,7 @@ from voxsession.session.settling import filled_slots, missing_repair, settle_mem
 __all__ = ["Attempt", "FiledTalks", "LiveCore"]
 
 _log = logging.getLogger(__name__)
+_UNKNOWN = -1
 
 
 @attrs.define(slots=True, eq=False)
@@ -89,6 +90,7 @@ class LiveCore:
         pending: changes that are applied but not saved, in order: the dirty flag and the undo list in one.
         exists: a record of it is stored.
         needs_whole: the next save must be a whole document.
+        sound_total: how many messages there were when the latest of them were last seen to be right.
         revision: grows with every change, so that indexes know when they are behind.
         filed_talks: the conversation entries in index pages, as far as they were needed.
         open_conversations: conversation ids with an open handle; they are not filed away.
@@ -121,6 +123,7 @@ class LiveCore:
     pending: list[Pending] = attrs.field(factory=list)
     attempt: Attempt | None = None
     loose_pages: set[str] = attrs.field(factory=set)
+    sound_total: int = _UNKNOWN
     revision: int = 0
     handles: int = 0
     index: SessionIndex = attrs.field(factory=SessionIndex)
@@ -142,12 +145,13 @@ class LiveCore:
     @property
     def view(self) -> SessionData:
         """What this task sees: the live data, or inside its batch the data with the batch on top."""
-        return self._seen_from(innermost(self))
+        # With no block open anywhere there is nothing to look for; this is asked dozens of times a turn.
+        return self._seen_from(innermost(self)) if self.batches else self.data
 
     @property
     def in_batch(self) -> bool:
         """Whether this task is inside a batch of this session."""
-        return innermost(self) is not None
+        return bool(self.batches) and innermost(self) is not None
 
     @property
     def outermost_batch(self) -> BatchScope | None:
@@ -197,7 +201,7 @@ class LiveCore:
 
     def record(self, *changes: Change) -> None:
         """Applies changes in order, then tells the handlers; in a batch both wait for its end."""
-        scope = innermost(self)
+        scope = innermost(self) if self.batches else None
         if scope is None:
             self._land(*changes)
             return
@@ -226,18 +230,27 @@ class LiveCore:
         """Decides supersession in `slot` and eviction, as far as there is something to decide."""
         settle_memory(self.view, self.now(), self.record, [slot] if slot is not None else [])
 
-    def repair_history(self, latest: int | None = None) -> set[str]:
+    def repair_history(self, latest: int | None = None, *, added: int = 0) -> set[str]:
         """Puts the recent messages right where no model would take them as they stand; mostly they are right.
 
         Args:
             latest: look no further unless something is wrong with so many of them.
+            added: how many were recorded since the last look, if no others were.
 
         Returns:
             The ids of those that are other messages once more.
         """
         data = self.view
-        if data.open_messages is not None or not looks_broken(data.messages[-(latest or 0) :]):
+        if data.open_messages is not None:
             return set()
+        messages, total = data.messages, data.message_total
+        is_known = added > 0 and self.sound_total == total - added and data is self.data
+        if (is_known and go_on_plainly(messages[-added - 1 :])) or not looks_broken(
+            messages[-(latest or 0) :]
+        ):
+            self.sound_total = total if data is self.data else _UNKNOWN
+            return set()
+        self.sound_total = _UNKNOWN
         self._repair(data, self.record)
         return {message.id for message in self.view.messages if message.is_double}
 

@@ -25,6 +25,7 @@ from voxsession.errors import (
     StorageUnavailableError,
     VoxSessionError,
 )
+from voxsession.session.deadlines import Deadlines
 from voxsession.session.filing import IndexPage, decode_index_page
 from voxsession.session.live import LiveCore
 from voxsession.session.vault import Vault
@@ -75,6 +76,7 @@ class Loader:
         self.storage = storage
         self._vault = vault
         self._rules = rules
+        self._deadlines = Deadlines(rules.timeout_seconds)
 
     @property
     def rules(self) -> StorageRules:
@@ -136,7 +138,7 @@ class Loader:
         )
         if not known <= found:
             core.index.filed_upto = 0  # others may have amended what lies in pages: they are read anew
-        core.data = opened.data
+        core.data, core.sound_total = opened.data, -1
         core.codec = loaded.codec
         core.owner = loaded.owner
         core.exists = True
@@ -268,12 +270,17 @@ class Loader:
     @contextlib.asynccontextmanager
     async def turn(self, core: LiveCore) -> AsyncIterator[None]:
         """The only one here to write or reload a session; whoever waits behind a hanging call is told in time."""
-        lock = core.save_lock.get()
-        await (self.call(lock.acquire(), "save") if lock.locked() else lock.acquire())
+        lock = await self.take_turn(core)
         try:
             yield
         finally:
             lock.release()
+
+    async def take_turn(self, core: LiveCore) -> asyncio.Lock:
+        """The lock of a turn, taken; whoever takes it has to release it."""
+        lock = core.save_lock.get()
+        await (self.call(lock.acquire(), "save") if lock.locked() else lock.acquire())
+        return lock
 
     async def call(self, operation: Awaitable[_T], name: str) -> _T:
         """What the storage answers.
@@ -283,8 +290,7 @@ class Loader:
             StorageError: it raises another error that is not ours; that error is the cause.
         """
         try:
-            async with asyncio.timeout(self._rules.timeout_seconds):
-                return await operation
+            return await self._deadlines.kept(operation)
         except TimeoutError:
             remedy = "Nothing is lost here: save again" if name in _SAVES else "Try again"
             raise StorageUnavailableError(

@@ -9,7 +9,7 @@ from typing import Any
 from voxsession.core.message import ROLES, Message, Role
 from voxsession.core.types import JsonObject, as_utc, check_json, check_text
 from voxsession.errors import ConfigurationError
-from voxsession.memory.tokens import count_long
+from voxsession.memory.tokens import SHORT_CHARACTERS, count_long
 from voxsession.session.live import LiveCore
 
 __all__ = ["message_from_dict", "new_message", "new_message_id", "storable"]
@@ -38,10 +38,14 @@ async def new_message(
     """
     if content is not None:
         check_text("text", content, allow_empty=role != "user")
+        is_short = len(content) <= SHORT_CHARACTERS
+        tokens = core.counter.count(content) if is_short else await count_long(core.counter, content)
     elif not tool_calls:
         raise ConfigurationError(
             "text is missing: only a message with tool_calls can be without.", option="text"
         )
+    else:
+        tokens = 0
     return Message(
         id=message_id or new_message_id(core),
         conversation_id=conversation_id,
@@ -49,8 +53,8 @@ async def new_message(
         content=content,
         at=at or core.now(),
         name=name,
-        metadata=_json("metadata", metadata, dict),
-        token_count=await count_long(core.counter, content or ""),
+        metadata=None if metadata is None else _json("metadata", metadata, dict),
+        token_count=tokens,
         estimated=not core.counter.exact,
         tool_calls=_calls("tool_calls", tool_calls) if tool_calls else None,
         tool_call_id=tool_call_id,
@@ -76,18 +80,23 @@ async def message_from_dict(
 ) -> Message:
     """The message of one dict of `add_messages`; errors name its place in the list."""
     where = f"messages[{place}]"
-    if not isinstance(given, Mapping):
+    if not isinstance(given, (dict, Mapping)):
         raise ConfigurationError.out_of_range(
             where, type(given).__name__, "a dict with role and content is needed"
         )
-    unknown = set(given) - _KEYS
-    if unknown:
+    if not given.keys() <= _KEYS:
         raise ConfigurationError.out_of_range(
-            where, sorted(map(str, unknown)), "known keys are " + ", ".join(sorted(_KEYS))
+            where, sorted(map(str, set(given) - _KEYS)), "known keys are " + ", ".join(sorted(_KEYS))
         )
     role = given.get("role")
     if role not in ROLES:
         raise ConfigurationError.out_of_range(f"{where}.role", role, "choose one of " + ", ".join(ROLES))
+    if len(given) == 2 and "content" in given:  # as most are
+        content = given["content"]
+        try:
+            return await new_message(core, conversation_id, role, content, message_id=message_id)
+        except ConfigurationError as error:
+            raise _of_place(where, error) from None
     at, name = given.get("at"), given.get("name")
     try:
         return await new_message(
@@ -103,9 +112,11 @@ async def message_from_dict(
             message_id=message_id,
         )
     except ConfigurationError as error:
-        raise ConfigurationError(
-            f"{where}: {error}", option=f"{where}.{error.option}", value=error.value
-        ) from None
+        raise _of_place(where, error) from None
+
+
+def _of_place(where: str, error: ConfigurationError) -> ConfigurationError:
+    return ConfigurationError(f"{where}: {error}", option=f"{where}.{error.option}", value=error.value)
 
 
 def _json(option: str, value: Any, kind: type) -> Any:

@@ -30,15 +30,18 @@ class Moment(NamedTuple):
     counted_at: datetime | None
 
 
+_UNCOUNTED = Moment(None, None, None)
+
+
 def moment_in(core: LiveCore, moment: datetime) -> Moment:
     """Where a moment stands on the clocks of the session's zone, as it is set now."""
-    return _placed(core, moment) if core.view.counts else Moment(None, None, None)
+    return _placed(core, moment) if core.view.counts else _UNCOUNTED
 
 
 def _placed(core: LiveCore, moment: datetime) -> Moment:
-    now = core.now()
-    counted_at = now if moment > now else None
-    moment = min(moment, now)
+    now, counted_at = core.now(), None
+    if moment > now:
+        moment = counted_at = now
     name = str(core.view.config.get("timezone", "UTC"))
     if name == "UTC":
         return Moment(moment.hour, None, counted_at)
@@ -61,8 +64,10 @@ def additions(core: LiveCore, messages: Sequence[Message], *, by_hour: bool = Tr
         by_hour: They count for the hour of the day; what no person says or hears does not.
     """
     changes: list[MessageAdded] = []
+    counts = core.view.counts
     for message in messages:
-        hour, day, counted_at = moment_in(core, message.at)
+        hour, day, counted_at = _placed(core, message.at) if counts else _UNCOUNTED
+        is_said = message.role == "user" and message.content and message.origin == "said"
         changes.append(
             MessageAdded(
                 at=message.at,
@@ -70,16 +75,13 @@ def additions(core: LiveCore, messages: Sequence[Message], *, by_hour: bool = Tr
                 local_hour=hour if by_hour else None,
                 local_day=day,
                 counted_at=counted_at,
-                signals=_signals(core, message, changes),
+                signals=_signals(core, message, changes) if counts and is_said else None,
             )
         )
     return changes
 
 
 def _signals(core: LiveCore, message: Message, before: Sequence[MessageAdded]) -> list[str] | None:
-    is_said = message.role == "user" and message.content and message.origin == "said"
-    if not is_said or not core.view.counts:
-        return None
     # Its patterns take a millisecond that an import need not.
     from voxsession.learning.signals import signals_of
 
@@ -91,12 +93,13 @@ def _said_before(core: LiveCore, message: Message, before: Sequence[MessageAdded
     recent = [change.message for change in before[-_LOOKED_AT:]]
     if len(recent) < _LOOKED_AT:
         recent = [*core.view.messages_at_hand[len(recent) - _LOOKED_AT :], *recent]
-    said = [
-        one.content
-        for one in reversed(recent)
-        if one.role == "user" and one.content and one.conversation_id == message.conversation_id
-    ]
-    return said[:_EARLIER]
+    said: list[str] = []
+    for one in reversed(recent):
+        if one.role == "user" and one.content and one.conversation_id == message.conversation_id:
+            said.append(one.content)
+            if len(said) == _EARLIER:
+                break
+    return said
 
 
 @lru_cache(64)

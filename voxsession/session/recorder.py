@@ -72,23 +72,25 @@ class Recorder(Loader):
         return await shielded(self._save_locked(core))
 
     async def _save_locked(self, core: LiveCore) -> bool:
-        async with self.turn(core):
-            try:
-                undone: list[str] = []
-                wrote = await self._commit(core, undone)
-                if undone:
-                    kinds = ", ".join(dict.fromkeys(undone))
-                    raise ConfigurationError(
-                        f"What was given for {kinds} cannot be stored: it was undone, all else is saved. Give it "
-                        "in values that JSON has: no objects, no lone surrogates, no NaN.",
-                        option=undone[0],
-                    )
-                return wrote
-            except VoxSessionError as error:
-                core.has_conflict = isinstance(error, ConflictError)
-                _log.warning("session %s: saving failed with %s", core.data.session_id, type(error).__name__)
-                core.signal("session.save_failed", error=error)
-                raise
+        lock = await self.take_turn(core)
+        try:
+            undone: list[str] = []
+            wrote = await self._commit(core, undone)
+            if undone:
+                kinds = ", ".join(dict.fromkeys(undone))
+                raise ConfigurationError(
+                    f"What was given for {kinds} cannot be stored: it was undone, all else is saved. Give it "
+                    "in values that JSON has: no objects, no lone surrogates, no NaN.",
+                    option=undone[0],
+                )
+            return wrote
+        except VoxSessionError as error:
+            core.has_conflict = isinstance(error, ConflictError)
+            _log.warning("session %s: saving failed with %s", core.data.session_id, type(error).__name__)
+            core.signal("session.save_failed", error=error)
+            raise
+        finally:
+            lock.release()
 
     async def _commit(self, core: LiveCore, undone: list[str]) -> bool:
         wrote = False
@@ -97,16 +99,18 @@ class Recorder(Loader):
             # One whose outcome is not known goes first, unaltered; it does not hold what was recorded since.
             is_old, body, count = core.attempt is not None, b"", 0
             if core.attempt is None:
-                await self._lead_shares(core)
+                if any([type(pending.change) is ShareCreated for pending in core.pending]):
+                    await self._lead_shares(core)
                 count, changes = len(core.pending), core.pending_changes
                 is_long = len(changes) > LARGE_COUNT
                 checked = await asyncio.to_thread(checked_body, changes) if is_long else checked_body(changes)
                 if checked is None:
                     undone += await self._undo_unstorable(core)
                     continue  # others may have come meanwhile
-                if not self._has_work(core):
+                if core.exists and not core.needs_whole and not changes:
                     core.pending.clear()
-                    await self._drop_loose_pages(core)
+                    if core.loose_pages:
+                        await self._drop_loose_pages(core)
                     return wrote
                 body = checked
             try:
@@ -117,14 +121,12 @@ class Recorder(Loader):
                 await self._meet_conflict(core, core.attempt, error)
                 continue
             self._settle(core, attempt)
-            await self._drop_loose_pages(core)
+            if core.loose_pages:
+                await self._drop_loose_pages(core)
             wrote = True
             if not is_old:
                 return True
         raise patience.lost(core.data.session_id, core.data.seq)
-
-    def _has_work(self, core: LiveCore) -> bool:
-        return not core.exists or core.needs_whole or any(not p.change.local for p in core.pending)
 
     async def _undo_unstorable(self, core: LiveCore) -> list[str]:
         """Takes back what would make the session unreadable, as a net below the checks of arguments; its kinds."""
@@ -145,7 +147,7 @@ class Recorder(Loader):
         if loaded is not None:
             self.adopt(core, loaded)
         else:
-            core.data = data
+            core.data, core.sound_total = data, -1
             core.revision += 1
         core.pending = pending
         core.settle_anew()
@@ -158,14 +160,12 @@ class Recorder(Loader):
             or core.needs_whole
             or core.tail_bytes > max(TAIL_FLOOR_BYTES, core.document_bytes)
             or core.tail_changes + len(core.pending) > TAIL_CHANGES
-            or any(pending.change.erases for pending in core.pending)
+            or any([pending.change.erases for pending in core.pending])
             or amends_pages(core)
         )
 
     async def _drop_loose_pages(self, core: LiveCore) -> None:
         """Removes the pages that nothing names; what cannot be removed now is tried again by the next save."""
-        if not core.loose_pages:
-            return
         try:
             core.loose_pages -= await self.page_names(core.data, core.codec)
         except IntegrityError:
@@ -220,8 +220,9 @@ class Recorder(Loader):
 
     def _header(self, core: LiveCore) -> Record:
         now, ttl = self._clock.now(), self._rules.ttl_seconds
-        expires = expiry_stamp(core.data.expires_at if core.exists else None, now, ttl)
-        if core.exists and core.pending and all(pending.change.quiet for pending in core.pending):
+        ends = core.data.expires_at if core.exists else None
+        expires = None if ends is None and ttl is None else expiry_stamp(ends, now, ttl)
+        if core.exists and core.pending and all([pending.change.quiet for pending in core.pending]):
             # What others do with a share neither keeps a session alive nor makes it the latest one.
             now, ends = core.data.updated_at, core.data.expires_at
             expires = stamp(ends) if ends is not None else None
@@ -257,8 +258,6 @@ class Recorder(Loader):
 
     async def _lead_shares(self, core: LiveCore) -> None:
         """Writes what leads from the tokens of new shares to the session, before the session names them."""
-        if not any(isinstance(pending.change, ShareCreated) for pending in core.pending):
-            return
         from voxsession.session.shares.pointers import SharePointers
 
         pointers = SharePointers(self.storage, self._vault, self._clock, self._rules.tenant)
@@ -284,12 +283,12 @@ class Recorder(Loader):
         else:
             core.tail_bytes += attempt.size
             core.tail_changes += attempt.count
-        how = "whole" if attempt.whole else "appended"
-        _log.debug(
-            "session %s: version %d, %d changes %s", core.data.session_id, core.data.seq, len(saved), how
-        )
-        core.signal("session.saved", seq=core.data.seq, changes=len(saved), whole=attempt.whole)
-        core.tell_milestones(saved)
+        if _log.isEnabledFor(logging.DEBUG):
+            told = (core.data.session_id, core.data.seq, len(saved), "whole" if attempt.whole else "appended")
+            _log.debug("session %s: version %d, %d changes %s", *told)
+        if core.hub.is_heard:
+            core.signal("session.saved", seq=core.data.seq, changes=len(saved), whole=attempt.whole)
+            core.tell_milestones(saved)
 
     # --- conflicts
 

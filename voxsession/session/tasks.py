@@ -32,7 +32,8 @@ async def shielded(work: Coroutine[Any, Any, _T]) -> _T:
     The same as `asyncio.shield`, one turn of the event loop sooner: `SystemExit` and `KeyboardInterrupt` in the
     work also end the loop, as in any task.
     """
-    outcome: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
+    loop = asyncio.get_running_loop()
+    outcome: asyncio.Future[_T] = loop.create_future()
 
     async def carry_out() -> None:
         try:
@@ -44,19 +45,15 @@ async def shielded(work: Coroutine[Any, Any, _T]) -> _T:
             if not outcome.done():  # else nobody waits any more
                 outcome.set_exception(error)
             if not isinstance(error, Exception):
+                task.add_done_callback(take_outcome)
                 raise
         else:
             if not outcome.done():
                 outcome.set_result(result)
 
-    _at_work.add(task := asyncio.ensure_future(carry_out()))
-    task.add_done_callback(_let_go)
+    _at_work.add(task := loop.create_task(carry_out()))
+    task.add_done_callback(_at_work.discard)
     return await outcome
-
-
-def _let_go(task: asyncio.Task[None]) -> None:
-    _at_work.discard(task)
-    take_outcome(task)
 
 
 async def to_its_end(work: Coroutine[Any, Any, None]) -> None:
