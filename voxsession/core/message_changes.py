@@ -45,7 +45,9 @@ class MessageAdded(Change):
         data.add_message(message)
         totals.message_count = index + 1
         is_shared = message.origin == "shared"
-        entry = touched(data, message.conversation_id, self.at, is_shared=is_shared)
+        entry = data.conversations.get(message.conversation_id) or touched(
+            data, message.conversation_id, self.at, is_shared=is_shared
+        )
         moment, last_at = self.counted_at or self.at, max(entry.last_at, self.at)
         counts, step = not is_shared and counts_in(data, entry), None
         # Imported talk has pauses of weeks; the end of its conversation says how long it took.

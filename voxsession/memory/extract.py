@@ -61,13 +61,15 @@ def extract_facts(
     User is flying to Oslo on 27 November 2026
     """
     user = speaker or "User"
-    taken = sentences(text)
+    said = prose(text)
+    taken = sentences(said)
     facts = _Reading(at=at, user=user).read(taken)
     denied = _denied(taken, facts, at=at, user=user) if with_denials else []
     if facts:
         return denied + facts
-    answers = _answers(text, previous[-2000:], user=user) if previous else []
-    return denied + (answers or (_own_correction(text, earlier, at=at, user=user) if earlier else []))
+    line = said.split("\n")[0].strip()
+    answers = _answers(line, previous[-2000:], user=user) if previous else []
+    return denied + (answers or (_own_correction(line, earlier, at=at, user=user) if earlier else []))
 
 
 def _denied(taken: list[Sentence], facts: list[Fact], *, at: datetime, user: str) -> list[Fact]:
@@ -85,9 +87,8 @@ def _denied(taken: list[Sentence], facts: list[Fact], *, at: datetime, user: str
     return found
 
 
-def _own_correction(text: str, earlier: str, *, at: datetime, user: str) -> list[Fact]:
+def _own_correction(said: str, earlier: str, *, at: datetime, user: str) -> list[Fact]:
     """ "No, it's Rob" right behind "My name is Bob": the value takes the place of the one just given."""
-    said = prose(text).split("\n")[0].strip()
     corrected = _CORRECTS.match(said) if said and not said.endswith("?") and len(said.split()) <= 10 else None
     before = extract_facts(earlier[:2000], at=at, speaker=user) if corrected else []
     if corrected is None or not before:
@@ -323,9 +324,8 @@ _NO_ANSWER = w.words(
 )
 
 
-def _answers(text: str, previous: str, *, user: str) -> list[Fact]:
+def _answers(said: str, previous: str, *, user: str) -> list[Fact]:
     """A short answer to the assistant's last question, or a correction of what the assistant just said."""
-    said = prose(text).split("\n")[0].strip()
     if not said or said.endswith("?") or len(said.split()) > 10:
         return []
     if corrected := _CORRECTS.match(said):

@@ -11,7 +11,7 @@ import re
 import attrs
 
 from voxsession.memory.fact_language import is_mostly_foreign
-from voxsession.memory.fact_prose import GAP, prose
+from voxsession.memory.fact_prose import GAP
 from voxsession.memory.fact_reports import WHO, is_told_by_another, says_who_spoke
 
 _SENTENCE_LIMIT = 1_200
@@ -218,17 +218,17 @@ def sentences(text: str) -> list[Sentence]:
     The number of sentences and clauses is bounded, whatever the text.
 
     Args:
-        text: a message of the user.
+        text: the `prose` of a message of the user.
 
     Returns:
         The sentences in order.
 
-    >>> [sentence.clauses for sentence in sentences("I'm Alice and live in Rome. If I had a dog…")]
+    >>> [sentence.clauses for sentence in sentences("I'm Alice and live in Rome. If I had a dog...")]
     [("I'm Alice", 'I live in Rome'), ()]
     """
     found: list[Sentence] = []
     room = _MAX_CLAUSES
-    for whole in _SENTENCE_END.split(prose(text))[:_MAX_SENTENCES]:
+    for whole in _SENTENCE_END.split(text)[:_MAX_SENTENCES]:
         part = whole[:_SENTENCE_LIMIT].strip(" -*•.!,")
         if not part or is_mostly_foreign(part):
             continue

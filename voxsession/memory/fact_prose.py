@@ -65,6 +65,18 @@ _STATEMENT_WORD = re.compile(r"\b(?:i|i'm|me|my|you|your|he|she|it|we|is|are)\b"
 # ---- spelling
 
 _TYPOGRAPHY = str.maketrans("’‘ʼ`“”„«»\t\u00a0\u202f", '\'\'\'\'"""""   ', "\u200b\u200c\u200d\ufeff\u00ad")
+_GROUP = re.compile(r"\([^()]*\)[?*]?")
+_UNSURE = re.compile(r"[^+][?*]")
+
+
+def _telling(rule: str) -> tuple[str, ...]:
+    """For each way to meet a rule, letters that a text must have for it; the empty text where none are sure."""
+    while _GROUP.search(rule):  # the inner ones first; what is left has only the outermost bars
+        rule = _GROUP.sub("\0", rule)
+    runs = (re.split(r"[^a-z' ]", _UNSURE.sub("\0", way)) for way in rule.split("|"))
+    return tuple(max(found, key=len) for found in runs)
+
+
 _SPELLING_TABLE = r"""
 (?:u+h+m*|u+m+|e+r+m?|hm+),? >
 i am|im|i m|i'am > I'm
@@ -94,10 +106,10 @@ i'd rather you (?:didn't|don't) > please don't
 btw > by the way
 bday > birthday
 anymore > any more
-'?(?:cuz|coz|cos|cause) > because
+'?cuz|'?coz|'?cos|'?cause > because
 """
 _SPELLING = tuple(
-    (re.compile(rf"(?<![\w'])(?:{wrong})(?![\w'])", re.I), right.strip())
+    (re.compile(rf"(?<![\w'])(?:{wrong})(?![\w'])", re.I), right.strip(), _telling(wrong))
     for wrong, _, right in (line.rpartition(" >") for line in _SPELLING_TABLE.strip().splitlines())
 )
 _POLITE = _compiled(
@@ -135,6 +147,19 @@ def _clipped(text: str, limit: int) -> str:
     return text[: ends[-1]] if ends else text[:limit].rpartition(" ")[0]
 
 
+def _spelled(text: str) -> str:
+    """The text in one spelling; most rules are seen not to apply by looking for a few letters."""
+    shown = (
+        text.lower() if text.isascii() else None
+    )  # elsewhere letters that differ may be equal to a pattern
+    for pattern, right, telling in _SPELLING:
+        if shown is None or any([letters in shown for letters in telling]):
+            text, count = pattern.subn(right, text)
+            if count and shown is not None:
+                shown = text.lower()
+    return text
+
+
 def prose(text: str) -> str:
     """Keep what the user says in the user's own voice, in one spelling.
 
@@ -167,6 +192,5 @@ def prose(text: str) -> str:
         if found := marker.search(text):
             text = text[: found.start()]
     text = _EMOJI.sub(". ", text)
-    for pattern, right in _SPELLING:
-        text = pattern.sub(right, text)
+    text = _spelled(text)
     return _clipped(_SPACES.sub(" ", _POLITE.sub("", text)).strip(), PROSE_LIMIT)
