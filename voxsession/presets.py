@@ -6,10 +6,9 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from voxsession.catalog import Catalog
 from voxsession.core.config import SessionConfig, check_setting, config_values
+from voxsession.core.struct import Struct
 from voxsession.core.types import check_text
 from voxsession.errors import ConfigurationError, shown_as
 from voxsession.toml_files import file_key, presets_folder, read_table
@@ -23,8 +22,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,99}")
 _IDS = ("session_id", "user_id")
 
 
-@attrs.frozen(slots=True)
-class _Preset:
+class _Preset(Struct, frozen=True):
     """What a preset sets, with what it extends already in."""
 
     values: dict[str, Any]

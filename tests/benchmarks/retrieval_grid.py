@@ -10,10 +10,9 @@ from datetime import UTC, datetime
 from itertools import combinations, product
 from typing import Any
 
-import attrs
-
 from tests.benchmarks.retrieval_scores import Search, System, measure
 from tests.benchmarks.retrieval_sets import Asked, Corpus
+from voxsession.core.struct import evolve
 from voxsession.memory.passage import Passage
 from voxsession.memory.rank import Weights
 from voxsession.memory.search import SearchIndex
@@ -39,7 +38,7 @@ class Fold:
 
 def settings() -> Iterator[dict[str, float]]:
     """The grid: name of a weight to the multiple of its default."""
-    names = [name for name in WEIGHTS if name in attrs.fields_dict(Weights)]
+    names = [name for name in WEIGHTS if name in Weights.__struct_fields__]
     for multiples in product(MULTIPLES, repeat=len(names)):
         yield dict(zip(names, multiples, strict=True))
 
@@ -51,7 +50,7 @@ def weights(multiples: dict[str, float]) -> Weights:
         default = getattr(Weights(), name)
         is_many = isinstance(default, tuple)
         changes[name] = tuple(multiple * one for one in default) if is_many else multiple * default
-    return attrs.evolve(Weights(), **changes)
+    return evolve(Weights(), **changes)
 
 
 def index_with(multiples: dict[str, float]) -> System:

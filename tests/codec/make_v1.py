@@ -286,12 +286,8 @@ class Story:
 
 def content_of(data: SessionData) -> Any:
     """Everything that a session holds, as plain JSON."""
-    skipped = ("open_memories", "open_messages", "_memories", "_messages", "local_memories")
-    fields = {
-        name: getattr(data, name)
-        for name in data.__slots__
-        if name not in skipped and not name.startswith("__")
-    }
+    skipped = ("open_memories", "open_messages", "held_memories", "held_messages", "local_memories")
+    fields = {name: getattr(data, name) for name in data.__struct_fields__ if name not in skipped}
     return decode_json(
         encode_json({**fields, "memories": list(data.memories.values()), "messages": data.messages})
     )

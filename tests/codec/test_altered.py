@@ -8,7 +8,6 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
-import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,6 +18,7 @@ from tests.core.strategies import START
 from voxsession.codec.seal import MAX_BODY, Seal, inflate
 from voxsession.core.changes import ConfigChanged, StateUpdated
 from voxsession.core.envelope import HEADER_FIELDS, Record
+from voxsession.core.struct import evolve
 from voxsession.core.types import encode_json
 from voxsession.errors import IntegrityError, KeyNotFoundError, UnsupportedFormatError
 
@@ -319,8 +319,8 @@ def test_a_page_is_the_one_that_the_session_names() -> None:
     for tenant, session_id, as_ref in (
         ("", "s2", ref),
         ("acme", "s1", ref),
-        ("", "s1", attrs.evolve(ref, kind="archive")),
-        ("", "s1", attrs.evolve(second_ref, hash=ref.hash)),
+        ("", "s1", evolve(ref, kind="archive")),
+        ("", "s1", evolve(second_ref, hash=ref.hash)),
     ):
         with pytest.raises(IntegrityError):
             mine.open_page(tenant, session_id, as_ref, {**page, "page_id": as_ref.id})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import attrs
+import msgspec
 import pytest
 
 from tests.codec.make_v1 import FOLDER, KEY, PASS_PHRASE, SESSION_ID, TENANT, USER_ID, content_of
@@ -172,6 +172,6 @@ def test_there_is_a_record_of_each_kind() -> None:
 def test_the_fixture_is_worth_keeping(kind: Any, rows: str) -> None:
     """Every field that messages and entries had in version 1 is something else than its default somewhere."""
     items = [item for state in expected("session")["states"] for item in state[rows]]
-    defaults = {field.name: field.default for field in attrs.fields(kind)}
+    defaults = {field.name: field.default for field in msgspec.structs.fields(kind)}
     for name in items[0]:
         assert any(item[name] != defaults[name] for item in items), name

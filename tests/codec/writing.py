@@ -120,7 +120,7 @@ def touched(session: Opened) -> SessionData:
 
 def told(data: SessionData) -> bytes:
     """Everything that the data holds, as JSON, so that two states can be compared at once."""
-    skipped = ("open_memories", "open_messages", "_memories", "_messages", "local_memories")
-    fields = [name for name in data.__slots__ if name not in skipped and not name.startswith("__")]
+    skipped = ("open_memories", "open_messages", "held_memories", "held_messages", "local_memories")
+    fields = [name for name in data.__struct_fields__ if name not in skipped]
     content = {name: getattr(data, name) for name in fields}
     return encode_canonical({**content, "memories": list(data.memories.values()), "messages": data.messages})

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-import attrs
 from hypothesis import strategies as st
 
 from voxsession.core.changes import KINDS, Change, MessageRepair
@@ -15,6 +14,7 @@ from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import ROLES, Message, Usage
 from voxsession.core.session_data import SessionData
 from voxsession.core.share_grant import PERMISSIONS
+from voxsession.core.struct import evolve
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -334,7 +334,7 @@ def changes_of(kind: str, local: st.SearchStrategy[bool] | None = None) -> st.Se
 def _with_its_own_entry(change: Any) -> Any:
     if change.entry is None:
         return change
-    return attrs.evolve(change, entry=attrs.evolve(change.entry, id=change.conversation_id))
+    return evolve(change, entry=evolve(change.entry, id=change.conversation_id))
 
 
 def any_changes(local: st.SearchStrategy[bool] | None = None) -> st.SearchStrategy[Change]:

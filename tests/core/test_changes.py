@@ -7,7 +7,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-import attrs
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -57,6 +56,7 @@ from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import Message, Usage
 from voxsession.core.preference import Evidence
 from voxsession.core.session_data import SessionData
+from voxsession.core.struct import asdict, evolve
 
 # These count each time they are applied; `Change` says so, and `seq` sees to it that a batch is applied once.
 COUNTING = {
@@ -221,16 +221,16 @@ def test_two_edits_go_together_unless_they_are_about_the_same(
         id="e", content="words", timestamp=START, token_count=1, slot="user.name", value="words"
     )
     data = data_with([MemoryAdded(at=START, entry=old)])
-    change = MemoryUpdated(at=START, entry=attrs.evolve(old, **mine))
+    change = MemoryUpdated(at=START, entry=evolve(old, **mine))
     observed = change.observe(data)
-    MemoryUpdated(at=START, entry=attrs.evolve(old, **theirs, evidence_count=3)).apply(data)
+    MemoryUpdated(at=START, entry=evolve(old, **theirs, evidence_count=3)).apply(data)
     both = mine.keys() | theirs.keys()
     behind = change.behind(observed, data)
     if mine == theirs or ("content" in both and both & {"sensitive", "category"}):
         assert behind is None
     else:
         assert behind is not None
-        assert behind.entry == attrs.evolve(old, **theirs, **mine, evidence_count=3)
+        assert behind.entry == evolve(old, **theirs, **mine, evidence_count=3)
 
 
 def _writer(mark: str) -> st.SearchStrategy[list[Change]]:
@@ -249,11 +249,11 @@ def _owned(change: Change, mark: str) -> Change:
     if hasattr(change, "grant_id"):
         fields["grant_id"] = change.grant_id + mark
     if isinstance(change, MemoryAdded):
-        fields["entry"] = attrs.evolve(change.entry, id=change.entry.id + mark, superseded_by=None)
+        fields["entry"] = evolve(change.entry, id=change.entry.id + mark, superseded_by=None)
     if isinstance(change, MessageAdded):
         said = change.message
-        fields["message"] = attrs.evolve(said, id=said.id + mark, conversation_id=said.conversation_id + mark)
-    return attrs.evolve(change, **fields) if fields else change
+        fields["message"] = evolve(said, id=said.id + mark, conversation_id=said.conversation_id + mark)
+    return evolve(change, **fields) if fields else change
 
 
 def _flat(values: dict[str, Any]) -> dict[str, Any]:
@@ -267,7 +267,7 @@ def _what_must_agree(data: SessionData, near: Callable[[Any], Any]) -> dict[str,
     return {
         "memories": data.memories,
         "memory_tokens": data.memory_tokens,
-        "totals": {name: near(value) for name, value in _flat(attrs.asdict(data.totals)).items()},
+        "totals": {name: near(value) for name, value in _flat(asdict(data.totals)).items()},
         "metrics": {
             name: (metric.count, near(metric.total), metric.last, metric.min, metric.max)
             for name, metric in data.metrics.items()
@@ -588,8 +588,6 @@ def test_a_message_leaves_the_other_fields_of_its_conversation_alone() -> None:
     """`after_message` names every field by hand, so a field that is added later must not be lost in it."""
     import datetime as dt
 
-    import attrs
-
     from voxsession.core.conversation import ConversationEntry, Step
 
     at = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
@@ -604,8 +602,8 @@ def test_a_message_leaves_the_other_fields_of_its_conversation_alone() -> None:
     later = at + dt.timedelta(seconds=1)
     default = ConversationEntry(id="x", started_at=later, last_at=later)
 
-    assert all(getattr(full, f.name) != getattr(default, f.name) for f in attrs.fields(ConversationEntry))
-    assert full.after_message(9, later, is_user=True, interrupted=True) == attrs.evolve(
+    assert all(getattr(full, name) != getattr(default, name) for name in ConversationEntry.__struct_fields__)
+    assert full.after_message(9, later, is_user=True, interrupted=True) == evolve(
         full,
         last_index=9,
         last_at=later,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,6 +25,7 @@ from voxsession.core.envelope import (
 )
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import Message
+from voxsession.core.struct import evolve
 from voxsession.errors import ConfigurationError, IntegrityError
 
 IDS = st.text("abcXYZ019._:@+=-", min_size=1, max_size=12).filter(lambda text: text[0] != ".")
@@ -163,6 +163,6 @@ def test_a_section_that_does_not_open_stays_closed() -> None:
 def test_what_is_private_is_in_no_text_form(entry: MemoryEntry, message: Message) -> None:
     """The text form of an entry or message holds ids and sizes, and nothing that was said."""
     secret = "zq" + "x" * 30
-    entry = attrs.evolve(entry, content=secret, value=secret, metadata={"a": secret}, speaker=secret)
-    message = attrs.evolve(message, content=secret, metadata={"a": secret}, name=secret)
+    entry = evolve(entry, content=secret, value=secret, metadata={"a": secret}, speaker=secret)
+    message = evolve(message, content=secret, metadata={"a": secret}, name=secret)
     assert secret not in repr(entry) + str(entry) + repr(message) + str(message)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 from tests.learning.talks import START, apply, new_data, talk
 from voxsession.core.session_changes import PreferenceSet
 from voxsession.core.session_data import SessionData
+from voxsession.core.struct import evolve
 from voxsession.errors import IntegrityError, UnsupportedFormatError
 from voxsession.learning import person
 from voxsession.learning.person import part_of, profile_from, with_part, without_session
@@ -118,7 +118,7 @@ def test_a_person_who_comes_every_day_is_not_counted_double() -> None:
     for day in range(30):
         data = apply(named(day), seed_changes(profile_from(body), START + timedelta(days=day)))
         talk(["Would you kindly explain quantum physics?"] * 2, data, first=1440 * day)
-        body = folded([part_of(attrs.evolve(data, seq=1))], body)
+        body = folded([part_of(evolve(data, seq=1))], body)
     profile = profile_from(body)
     assert profile.evidence["message_length"].count == 60
     assert profile.evidence["message_length"].weight < 60
@@ -146,14 +146,14 @@ def test_what_is_taken_back_does_not_live_on_in_heirs() -> None:
     """A setting that is unset, or a wish that is taken back, where it was made, is gone for the person."""
     old = talk(["Please be formal."], named(0))
     old.preferences["verbosity"], old.preference_times["verbosity"] = "brief", START
-    body = folded([part_of(attrs.evolve(old, seq=1))])
+    body = folded([part_of(evolve(old, seq=1))])
     heir = apply(named(1), seed_changes(profile_from(body), START + timedelta(days=1)))
     talk(["What is entropy?"], heir, first=2000)
     body = folded([part_of(heir)], body)
     assert profile_from(body).preferences == {"verbosity": "brief"}
     apply(old, [PreferenceSet(at=START + timedelta(days=2), name="verbosity", value=None)])
     talk(["You don't have to be formal any more."], old, first=4000)
-    body = folded([part_of(attrs.evolve(old, seq=2))], body)
+    body = folded([part_of(evolve(old, seq=2))], body)
     assert profile_from(body).preferences == {}
     new = apply(named(3), seed_changes(profile_from(body), START + timedelta(days=3)))
     assert learned_preferences(new)["formality_score"] < 0.9

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.learning.talks import START, apply, new_data, reply, say, talk
 from voxsession.core.session_changes import EvidenceAdded, PreferenceSet
+from voxsession.core.struct import asdict
 from voxsession.core.types import encode_json
 from voxsession.learning.estimates import wished_language
 from voxsession.learning.preferences import (
@@ -101,7 +101,7 @@ def test_scores_stay_inside_their_range(texts: list[str]) -> None:
     assert all(0 <= known[name] <= 1 for name in ("formality_score", "technical_level", "verbosity"))
     assert all(found.weight >= 0 for found in data.evidence.values())
     assert 0 <= explain_preference(data, "formality")["confidence"] <= 1
-    encode_json({name: attrs.asdict(found) for name, found in data.evidence.items()})
+    encode_json({name: asdict(found) for name, found in data.evidence.items()})
     encode_json(data.topics)
 
 

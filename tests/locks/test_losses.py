@@ -8,7 +8,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
 
 from tests.locks.pairs import TwoMethods, locks_on, voxon_of
@@ -16,6 +15,7 @@ from tests.session.stores import WatchedStorage
 from tests.storages import KINDS, made
 from voxsession import ConfigurationError, MemorySessionStorage, StorageUnavailableError
 from voxsession.core.envelope import storage_key
+from voxsession.core.struct import evolve
 from voxsession.locks import Lease, SessionLockService
 from voxsession.moving.transfer import put
 from voxsession.testing import FakeClock
@@ -245,7 +245,7 @@ async def test_a_lease_that_was_made_up_changes_nothing(odd: dict[str, Any]) -> 
     locks = locks_on(storage, single_process=True)
     lease = await locks.acquire_lease("d", "h", 60)
     assert lease is not None
-    before, made_up = dict(storage.rows), attrs.evolve(lease, **odd)
+    before, made_up = dict(storage.rows), evolve(lease, **odd)
     for call in (
         lambda: locks.renew_lease(made_up),
         lambda: locks.release_lease(made_up),

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-import attrs
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -16,6 +15,7 @@ from tests.memory.talk import SENTENCES, START, call, message, sentences, talks
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import Message
 from voxsession.core.rules import CONTEXT_SHARES
+from voxsession.core.struct import evolve
 from voxsession.core.types import encode_json
 from voxsession.errors import BudgetError, ConfigurationError
 from voxsession.memory.building import build_context
@@ -83,7 +83,7 @@ def parts_of(messages: list[Message] | None = None, **fields: Any) -> ContextPar
 def counted(messages: list[Message], counter: TokenCounter) -> list[Message]:
     """The messages with their sizes, as they are when this counter recorded them; every third was never counted."""
     return [
-        attrs.evolve(
+        evolve(
             one,
             token_count=0 if place % 3 == 2 else counter.count(one.content or ""),
             estimated=place % 3 == 2 or not counter.exact,
@@ -163,7 +163,7 @@ def all_parts(draw: st.DrawFn) -> ContextParts:
 def built(parts: ContextParts, counter: TokenCounter) -> Context:
     """The context of parts whose messages this counter recorded; parts that do not fit are left to another test."""
     try:
-        return build_context(attrs.evolve(parts, messages=counted(list(parts.messages), counter)), counter)
+        return build_context(evolve(parts, messages=counted(list(parts.messages), counter)), counter)
     except BudgetError:
         assume(False)
         raise
@@ -185,7 +185,7 @@ def test_a_context_never_exceeds_its_budget(each_counter: TokenCounter, parts: C
 @given(counter=counters, parts=all_parts())
 def test_what_must_be_in_is_in(counter: TokenCounter, parts: ContextParts) -> None:
     """Instructions and the newest turn are always in; `BudgetError` says so just when they alone do not fit."""
-    parts = attrs.evolve(parts, messages=counted(list(parts.messages), counter))
+    parts = evolve(parts, messages=counted(list(parts.messages), counter))
     turns = complete_turns(parts.messages)
     newest = turns[-1].messages if turns else []
     alone = build_context(parts_of(newest, instructions=parts.instructions), counter)
@@ -243,11 +243,7 @@ def test_the_same_parts_give_the_same_context(parts: ContextParts, seed: int) ->
     assert counter is not None
     shuffled = list(parts.entries)
     random.Random(seed).shuffle(shuffled)
-    assert (
-        built(parts, counter)
-        == built(parts, counter)
-        == built(attrs.evolve(parts, entries=shuffled), counter)
-    )
+    assert built(parts, counter) == built(parts, counter) == built(evolve(parts, entries=shuffled), counter)
 
 
 @settings(max_examples=40)
@@ -512,7 +508,4 @@ def test_a_large_state_leaves_room_for_the_rest() -> None:
     context = build_context(parts, WORDS)
     (row,) = [row for row in context.report() if row["kind"] == "state"]
     assert not row["included"] and "share" in row["reason"] and context.memories
-    assert (
-        build_context(attrs.evolve(parts, shares={"state": 1.0}), WORDS).messages[0]["content"].count("x")
-        == 60
-    )
+    assert build_context(evolve(parts, shares={"state": 1.0}), WORDS).messages[0]["content"].count("x") == 60

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-import attrs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +18,7 @@ from voxsession.core.changes import (
 )
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.session_data import SessionData
+from voxsession.core.struct import evolve
 from voxsession.memory.fact_index import FactIndex, fact_index_of
 
 AT = datetime(2026, 5, 1, tzinfo=UTC)
@@ -40,7 +40,7 @@ changes = st.one_of(
     st.builds(
         MemoryRestored,
         at=st.just(AT),
-        entries=st.lists(entries.map(lambda one: attrs.evolve(one, superseded_by=None)), max_size=2),
+        entries=st.lists(entries.map(lambda one: evolve(one, superseded_by=None)), max_size=2),
         dropped=st.lists(st.sampled_from(IDS), max_size=1),
     ),
 )

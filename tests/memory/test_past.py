@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-import attrs
 from hypothesis import given
 from hypothesis import strategies as st
 
 from voxsession.core.changes import MemoryAdded
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.session_data import SessionData
+from voxsession.core.struct import evolve
 from voxsession.memory.budget import supersessions
 from voxsession.memory.past import held_at
 
@@ -72,5 +72,5 @@ def test_what_expires_is_in_no_past() -> None:
     entry = MemoryEntry(id="1", content="x", timestamp=day(0), expires_at=NOW + timedelta(days=5))
     assert held_at([entry], day(3), NOW, known={}) == [entry]
     assert held_at([entry], NOW + timedelta(days=6), NOW, known={}) == []
-    gone = attrs.evolve(entry, expires_at=NOW)
+    gone = evolve(entry, expires_at=NOW)
     assert held_at([gone], day(3), NOW, known={}) == []

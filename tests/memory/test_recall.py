@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import attrs
 import pytest
 
 from voxsession.core.changes import (
@@ -20,6 +19,7 @@ from voxsession.core.changes import (
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import Message
 from voxsession.core.session_data import SessionData
+from voxsession.core.struct import evolve
 from voxsession.memory.recall import SessionIndex
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -118,7 +118,7 @@ def test_an_end_that_was_put_off_counts() -> None:
     index.refresh(data, 1)
     late = NOW + timedelta(days=2)
     assert found(index, "quantum", late) == set()
-    MemoryUpdated(at=NOW, entry=attrs.evolve(entry, expires_at=NOW + timedelta(days=3))).apply(data)
+    MemoryUpdated(at=NOW, entry=evolve(entry, expires_at=NOW + timedelta(days=3))).apply(data)
     index.refresh(data, 2)
     assert found(index, "quantum", late) == {"e1"}
     assert found(index, "quantum", NOW + timedelta(days=3)) == set()
@@ -134,7 +134,7 @@ def test_whatever_was_changed_in_an_entry_counts_at_once(field: str, value: Any)
     index.refresh(data, 1)
     asked = "What teacher did Ann want yesterday?"
     found(index, asked)
-    MemoryUpdated(at=NOW, entry=attrs.evolve(entry, **{field: value})).apply(data)
+    MemoryUpdated(at=NOW, entry=evolve(entry, **{field: value})).apply(data)
     index.refresh(data, 2)
     anew = SessionIndex()
     anew.refresh(data, 2)

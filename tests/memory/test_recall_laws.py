@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-import attrs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,6 +23,7 @@ from voxsession.core.changes import (
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import DOUBLED, Message
 from voxsession.core.session_data import SessionData
+from voxsession.core.struct import evolve
 from voxsession.memory.budget import retention
 from voxsession.memory.recall import SessionIndex
 from voxsession.memory.roster import Roster
@@ -139,7 +139,7 @@ def test_what_is_kept_up_is_what_would_be_made_anew(
         if batch is not None and where == "live":
             found(index, batch)
     current = batch or data
-    assert found(index, current) == found(SessionIndex(), attrs.evolve(current, roster=None))
+    assert found(index, current) == found(SessionIndex(), evolve(current, roster=None))
     for matches in found(index, current):
         for item_id, _ in matches:
             entry = current.find_memory(item_id)
@@ -217,15 +217,15 @@ def test_a_message_that_turns_out_to_be_a_double_is_found_no_more() -> None:
     """One with an id of its own goes; one that took another's id leaves the other findable."""
     data, index = empty(), SessionIndex()
     first = Message(id="m1", conversation_id="c", role="user", content="tea and cake", at=START)
-    again = attrs.evolve(first, id="m2")
+    again = evolve(first, id="m2")
     for message in (first, again):
         MessageAdded(at=START, message=message).apply(data)
     index.refresh(data, -1)
     assert len(index.search("tea cake", 5, now=START)) == 2
-    data.messages[1] = attrs.evolve(again, repair={"set_aside": DOUBLED})
+    data.messages[1] = evolve(again, repair={"set_aside": DOUBLED})
     index.refresh(data, -1)
     assert [match.message.id for match in index.search("tea cake", 5, now=START) if match.message] == ["m1"]
-    data.messages[1] = attrs.evolve(first, repair={"set_aside": DOUBLED})
+    data.messages[1] = evolve(first, repair={"set_aside": DOUBLED})
     for each in (index, SessionIndex()):
         each.refresh(data, -1)
         assert [match.message.id for match in each.search("tea cake", 5, now=START) if match.message] == [

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +14,7 @@ from voxsession.core.changes import HistoryRepaired
 from voxsession.core.conversation import ConversationEntry
 from voxsession.core.message import Message
 from voxsession.core.session_data import SessionData
+from voxsession.core.struct import evolve
 from voxsession.memory.repair import go_on_plainly, head_repair, looks_broken, repairs_of
 from voxsession.memory.turns import call_ids, complete_turns
 
@@ -23,7 +23,9 @@ NOW = datetime(2026, 2, 1, tzinfo=UTC)
 
 def data_of(messages: list[Message], **fields: Any) -> SessionData:
     """A session with these as its recent messages."""
-    data = SessionData(session_id="s", created_at=START, updated_at=START, messages=list(messages), **fields)
+    data = SessionData(
+        session_id="s", created_at=START, updated_at=START, held_messages=list(messages), **fields
+    )
     data.totals.message_count = data.message_offset + len(messages)
     for index, one in enumerate(messages, data.message_offset):
         entry = data.conversations.get(one.conversation_id) or ConversationEntry(
@@ -60,9 +62,7 @@ def shuffled(draw: st.DrawFn, messages: list[Message]) -> list[Message]:
         shift = draw(st.sampled_from([0, 0, 0, -180, -30, 30]))
         talk = draw(st.sampled_from(["c1", "c1", "c1", "c2"]))
         repair = draw(st.sampled_from([None, None, {"set_aside": "no call"}, {"unanswered": ["call_1"]}]))
-        found.append(
-            attrs.evolve(one, conversation_id=talk, at=one.at + timedelta(seconds=shift), repair=repair)
-        )
+        found.append(evolve(one, conversation_id=talk, at=one.at + timedelta(seconds=shift), repair=repair))
     return found
 
 
@@ -73,7 +73,7 @@ def broken(draw: st.DrawFn) -> list[Message]:
     for _ in range(draw(st.integers(0, 2)) if found else 0):
         again = draw(st.sampled_from(found))
         other = draw(st.sampled_from([again.id, f"{again.id}x", found[0].id]))
-        found.insert(draw(st.integers(0, len(found))), attrs.evolve(again, id=other))
+        found.insert(draw(st.integers(0, len(found))), evolve(again, id=other))
     return found
 
 
@@ -154,7 +154,7 @@ def test_plain_talk_breaks_nothing_that_was_whole(
     new = []
     for minutes, said in later:
         for one in said[:1]:
-            latest = attrs.evolve(one, id=f"new{len(new)}", at=latest.at + timedelta(minutes=minutes))
+            latest = evolve(one, id=f"new{len(new)}", at=latest.at + timedelta(minutes=minutes))
             new.append(latest)
     whole = [*messages, *new]
     if not looks_broken(messages) and go_on_plainly(whole[-len(new) - 1 :]):
@@ -173,7 +173,7 @@ def test_two_that_repair_at_once_agree(messages: list[Message], later: list[Mess
         mine.apply(first)  # as a stale writer would: nothing is done twice
         assert first.messages == before
     assert change is None or change.derived
-    more = [attrs.evolve(one, id=f"n{place}") for place, one in enumerate(later)]
+    more = [evolve(one, id=f"n{place}") for place, one in enumerate(later)]
     first.messages.extend(more)
     second.messages.extend(more)
     repaired(first)
@@ -255,7 +255,7 @@ def test_results_without_calls_are_set_aside() -> None:
 def test_doubles(again: dict[str, Any], told: dict[str, list[str]]) -> None:
     """Only what is equal in all that matters counts as the same message once more."""
     first = message(1, "user", "Hello")
-    data = data_of([first, attrs.evolve(first, **again), message(2, "assistant")])
+    data = data_of([first, evolve(first, **again), message(2, "assistant")])
     assert done(repaired(data)) == told
     assert [one.is_double for one in data.messages][1] == any("doubled" in what for what in told.values())
 
@@ -316,7 +316,7 @@ def test_what_is_filed_is_not_judged_from_the_rest() -> None:
         message(6, "user", "Bye"),
     ]
     cut = data_of(found, message_offset=2)
-    cut.conversations["c1"] = attrs.evolve(cut.conversations["c1"], first_index=0)
+    cut.conversations["c1"] = evolve(cut.conversations["c1"], first_index=0)
     assert repaired(cut) is None
     assert done(repaired(data_of(found))) == {"m03": ["no call"], "m05": ["no call"]}
 
@@ -326,7 +326,7 @@ def test_an_erased_text_does_not_come_back() -> None:
     calls = [*call("call_1"), {"type": "function", "function": {"arguments": "secret"}}]
     found = [message(1, "user"), message(2, "assistant", "said", tool_calls=calls), message(3, "user")]
     change = head_repair(data_of(found), NOW)
-    erased = [found[0], attrs.evolve(found[1], content="", tool_calls=None, redacted=True), found[2]]
+    erased = [found[0], evolve(found[1], content="", tool_calls=None, redacted=True), found[2]]
     data = data_of(erased)
     assert change is not None
     change.apply(data)

@@ -526,7 +526,7 @@ class TestDownload:
         return published
 
     def publish(self, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        from attrs import evolve
+        from voxsession.core.struct import evolve
 
         real = token_ranks._RANK_FILES["cl100k_base"]
         monkeypatch.setitem(token_ranks._RANK_FILES, "cl100k_base", evolve(real, address=address))

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import attrs
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from voxsession.core.struct import evolve
 from voxsession.errors import ModelCallError
 from voxsession.memory.hybrid import blend, wordings
 from voxsession.memory.search import Hit, Passage, SearchIndex
@@ -238,7 +238,7 @@ def test_by_meaning_too_what_says_the_same_goes_down() -> None:
 def test_by_meaning_too_it_counts_whom_the_question_is_about() -> None:
     """Of two texts equally near, the one of the person asked about is first, and the reasons say both."""
     passages = [
-        attrs.evolve(passage, speaker=name)
+        evolve(passage, speaker=name)
         for passage, name in zip(said(0, x="A cello", y="A flute"), ("Ann", "Bob"), strict=True)
     ]
     for name, first in (("Ann", "x"), ("Bob", "y")):

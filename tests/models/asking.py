@@ -6,11 +6,10 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import attrs
-
 from voxsession.core.config import SessionConfig
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import Message
+from voxsession.core.struct import evolve
 from voxsession.memory.context import Context
 from voxsession.memory.matches import MemoryMatch
 from voxsession.models.base import ModelRequest, Reply
@@ -51,9 +50,7 @@ def request_of(
 ) -> ModelRequest:
     """A request whose newest message is `text`; later memories are newer."""
     entries = [
-        attrs.evolve(
-            one if isinstance(one, MemoryEntry) else entry(one), timestamp=DAY + timedelta(minutes=place)
-        )
+        evolve(one if isinstance(one, MemoryEntry) else entry(one), timestamp=DAY + timedelta(minutes=place))
         for place, one in enumerate(memories)
     ]
     lines = "".join(f"- {wish}\n" for wish in wishes)

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
-import attrs
 import pytest
 
 from tests.models.asking import request_of
+from voxsession.core.struct import evolve
 from voxsession.errors import ModelError
 from voxsession.models.base import Model, ModelRequest, Reply
 from voxsession.testing import ScriptedModel
@@ -19,7 +19,7 @@ CALL = {"id": "call_1", "type": "function", "function": {"name": "weather", "arg
 
 def with_messages(messages: list[dict[str, Any]]) -> ModelRequest:
     """A request of just these messages."""
-    return attrs.evolve(request_of("x"), messages=messages)
+    return evolve(request_of("x"), messages=messages)
 
 
 async def test_answers_come_in_order_and_requests_are_kept() -> None:

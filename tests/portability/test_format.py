@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import attrs
+import msgspec
 import pytest
 
 from tests.portability.sessions import content_of, elsewhere, rich_session
@@ -138,11 +138,9 @@ async def test_the_schema_says_something() -> None:
 def test_the_schema_has_every_field(name: str) -> None:
     """A field that a record gains is published before it can travel."""
     described = SCHEMA["$defs"][name]
-    fields = attrs.fields(RECORDS[name])
+    fields = msgspec.structs.fields(RECORDS[name])
     assert set(described["properties"]) == {field.name for field in fields}
-    assert set(described.get("required", ())) == {
-        field.name for field in fields if field.default is attrs.NOTHING
-    }
+    assert set(described.get("required", ())) == {field.name for field in fields if field.required}
 
 
 @pytest.mark.parametrize(

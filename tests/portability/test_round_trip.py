@@ -9,7 +9,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -31,6 +30,7 @@ from voxsession.core.changes import (
     SessionEnded,
     StateUpdated,
 )
+from voxsession.core.struct import evolve
 from voxsession.learning.privacy import with_all_noted
 from voxsession.memory.tokens import TokenCounter
 from voxsession.testing import FakeClock
@@ -70,7 +70,7 @@ def histories(draw: st.DrawFn) -> list[Change]:
 
 def counted(record: Any) -> Any:
     """An estimate is counted anew wherever a session is opened: that is no part of the law."""
-    return attrs.evolve(record, estimated=False)
+    return evolve(record, estimated=False)
 
 
 def sized(change: Change, counter: TokenCounter) -> Change:
@@ -79,7 +79,7 @@ def sized(change: Change, counter: TokenCounter) -> Change:
         record = getattr(change, name, None)
         if record is not None:
             size = counter.count(record.content or "")
-            return attrs.evolve(change, **{name: attrs.evolve(record, token_count=size)})
+            return evolve(change, **{name: evolve(record, token_count=size)})
     return change
 
 
@@ -302,7 +302,7 @@ async def test_what_was_filed_twice_is_in_it_once() -> None:
             back = await session.restore_memory(ids[0]) if len(session._core.data.archive_pages) == 1 else []
             for entry in back:  # what was brought back is left alone, unless somebody says it anew
                 session._core.record(
-                    MemoryRestored(at=entry.timestamp, entries=[attrs.evolve(entry, restored_at=None)])
+                    MemoryRestored(at=entry.timestamp, entries=[evolve(entry, restored_at=None)])
                 )
         assert len(session._core.data.archive_pages) == 2
         bundle = await session.export_full()

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 from typing import Any
 
-import attrs
 import pytest
 
 from tests.resume.services import clock_at, service_on, talk
@@ -14,6 +13,7 @@ from tests.session.stores import WatchedStorage, only
 from voxsession import ConfigurationError, ConflictError, MemorySessionStorage, SessionExistsError
 from voxsession.core.call_record import without_call
 from voxsession.core.conversation import ConversationEntry
+from voxsession.core.struct import evolve
 from voxsession.resume import SessionManagerService
 from voxsession.session.messages import message_from_dict
 
@@ -231,7 +231,7 @@ def test_what_a_bundle_says_of_a_call_is_not_believed(forged: dict[str, Any]) ->
     now = clock_at().now()
     entry = ConversationEntry(id=CALL, started_at=now, opened_at=now, last_at=now, call=forged)
     assert without_call(entry).call is None
-    ended = attrs.evolve(entry, call={**forged, "status": "ended"})
+    ended = evolve(entry, call={**forged, "status": "ended"})
     assert without_call(ended).call == {"status": "ended"}
 
 

@@ -7,7 +7,6 @@ import contextlib
 from datetime import timedelta
 from typing import Any
 
-import attrs
 import pytest
 
 from tests.patience import LONG_SECONDS, until
@@ -21,6 +20,7 @@ from voxsession import (
     StorageUnavailableError,
     VoxonConfig,
 )
+from voxsession.core.struct import evolve
 from voxsession.resume import SessionManagerService, SessionState
 
 CALL = "c"
@@ -409,5 +409,5 @@ async def test_a_pointer_is_believed_only_by_the_call_it_names() -> None:
     assert old is not None and first.session_id == second.session_id == "s"
     newest = await pointers.find(CALL)
     assert newest is not None and newest.token != old.token
-    await pointers.write(attrs.evolve(newest, token=old.token))
+    await pointers.write(evolve(newest, token=old.token))
     assert await service.get_session(CALL) is None

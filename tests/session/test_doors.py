@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
 
 from voxsession import (
@@ -29,6 +28,7 @@ from voxsession import (
 )
 from voxsession.codec.batch import unstorable
 from voxsession.core.changes import MemoryAdded, StateUpdated
+from voxsession.core.struct import evolve
 from voxsession.core.types import as_utc
 from voxsession.learning.profiles import ProfileEvidence
 from voxsession.memory.tokens import CheckedCounter, LateCounter, checked_counter
@@ -397,9 +397,9 @@ GOOD = Fact(content="User is called Ada", category="identity", importance=0.9)
 
 def _fact(**changes: Any) -> Fact:
     return (
-        attrs.evolve(GOOD, content="User likes tea", **changes)
+        evolve(GOOD, content="User likes tea", **changes)
         if "content" not in changes
-        else attrs.evolve(GOOD, **changes)
+        else evolve(GOOD, **changes)
     )
 
 
@@ -508,7 +508,7 @@ async def test_what_could_not_be_read_again_is_undone_as_well(shop: Shop) -> Non
     """A change that can be written but not read back would lose the session; it is undone like the others."""
     async with shop.talk() as (session, _):
         good = session.add_memory("a fact")
-        bad = attrs.evolve(good, id="mem_bad", importance=7)
+        bad = evolve(good, id="mem_bad", importance=7)
         session._core.record(MemoryAdded(at=bad.timestamp, entry=bad))
         with pytest.raises(ConfigurationError, match=r"memory\.added"):
             await session.save()

@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -34,6 +33,7 @@ from voxsession import (
     VoxonConfig,
 )
 from voxsession.core.changes import MemoryAdded
+from voxsession.core.struct import evolve
 from voxsession.memory.allowance import allowance_of
 from voxsession.memory.budget import evictions
 from voxsession.session import import_file, intake, past_talks
@@ -110,7 +110,7 @@ def test_export_and_import_are_one_identity(
             return tuple({e.id: plain(e) for e in session.get_memory().entries} for session in (one, two))  # type: ignore[return-value]
 
     def plain(entry: MemoryEntry) -> MemoryEntry:
-        return attrs.evolve(entry, source="imported", token_count=0, estimated=False)
+        return evolve(entry, source="imported", token_count=0, estimated=False)
 
     before, after = asyncio.run(through())
     assert after == before

@@ -20,6 +20,7 @@ from voxsession import (
     SessionConfig,
 )
 from voxsession.core.changes import MemoryAdded, MemoryEvicted
+from voxsession.core.struct import evolve
 from voxsession.session.shares import admission
 from voxsession.testing import FakeClock, ScriptedModel
 
@@ -140,9 +141,8 @@ async def test_what_is_sensitive_no_longer_is_shown_again() -> None:
 
 
 def _named(entry: MemoryEntry, entry_id: str) -> MemoryEntry:
-    import attrs
 
-    return attrs.evolve(entry, id=entry_id)
+    return evolve(entry, id=entry_id)
 
 
 async def test_messages_that_repeat_a_secret_are_withheld() -> None:

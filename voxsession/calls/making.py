@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Protocol
 
-import attrs
-
 from voxsession.calls.opened import OpenCall
 from voxsession.clock import Clock
+from voxsession.core.struct import Struct, evolve
 from voxsession.core.types import JsonObject
 from voxsession.errors import (
     ConflictError,
@@ -147,7 +146,7 @@ class CallMaking:
         names = {"session_id": session.session_id, "token": beginning.record["token"], "former": former}
         try:
             lead = await pointers.write(
-                attrs.evolve(before, **names, is_promise=True, is_ended=False, created_at=None)
+                evolve(before, **names, is_promise=True, is_ended=False, created_at=None)
             )
         except ConflictError:  # what the other one made is found now
             session._let_go()
@@ -202,7 +201,7 @@ class CallMaking:
             if lead.former is not None:
                 await self._retire(lead)
             try:
-                lead = await pointers.write(attrs.evolve(lead, is_promise=False, former=None))
+                lead = await pointers.write(evolve(lead, is_promise=False, former=None))
             except ConflictError:
                 found = await pointers.find(lead.conversation_id)
                 if found is None or found.token != lead.token:
@@ -244,7 +243,7 @@ class CallMaking:
         if lead.former is None:
             return
         session_id, token = lead.former
-        old = await self._open(attrs.evolve(lead, session_id=session_id, token=token))
+        old = await self._open(evolve(lead, session_id=session_id, token=token))
         if old is not None:
             with contextlib.suppress(
                 ConflictError
@@ -253,8 +252,7 @@ class CallMaking:
                     await old.book.remove(old.conversation_id, token)
 
 
-@attrs.define(frozen=True, slots=True)
-class _Beginning:
+class _Beginning(Struct, frozen=True):
     """What a call begins with, the token of the one that gives way, and whether a session is made for it."""
 
     record: JsonObject

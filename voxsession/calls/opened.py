@@ -6,11 +6,10 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
-import attrs
-
 from voxsession.core.call_changes import CallResumed
 from voxsession.core.call_record import ENDED
 from voxsession.core.conversation import ConversationEntry
+from voxsession.core.struct import Struct
 from voxsession.core.types import JsonObject
 from voxsession.errors import ConflictError
 from voxsession.session.calls.book import CallBook
@@ -21,8 +20,7 @@ from voxsession.session.session import Session
 __all__ = ["Contender", "OpenCall"]
 
 
-@attrs.define(slots=True, kw_only=True, eq=False)
-class OpenCall:
+class OpenCall(Struct, kw_only=True, eq=False):
     """A call that was found, with a handle on its session; `async with` lets go of that.
 
     Attributes:
@@ -75,8 +73,7 @@ class OpenCall:
         self.session._let_go()
 
 
-@attrs.define(slots=True, eq=False)
-class Contender:
+class Contender(Struct, eq=False):
     """One who wants to resume a call, among others in the same process.
 
     Attributes:

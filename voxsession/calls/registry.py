@@ -8,13 +8,12 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
-import attrs
-
 from voxsession.calls.making import DANGLING_GRACE, CallMaking, Sessions
 from voxsession.calls.opened import Contender, OpenCall
 from voxsession.clock import Clock
 from voxsession.core.envelope import Record
 from voxsession.core.events import Event
+from voxsession.core.struct import evolve
 from voxsession.core.types import JsonObject
 from voxsession.errors import (
     ConflictError,
@@ -145,14 +144,14 @@ class CallRegistry(CallMaking):
         with contextlib.suppress(ConflictError):
             if not lead.is_ended:
                 pointers = await self._pointers()
-                await pointers.write(attrs.evolve(lead, is_ended=True, is_promise=False))
+                await pointers.write(evolve(lead, is_ended=True, is_promise=False))
 
     async def _put_right(self, call: OpenCall) -> None:
         """Puts right what whoever made or ended the call had no time for, or what became of its session."""
         if call.lead.former is not None:
             await self._retire(call.lead)
             with contextlib.suppress(ConflictError):
-                written = attrs.evolve(call.lead, former=None, is_promise=False)
+                written = evolve(call.lead, former=None, is_promise=False)
                 call.lead = await (await self._pointers()).write(written)
         if call.is_over:
             await self.mark_ended(call.lead)

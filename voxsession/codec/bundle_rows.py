@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 
-import attrs
+from msgspec import NODEFAULT
+from msgspec.structs import fields
 
 from voxsession.core.conversation import ConversationEntry
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import Message
 from voxsession.core.preference import Evidence, Metric
 from voxsession.core.session_data import IMPORTED_AS, SessionData, Totals
+from voxsession.core.struct import Struct, evolve, field
 from voxsession.core.types import (
     JsonObject,
     UtcTime,
@@ -46,8 +48,7 @@ LISTS = {"conversation": "conversations", "memory": "memories", "message": "mess
 _HOURS = 24
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True)
-class SessionRow:
+class SessionRow(Struct, frozen=True, kw_only=True):
     """What a session is beside what was said and what is remembered.
 
     Versions, pages, grants and keys belong to one storage and are not in it; when it expires is settled by the
@@ -60,17 +61,17 @@ class SessionRow:
     status: Literal["active", "ended"] = "active"
     ended_at: UtcTime | None = None
     end_reason: str | None = None
-    config: JsonObject = attrs.field(factory=dict)
-    state: JsonObject = attrs.field(factory=dict)
+    config: JsonObject = field(default_factory=dict)
+    state: JsonObject = field(default_factory=dict)
     template: JsonObject | None = None
-    analytics: Totals = attrs.field(factory=Totals)
-    preferences: JsonObject = attrs.field(factory=dict)
-    preference_times: dict[str, UtcTime] = attrs.field(factory=dict)
-    evidence: dict[str, Evidence] = attrs.field(factory=dict)
-    topics: dict[str, float] = attrs.field(factory=dict)
-    metrics: dict[str, Metric] = attrs.field(factory=dict)
+    analytics: Totals = field(default_factory=Totals)
+    preferences: JsonObject = field(default_factory=dict)
+    preference_times: dict[str, UtcTime] = field(default_factory=dict)
+    evidence: dict[str, Evidence] = field(default_factory=dict)
+    topics: dict[str, float] = field(default_factory=dict)
+    metrics: dict[str, Metric] = field(default_factory=dict)
     token_counter: str = ""
-    extra: JsonObject = attrs.field(factory=dict)
+    extra: JsonObject = field(default_factory=dict)
 
 
 BundleRow: TypeAlias = SessionRow | ConversationEntry | MemoryEntry | Message
@@ -83,15 +84,15 @@ _CLASSES: dict[str, Any] = {
 }
 _DECODE = {kind: json_decoder(cls) for kind, cls in _CLASSES.items()}
 _TIMES = {
-    kind: [field.name for field in attrs.fields(cls) if str(field.type).startswith("UtcTime")]
+    kind: [name for name, of in cls.__annotations__.items() if of.startswith("UtcTime")]
     for kind, cls in _CLASSES.items()
 }
 # What a row leaves out: fields with the value that they have anyway.
 _USUAL = {
     kind: {
-        field.name: decode_json(encode_json(field.default))
-        for field in attrs.fields(cls)
-        if field.default is not attrs.NOTHING and not isinstance(field.default, attrs.Factory)  # type: ignore[arg-type]
+        known.name: decode_json(encode_json(known.default))
+        for known in fields(cls)
+        if known.default is not NODEFAULT
     }
     for kind, cls in _CLASSES.items()
 }
@@ -139,14 +140,14 @@ def typed_row(kind: str, row: object) -> Any:
         record = _DECODE[kind](encode_json(check_object(kind, row)))
         if isinstance(record, SessionRow) and record.preference_times:
             times = {name: _in_utc(name, moment) for name, moment in record.preference_times.items()}
-            record = attrs.evolve(record, preference_times=times)
+            record = evolve(record, preference_times=times)
         moved = {name: _in_utc(name, moment) for name in _TIMES[kind] if (moment := getattr(record, name))}
     except ConfigurationError as error:
         raise ValueError(str(error)) from None
     if isinstance(record, SessionRow) and len(record.analytics.hours) != _HOURS:
         raise ValueError("analytics.hours has to have 24 numbers")
     moved = {name: moment for name, moment in moved.items() if moment is not getattr(record, name)}
-    return attrs.evolve(record, **moved) if moved else record
+    return evolve(record, **moved) if moved else record
 
 
 def _in_utc(name: str, moment: datetime) -> datetime:

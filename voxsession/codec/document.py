@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import attrs
-
 from voxsession.core.conversation import ConversationEntry
 from voxsession.core.envelope import from_stamp
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import Message
 from voxsession.core.preference import Evidence, Metric
 from voxsession.core.session_data import PageRef, SessionData, Totals
+from voxsession.core.struct import Closed, field
 from voxsession.core.types import Count, JsonObject, RawJson, UtcTime, encode_json, json_decoder
 from voxsession.errors import IntegrityError
 
@@ -23,49 +22,46 @@ _LARGE_BODY = 1 << 20
 PREFERENCE_FIELDS = ("formality", "verbosity", "technical_level")
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class _Preferences:
+class _Preferences(Closed, frozen=True, kw_only=True, eq=False):
     """The readable values beside what they come from."""
 
     formality: float | None = None
     verbosity: float | None = None
     technical_level: float | None = None
-    set: JsonObject = attrs.field(factory=dict)
-    evidence: dict[str, Evidence] = attrs.field(factory=dict)
-    topics: dict[str, float] = attrs.field(factory=dict)
-    set_at: dict[str, UtcTime] = attrs.field(factory=dict)
+    set: JsonObject = field(default_factory=dict)
+    evidence: dict[str, Evidence] = field(default_factory=dict)
+    topics: dict[str, float] = field(default_factory=dict)
+    set_at: dict[str, UtcTime] = field(default_factory=dict)
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class _MemoryHead:
+class _MemoryHead(Closed, frozen=True, kw_only=True, eq=False):
     """The size of what is remembered, readable without opening it."""
 
     token_count: int = 0
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class _Core:
+class _Core(Closed, frozen=True, kw_only=True, eq=False):
     """The section that is always opened: all but memories and recent messages."""
 
     user_id: str | None = None
     ended_at: UtcTime | None = None
     end_reason: str | None = None
-    config: JsonObject = attrs.field(factory=dict)
-    state: JsonObject = attrs.field(factory=dict)
+    config: JsonObject = field(default_factory=dict)
+    state: JsonObject = field(default_factory=dict)
     template: JsonObject | None = None
-    memory: _MemoryHead = attrs.field(factory=_MemoryHead)
-    analytics: Totals = attrs.field(factory=Totals)
-    preferences: _Preferences = attrs.field(factory=_Preferences)
-    conversations: list[ConversationEntry] = attrs.field(factory=list)
-    metrics: dict[str, Metric] = attrs.field(factory=dict)
-    shares: dict[str, JsonObject] = attrs.field(factory=dict)
-    pages: list[PageRef] = attrs.field(factory=list)
-    index_pages: list[PageRef] = attrs.field(factory=list)
-    archive_pages: list[PageRef] = attrs.field(factory=list)
+    memory: _MemoryHead = field(default_factory=_MemoryHead)
+    analytics: Totals = field(default_factory=Totals)
+    preferences: _Preferences = field(default_factory=_Preferences)
+    conversations: list[ConversationEntry] = field(default_factory=list)
+    metrics: dict[str, Metric] = field(default_factory=dict)
+    shares: dict[str, JsonObject] = field(default_factory=dict)
+    pages: list[PageRef] = field(default_factory=list)
+    index_pages: list[PageRef] = field(default_factory=list)
+    archive_pages: list[PageRef] = field(default_factory=list)
     message_offset: Count = 0
     token_counter: str = ""
-    batch_ids: list[str] = attrs.field(factory=list)
-    extra: JsonObject = attrs.field(factory=dict)
+    batch_ids: list[str] = field(default_factory=list)
+    extra: JsonObject = field(default_factory=dict)
 
 
 _decode_core = json_decoder(_Core)

@@ -10,12 +10,12 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import attrs
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from voxsession.codec.cipher import AesGcmCipher, SealBroken
+from voxsession.core.struct import Struct
 from voxsession.core.types import encode_canonical
 from voxsession.errors import ConfigurationError, IntegrityError, KeyNotFoundError
 
@@ -26,8 +26,7 @@ SCRYPT = {"n": 2**15, "r": 8, "p": 1}
 MAX_SCRYPT = 2**22  # n x r: 512 MiB
 
 
-@attrs.define(frozen=True, slots=True, repr=False)
-class _Key:
+class _Key(Struct, frozen=True):
     """One key as given: 32 raw bytes, or a pass phrase that still has to be stretched."""
 
     raw: bytes | None = None

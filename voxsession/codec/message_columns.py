@@ -7,13 +7,11 @@ is left out. Times are whole microseconds, each as the step from the one before.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate, repeat
 from typing import Any
 
-import attrs
 import msgspec
 
 from voxsession.core.message import Message
@@ -26,7 +24,6 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 # Up to the year 2106 a float of seconds tells microseconds apart with room to spare.
 _EXACT = 2**32 * 1_000_000
-_SLOTS = {field.name: getattr(Message, field.name).__set__ for field in attrs.fields(Message)}
 _REQUIRED = ("id", "conversation_id", "role", "content")
 # The fields that most messages leave at their default: name -> default.
 _OPTIONAL: dict[str, Any] = {
@@ -80,14 +77,14 @@ def _times(moments: list[int]) -> list[datetime]:
 
 
 def _messages(columns: dict[str, list[Any]], count: int) -> list[Message]:
-    """Fills one slot of all messages after the other: a quarter of the time of as many calls of the class."""
-    messages = list(map(object.__new__, repeat(Message, count)))
-    for name, put in _SLOTS.items():
-        values = columns.get(name)
-        if values is None:
-            deque(map(put, messages, repeat(_OPTIONAL[name])), maxlen=0)
-        elif len(values) == count:
-            deque(map(put, messages, values), maxlen=0)
+    """Makes all messages in one pass in C, which is why `Message` takes its fields by place as well."""
+    values: list[Iterable[Any]] = []
+    for name in Message.__struct_fields__:
+        column = columns.get(name)
+        if column is None:
+            values.append(repeat(_OPTIONAL[name], count))
+        elif len(column) == count:
+            values.append(column)
         else:
-            raise ValueError(f"the column {name} has {len(values)} values instead of {count}")
-    return messages
+            raise ValueError(f"the column {name} has {len(column)} values instead of {count}")
+    return list(map(Message, *values))

@@ -7,8 +7,6 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import attrs
-
 from voxsession.codec.batch import decode_changes
 from voxsession.codec.document import (
     SECTIONS,
@@ -23,6 +21,7 @@ from voxsession.core.call_record import AUDIO
 from voxsession.core.changes import Change
 from voxsession.core.envelope import FORMAT, HEADER_FIELDS, Record, from_stamp
 from voxsession.core.session_data import PageRef, SessionData
+from voxsession.core.struct import Struct
 from voxsession.core.types import decode_json, encode_canonical
 from voxsession.errors import IntegrityError, KeyNotFoundError
 
@@ -34,8 +33,7 @@ AUDIO_LEVEL = 1  # sound packs badly, and somebody waits for it
 _DOCUMENT_ONLY = ("sealed", "tail", "torn_bytes", "key_id", "wrapped_key")
 
 
-@attrs.define(slots=True, kw_only=True, eq=False)
-class Opened:
+class Opened(Struct, kw_only=True, eq=False):
     """A stored session, opened: its data, and what the next save must know.
 
     Attributes:

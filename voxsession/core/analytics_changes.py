@@ -11,7 +11,7 @@ __all__ = ["FunctionCompleted", "MilestoneReached"]
 
 
 @change_kind
-class FunctionCompleted(Change):
+class FunctionCompleted(Change, frozen=True, kw_only=True):
     """A function that the model asked for was run, or refused."""
 
     kind: ClassVar[str] = "function.completed"
@@ -38,7 +38,7 @@ class FunctionCompleted(Change):
 
 
 @change_kind
-class MilestoneReached(Change):
+class MilestoneReached(Change, frozen=True, kw_only=True):
     """A figure reached a mark for the first time.
 
     Its event comes when it is saved, since only then is it known that no other process was first.

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import attrs
-
 from voxsession.core.call_functions import is_open, merged_functions, with_noted
 from voxsession.core.call_record import (
     AUDIO,
@@ -20,6 +18,7 @@ from voxsession.core.change import Change, change_kind
 from voxsession.core.conversation import ConversationEntry
 from voxsession.core.envelope import stamp
 from voxsession.core.session_data import SessionData
+from voxsession.core.struct import evolve
 from voxsession.core.types import JsonObject
 
 __all__ = ["CallAudioKept", "CallChanged", "CallFunctionNoted", "CallRemoved", "CallResumed", "CallStarted"]
@@ -31,11 +30,11 @@ def _call_of(data: SessionData, conversation_id: str) -> tuple[ConversationEntry
 
 
 def _put(data: SessionData, entry: ConversationEntry, call: JsonObject | None) -> None:
-    data.conversations[entry.id] = attrs.evolve(entry, call=call)
+    data.conversations[entry.id] = evolve(entry, call=call)
 
 
 @change_kind
-class CallStarted(Change):
+class CallStarted(Change, frozen=True, kw_only=True):
     """A conversation that exists became a call; of two that make it one, the one that was stored first counts.
 
     Attributes:
@@ -59,7 +58,7 @@ class CallStarted(Change):
 
 
 @change_kind
-class CallChanged(Change):
+class CallChanged(Change, frozen=True, kw_only=True):
     """Fields of a call have other values; the later writer of a field wins, and an ended call stays ended.
 
     Of the functions, those that were noted as begun or finished stay as far as they have come.
@@ -103,7 +102,7 @@ class CallChanged(Change):
 
 
 @change_kind
-class CallAudioKept(Change):
+class CallAudioKept(Change, frozen=True, kw_only=True):
     """A call keeps other sound; nobody else put other sound into it meanwhile, whose pages would be gone.
 
     Attributes:
@@ -125,7 +124,7 @@ class CallAudioKept(Change):
 
 
 @change_kind
-class CallResumed(Change):
+class CallResumed(Change, frozen=True, kw_only=True):
     """A call goes on after it was interrupted; nobody else resumed, ended or removed it meanwhile."""
 
     kind: ClassVar[str] = "call.resumed"
@@ -149,7 +148,7 @@ class CallResumed(Change):
 
 
 @change_kind
-class CallFunctionNoted(Change):
+class CallFunctionNoted(Change, frozen=True, kw_only=True):
     """A function of a call was begun, or its outcome became known; nobody else noted that of it meanwhile.
 
     It counts as activity. That the call was resumed meanwhile, and what was begun is unknown since, is no obstacle to
@@ -179,7 +178,7 @@ class CallFunctionNoted(Change):
 
 
 @change_kind
-class CallRemoved(Change):
+class CallRemoved(Change, frozen=True, kw_only=True):
     """What a call kept for its resumption was removed; the conversation stays, an ended call stays ended.
 
     Attributes:

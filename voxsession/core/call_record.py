@@ -6,11 +6,10 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-import attrs
-
 from voxsession.core.conversation import ConversationEntry
 from voxsession.core.envelope import from_stamp
 from voxsession.core.session_data import PageRef
+from voxsession.core.struct import evolve
 from voxsession.core.types import JsonObject
 
 __all__ = [
@@ -88,11 +87,11 @@ def audio_pages_of(entries: Iterable[ConversationEntry]) -> set[str]:
 def without_call(entry: ConversationEntry) -> ConversationEntry:
     """The entry as it comes from elsewhere: no line leads to its call, and what is said of one is not believed."""
     has_ended = isinstance(entry.call, Mapping) and entry.call.get("status") == ENDED
-    return attrs.evolve(entry, call={"status": ENDED} if has_ended else None)
+    return evolve(entry, call={"status": ENDED} if has_ended else None)
 
 
 def without_audio(entry: ConversationEntry) -> ConversationEntry:
     """The entry as it leaves its session: pages stay behind."""
     if entry.call is None or AUDIO not in entry.call:
         return entry
-    return attrs.evolve(entry, call={name: value for name, value in entry.call.items() if name != AUDIO})
+    return evolve(entry, call={name: value for name, value in entry.call.items() if name != AUDIO})

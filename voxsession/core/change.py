@@ -8,31 +8,26 @@ fields; a stored batch that names an unknown kind was written by a newer version
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, ClassVar, TypeVar, cast, dataclass_transform
-
-import attrs
+from typing import Any, ClassVar, TypeVar
 
 from voxsession.core.session_data import SessionData
+from voxsession.core.struct import Struct
 from voxsession.core.types import UtcTime
 
 __all__ = ["KINDS", "Change", "change_kind", "day_of"]
 
 KINDS: dict[str, type[Change]] = {}
-_C = TypeVar("_C", bound="type")
+_C = TypeVar("_C", bound="type[Change]")
 _BOOKKEEPING = ("at", "local", "local_day", "counted_at")
 
 
-@dataclass_transform(kw_only_default=True, frozen_default=True)
 def change_kind(cls: _C) -> _C:
-    """Makes the class a frozen record and enters it under its `kind`."""
-    made: Any = attrs.define(frozen=True, slots=True, kw_only=True, repr=False, eq=False)(cls)
-    if made.kind:
-        KINDS[made.kind] = made
-    return cast(_C, made)
+    """Enters a kind of change, a class `frozen=True, kw_only=True`, under its `kind`."""
+    KINDS[cls.kind] = cls
+    return cls
 
 
-@change_kind
-class Change:
+class Change(Struct, frozen=True, kw_only=True, weakref=True):
     """One mutation that happened.
 
     `apply` writes it into the data. What counts (a message, a resumption, an
@@ -78,16 +73,9 @@ class Change:
 
     def event_fields(self) -> dict[str, Any]:
         """What the event of this change carries."""
-        names = [field.name for field in cast(Any, type(self)).__attrs_attrs__]
-        return {name: getattr(self, name) for name in names if name not in _BOOKKEEPING}
+        return {name: getattr(self, name) for name in self.__struct_fields__ if name not in _BOOKKEEPING}
 
-    # Written once here: made for each kind, as attrs would, it is a third of what loading the kinds takes.
-    def __eq__(self, other: object) -> bool:
-        if type(self) is not type(other):
-            return NotImplemented
-        names = [field.name for field in cast(Any, type(self)).__attrs_attrs__]
-        return all(getattr(self, name) == getattr(other, name) for name in names)
-
+    # Not by all fields: some hold dicts.
     def __hash__(self) -> int:
         return hash((type(self), self.at))
 

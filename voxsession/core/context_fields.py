@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
 
-import attrs
-
+from voxsession.core.struct import Struct, evolve
 from voxsession.core.types import check_json, check_text, copy_json
 from voxsession.errors import ConfigurationError
 
@@ -58,8 +57,7 @@ _PYTHON_TYPES: dict[object, str] = {
 }
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True)
-class ContextField:
+class ContextField(Struct, frozen=True, kw_only=True):
     """One field of the context that a template names.
 
     Attributes:
@@ -194,9 +192,7 @@ def _field(option: str, about: object) -> ContextField:
             )
     default = about.get("default")
     return (
-        field
-        if default is None
-        else attrs.evolve(field, default=field.check(option, default, "its declaration"))
+        field if default is None else evolve(field, default=field.check(option, default, "its declaration"))
     )
 
 

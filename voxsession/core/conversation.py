@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
-import attrs
-
+from voxsession.core.struct import Struct, evolve
 from voxsession.core.types import Count, JsonObject, UtcTime
 
 __all__ = ["ConversationEntry", "Step"]
@@ -30,8 +29,7 @@ class Step(NamedTuple):
     pause_seconds: float = 0.0
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True)
-class ConversationEntry:
+class ConversationEntry(Struct, frozen=True, kw_only=True):
     """Where a conversation stands: its place in the session's messages, its counters.
 
     Attributes:
@@ -137,7 +135,7 @@ class ConversationEntry:
         """The entry when analytics is on again: what passed meanwhile is no part of its span."""
         since = self._since
         seconds = _seconds(max(since, off_since or since), on_at)
-        return attrs.evolve(
+        return evolve(
             self,
             pause_seconds=self.pause_seconds + seconds,
             skipped_seconds=self.skipped_seconds + seconds,

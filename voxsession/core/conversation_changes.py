@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import attrs
-
 from voxsession.core.change import Change, change_kind, day_of
 from voxsession.core.conversation import ConversationEntry
 from voxsession.core.session_data import SessionData
 from voxsession.core.share_grant import without_talk
+from voxsession.core.struct import evolve
 from voxsession.core.types import JsonObject, UtcTime
 
 __all__ = [
@@ -62,7 +61,7 @@ def deleted(data: SessionData, conversation_id: str | None) -> str | None:
 
 
 @change_kind
-class ConversationStarted(Change):
+class ConversationStarted(Change, frozen=True, kw_only=True):
     """A conversation began, perhaps as a branch of another."""
 
     kind: ClassVar[str] = "conversation.started"
@@ -101,7 +100,7 @@ class ConversationStarted(Change):
 
 
 @change_kind
-class ConversationResumed(Change):
+class ConversationResumed(Change, frozen=True, kw_only=True):
     """A conversation goes on; `entry` brings one back that was filed away."""
 
     kind: ClassVar[str] = "conversation.resumed"
@@ -118,7 +117,7 @@ class ConversationResumed(Change):
         # The span before was never ended, in a crash perhaps: it lasted up to its latest message.
         data.totals.running_seconds -= entry.running_seconds
         data.totals.total_duration_seconds += entry.running_seconds
-        data.conversations[entry.id] = attrs.evolve(
+        data.conversations[entry.id] = evolve(
             entry,
             status="active",
             ended_at=None,
@@ -134,7 +133,7 @@ class ConversationResumed(Change):
 
 
 @change_kind
-class ConversationRestored(Change):
+class ConversationRestored(Change, frozen=True, kw_only=True):
     """The entry of a conversation that another writer filed came back to the head."""
 
     kind: ClassVar[str] = "conversation.restored"
@@ -145,7 +144,7 @@ class ConversationRestored(Change):
 
 
 @change_kind
-class ConversationEnded(Change):
+class ConversationEnded(Change, frozen=True, kw_only=True):
     """A conversation ended; it can be resumed. Of two that end it, the one that was stored first counts."""
 
     kind: ClassVar[str] = "conversation.ended"
@@ -160,7 +159,7 @@ class ConversationEnded(Change):
             return
         counts = counts_in(data, entry)
         seconds = entry.seconds_at_end(self.duration_seconds, counts=counts)
-        data.conversations[entry.id] = attrs.evolve(
+        data.conversations[entry.id] = evolve(
             entry,
             status="deleted" if entry.status == "deleted" else "ended",
             ended_at=self.at,
@@ -177,7 +176,7 @@ class ConversationEnded(Change):
 
 
 @change_kind
-class ConversationMerged(Change):
+class ConversationMerged(Change, frozen=True, kw_only=True):
     """What came of a branch was brought back: its summary belongs to this conversation's contexts from now on."""
 
     kind: ClassVar[str] = "conversation.merged"
@@ -188,11 +187,11 @@ class ConversationMerged(Change):
     def apply(self, data: SessionData) -> None:
         entry = touched(data, self.conversation_id, self.at)
         if self.branch_id not in entry.merged_ids:
-            data.conversations[entry.id] = attrs.evolve(entry, merged_ids=(*entry.merged_ids, self.branch_id))
+            data.conversations[entry.id] = evolve(entry, merged_ids=(*entry.merged_ids, self.branch_id))
 
 
 @change_kind
-class ConversationDeleted(Change):
+class ConversationDeleted(Change, frozen=True, kw_only=True):
     """A conversation was deleted: it cannot be resumed, and its entry stays only to tell where branches left it."""
 
     kind: ClassVar[str] = "conversation.deleted"
@@ -202,7 +201,7 @@ class ConversationDeleted(Change):
 
     def apply(self, data: SessionData) -> None:
         entry = touched(data, self.conversation_id, self.at)
-        data.conversations[entry.id] = attrs.evolve(entry, status="deleted", merged_ids=(), call=None)
+        data.conversations[entry.id] = evolve(entry, status="deleted", merged_ids=(), call=None)
         data.shares = without_talk(
             data.shares, entry.id
         )  # also what stays for branches, which it does not hold

@@ -11,8 +11,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
-import attrs
-
+from voxsession.core.struct import Struct
 from voxsession.core.types import UtcTime, decode_json, encode_json
 from voxsession.errors import ConfigurationError, IntegrityError
 
@@ -59,8 +58,7 @@ HEADER_FIELDS = (
 MARKER_FIELDS = ("active_agent", "locked_at", "session_ttl")
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True)
-class SessionInfo:
+class SessionInfo(Struct, frozen=True, kw_only=True):
     """What a listing tells of a session: the header, nothing that is sealed."""
 
     session_id: str

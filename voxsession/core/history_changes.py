@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import attrs
-
 from voxsession.core.change import Change, change_kind
 from voxsession.core.message import Message
 from voxsession.core.session_data import SessionData
+from voxsession.core.struct import Struct, evolve, field
 from voxsession.core.types import Count, JsonObject
 
 __all__ = ["HistoryRepaired", "MessageRepair"]
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True)
-class MessageRepair:
+class MessageRepair(Struct, frozen=True, kw_only=True):
     """What was done to one message, as it is afterwards; its text is never touched.
 
     Attributes:
@@ -37,11 +35,11 @@ class MessageRepair:
     def amend(self, message: Message) -> Message:
         """The message as it is after this; calls that were erased meanwhile do not come back."""
         calls = message.tool_calls if self.tool_calls is None or message.redacted else self.tool_calls
-        return attrs.evolve(message, id=self.new_id or message.id, repair=self.repair, tool_calls=calls)
+        return evolve(message, id=self.new_id or message.id, repair=self.repair, tool_calls=calls)
 
 
 @change_kind
-class HistoryRepaired(Change):
+class HistoryRepaired(Change, frozen=True, kw_only=True):
     """A stored history that no model takes as it stands was put right: nothing that was said is lost.
 
     It carries no text and leaves every index of the session at one message. All of it
@@ -58,8 +56,8 @@ class HistoryRepaired(Change):
     event: ClassVar[str | None] = "history.repaired"
     derived: ClassVar[bool] = True
     repairs: list[MessageRepair]
-    positions: list[int] = attrs.field(factory=list)
-    order: list[str] = attrs.field(factory=list)
+    positions: list[int] = field(default_factory=list)
+    order: list[str] = field(default_factory=list)
 
     def apply(self, data: SessionData) -> None:
         messages, offset = data.messages, data.message_offset

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
-import attrs
-
 from voxsession.core.change import Change, change_kind
 from voxsession.core.memory_entry import MemoryEntry, is_original
 from voxsession.core.session_data import SessionData
 from voxsession.core.share_grant import frozen_entries, without_rows
+from voxsession.core.struct import evolve, field
 from voxsession.core.types import UtcTime
 from voxsession.core.withholding import note_secrecy
 
@@ -66,7 +65,7 @@ def drop_memories(data: SessionData, entry_ids: list[str]) -> None:
 
 
 @change_kind
-class MemoryAdded(Change):
+class MemoryAdded(Change, frozen=True, kw_only=True):
     """A fact was remembered."""
 
     kind: ClassVar[str] = "memory.added"
@@ -84,7 +83,7 @@ class MemoryAdded(Change):
 
 
 @change_kind
-class MemoryReinforced(Change):
+class MemoryReinforced(Change, frozen=True, kw_only=True):
     """A fact that is known already was said again."""
 
     kind: ClassVar[str] = "memory.reinforced"
@@ -100,14 +99,14 @@ class MemoryReinforced(Change):
         said_in = entry.confirmed_in
         if self.message_id is not None and self.message_id != entry.message_id:
             said_in = confirmations([said_in, {self.message_id: self.conversation_id}])
-        put_memory(data, attrs.evolve(entry, evidence_count=entry.evidence_count + 1, confirmed_in=said_in))
+        put_memory(data, evolve(entry, evidence_count=entry.evidence_count + 1, confirmed_in=said_in))
 
     def event_fields(self) -> dict[str, Any]:
         return {"entry_id": self.entry_id}
 
 
 @change_kind
-class MemoryUpdated(Change):
+class MemoryUpdated(Change, frozen=True, kw_only=True):
     """An entry was given other contents; `entry` is all of it as it is now."""
 
     kind: ClassVar[str] = "memory.updated"
@@ -135,13 +134,13 @@ class MemoryUpdated(Change):
         """The same edit of another entry, or of what others made of it; `observed` is what this one was based on."""
         (old,) = observed
         values = {name: getattr(self.entry, name) for name in _edited(old, self.entry)}
-        return MemoryUpdated(at=self.at, local=self.local, entry=attrs.evolve(entry, **values))
+        return MemoryUpdated(at=self.at, local=self.local, entry=evolve(entry, **values))
 
     def event_fields(self) -> dict[str, Any]:
         return {"entry": self.entry, "entry_id": self.entry.id}
 
 
-_FIELDS = tuple(field.name for field in attrs.fields(MemoryEntry))
+_FIELDS = MemoryEntry.__struct_fields__
 _SIZE = {"token_count", "estimated"}
 
 
@@ -157,7 +156,7 @@ def _parts_them(one: set[str], other: set[str]) -> bool:
 
 
 @change_kind
-class MemorySuperseded(Change):
+class MemorySuperseded(Change, frozen=True, kw_only=True):
     """A newer entry took the place of an older one, or the user said that it is not so; it is kept as history.
 
     Attributes:
@@ -180,12 +179,12 @@ class MemorySuperseded(Change):
             until = self.valid_until or entry.valid_until
             put_memory(
                 data,
-                attrs.evolve(entry, superseded_by=self.by, superseded_at=self.at, valid_until=until),
+                evolve(entry, superseded_by=self.by, superseded_at=self.at, valid_until=until),
             )
 
 
 @change_kind
-class MemoryRemoved(Change):
+class MemoryRemoved(Change, frozen=True, kw_only=True):
     """Entries were erased on request."""
 
     kind: ClassVar[str] = "memory.removed"
@@ -214,21 +213,21 @@ class MemoryRemoved(Change):
 
 
 @change_kind
-class MemoryEvicted(Change):
+class MemoryEvicted(Change, frozen=True, kw_only=True):
     """Entries left because the budget was full; `reasons` says why these."""
 
     kind: ClassVar[str] = "memory.evicted"
     event: ClassVar[str | None] = "memory.evicted"
     derived: ClassVar[bool] = True
     entry_ids: list[str]
-    reasons: dict[str, str] = attrs.field(factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
 
     def apply(self, data: SessionData) -> None:
         drop_memories(data, self.entry_ids)
 
 
 @change_kind
-class MemoryExpired(Change):
+class MemoryExpired(Change, frozen=True, kw_only=True):
     """Entries reached the end of their time."""
 
     kind: ClassVar[str] = "memory.expired"
@@ -241,7 +240,7 @@ class MemoryExpired(Change):
 
 
 @change_kind
-class MemoryCompressed(Change):
+class MemoryCompressed(Change, frozen=True, kw_only=True):
     """Entries were folded into fewer; the originals are kept as superseded history.
 
     Attributes:
@@ -253,7 +252,7 @@ class MemoryCompressed(Change):
     event: ClassVar[str | None] = "memory.compressed"
     gives_way: ClassVar[bool] = True
     replaced: dict[str, str]
-    added: list[MemoryEntry] = attrs.field(factory=list)
+    added: list[MemoryEntry] = field(default_factory=list)
 
     def apply(self, data: SessionData) -> None:
         for entry in self.added:
@@ -261,7 +260,7 @@ class MemoryCompressed(Change):
         for old_id, new_id in self.replaced.items():
             entry_ = data.find_memory(old_id)
             if entry_ is not None and entry_.superseded_by is None:
-                put_memory(data, attrs.evolve(entry_, superseded_by=new_id, superseded_at=self.at))
+                put_memory(data, evolve(entry_, superseded_by=new_id, superseded_at=self.at))
 
     def observe(self, data: SessionData) -> Any:
         ids = [*self.replaced, *(entry.id for entry in self.added)]
@@ -269,13 +268,13 @@ class MemoryCompressed(Change):
 
 
 @change_kind
-class MemoryRestored(Change):
+class MemoryRestored(Change, frozen=True, kw_only=True):
     """Entries that were compressed or summed up are back; what had been made of them is `dropped`."""
 
     kind: ClassVar[str] = "memory.restored"
     event: ClassVar[str | None] = "memory.restored"
     entries: list[MemoryEntry]
-    dropped: list[str] = attrs.field(factory=list)
+    dropped: list[str] = field(default_factory=list)
 
     def apply(self, data: SessionData) -> None:
         drop_memories(data, self.dropped)

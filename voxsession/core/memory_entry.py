@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-import attrs
-
 from voxsession.core.display import bar, page_of, table
+from voxsession.core.struct import Struct
 from voxsession.core.types import Count, JsonObject, Share, UtcTime
 
 __all__ = ["Memory", "MemoryEntry", "is_original", "is_summary", "summary_slot"]
@@ -15,8 +14,7 @@ __all__ = ["Memory", "MemoryEntry", "is_original", "is_summary", "summary_slot"]
 _SUMMARY = "summary."
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True, repr=False)
-class MemoryEntry:
+class MemoryEntry(Struct, frozen=True, kw_only=True):
     """One remembered fact.
 
     Attributes:

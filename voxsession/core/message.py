@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, Literal, TypeAlias
 
-import attrs
-
+from voxsession.core.struct import Struct
 from voxsession.core.types import Count, JsonObject, UtcTime
 
 __all__ = ["DOUBLED", "ROLES", "Message", "Role", "Usage", "sound_usages", "total_usage"]
@@ -18,8 +17,8 @@ MAX_TOKENS: Final = 10**12  # far above any model, far below what JSON readers c
 ROLES: tuple[Role, ...] = ("system", "user", "assistant", "tool")
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True, repr=False)
-class Message:
+# Not kw_only, so that filed messages are made from columns by place; whoever else makes one names its fields.
+class Message(Struct, frozen=True):
     """One text by one role, at its place in a conversation.
 
     Attributes:
@@ -62,8 +61,7 @@ class Message:
         return f"Message(id={self.id!r}, role={self.role!r}, token_count={self.token_count})"
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True)
-class Usage:
+class Usage(Struct, frozen=True, kw_only=True):
     """Tokens that one reply took, as the model reports them or as counted here where `estimated`.
 
     Attributes:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Final
 
-import attrs
-
 from voxsession.core.change import Change, change_kind, day_of
 from voxsession.core.conversation import ConversationEntry
 from voxsession.core.conversation_changes import counts_in, deleted, touched
 from voxsession.core.message import Message, Usage
 from voxsession.core.session_data import SessionData
 from voxsession.core.share_grant import without_rows
+from voxsession.core.struct import evolve, field
 from voxsession.core.totals import Totals
 from voxsession.core.types import UtcTime
 
@@ -21,7 +20,7 @@ _SIGNALS: Final = ("thanks", "complaint", "repeat")
 
 
 @change_kind
-class MessageAdded(Change):
+class MessageAdded(Change, frozen=True, kw_only=True):
     """A message was said.
 
     Attributes:
@@ -85,7 +84,7 @@ class MessageAdded(Change):
         else:
             totals.count_day(str(before.counted_day), conversation_count=-1)
         totals.count_day(day, conversation_count=1)
-        return attrs.evolve(after, counted_day=day)
+        return evolve(after, counted_day=day)
 
     def _count(self, totals: Totals, is_user: bool, step_seconds: float) -> None:
         message = self.message
@@ -108,7 +107,7 @@ class MessageAdded(Change):
 
 
 @change_kind
-class MessageInterrupted(Change):
+class MessageInterrupted(Change, frozen=True, kw_only=True):
     """A reply was cut off: its message now holds what was delivered or heard."""
 
     kind: ClassVar[str] = "message.interrupted"
@@ -123,9 +122,7 @@ class MessageInterrupted(Change):
     def apply(self, data: SessionData) -> None:
         entry = touched(data, self.conversation_id, self.at)
         if counts_in(data, entry):
-            data.conversations[entry.id] = attrs.evolve(
-                entry, interruption_count=entry.interruption_count + 1
-            )
+            data.conversations[entry.id] = evolve(entry, interruption_count=entry.interruption_count + 1)
             data.totals.interruption_count += 1
             data.totals.count_day(day_of(self), interruption_count=1)
         for index in range(len(data.messages) - 1, -1, -1):
@@ -142,7 +139,7 @@ class MessageInterrupted(Change):
         """The message as it is after this; one that was erased meanwhile must not come back."""
         if message.redacted:
             return message
-        return attrs.evolve(
+        return evolve(
             message,
             content=self.content,
             token_count=self.token_count,
@@ -152,13 +149,13 @@ class MessageInterrupted(Change):
 
 
 @change_kind
-class MessagesRedacted(Change):
+class MessagesRedacted(Change, frozen=True, kw_only=True):
     """The content of messages was erased on request, of `unnamed` ones the speaker's name as well."""
 
     kind: ClassVar[str] = "message.redacted"
     erases: ClassVar[bool] = True
     message_ids: list[str]
-    unnamed: list[str] = attrs.field(factory=list)
+    unnamed: list[str] = field(default_factory=list)
 
     def apply(self, data: SessionData) -> None:
         gone = set(self.message_ids)
@@ -175,7 +172,7 @@ class MessagesRedacted(Change):
     def amend(self, message: Message) -> Message:
         """The message as it is after this: its place in the conversation, without its content."""
         name = None if message.id in self.unnamed else message.name
-        return attrs.evolve(
+        return evolve(
             message,
             content="",
             name=name,
@@ -188,7 +185,7 @@ class MessagesRedacted(Change):
 
 
 @change_kind
-class TurnCompleted(Change):
+class TurnCompleted(Change, frozen=True, kw_only=True):
     """A reply was given: what it took."""
 
     kind: ClassVar[str] = "turn.completed"
@@ -202,7 +199,7 @@ class TurnCompleted(Change):
         entry = touched(data, self.conversation_id, self.at)
         if not counts_in(data, entry):
             return
-        data.conversations[entry.id] = attrs.evolve(
+        data.conversations[entry.id] = evolve(
             entry,
             response_count=entry.response_count + 1,
             response_ms=entry.response_ms + self.response_ms,

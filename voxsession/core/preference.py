@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-import attrs
-
+from voxsession.core.struct import Struct, evolve, field
 from voxsession.core.types import Count, UtcTime
 
 __all__ = ["MAX_EVIDENCE_IDS", "Evidence", "Metric"]
@@ -15,8 +14,7 @@ __all__ = ["MAX_EVIDENCE_IDS", "Evidence", "Metric"]
 MAX_EVIDENCE_IDS: Final = 8
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class Evidence(Struct, frozen=True, kw_only=True):
     """A decayed weighted mean that grows by increments.
 
     Attributes:
@@ -34,8 +32,8 @@ class Evidence:
     weight: float = 0.0
     count: Count = 0
     last_at: UtcTime | None = None
-    message_ids: list[str] = attrs.field(factory=list)
-    parts: list[tuple[float, float]] = attrs.field(factory=list)
+    message_ids: list[str] = field(default_factory=list)
+    parts: list[tuple[float, float]] = field(default_factory=list)
 
     @property
     def value(self) -> float | None:
@@ -110,7 +108,7 @@ class Evidence:
             for message_id, part in zip(self.message_ids, self._faded_parts(1.0), strict=True)
             if message_id not in gone
         ]
-        return attrs.evolve(self, message_ids=[one for one, _ in kept], parts=[part for _, part in kept])
+        return evolve(self, message_ids=[one for one, _ in kept], parts=[part for _, part in kept])
 
     def _faded_parts(self, keep: float) -> list[tuple[float, float]]:
         """The parts with what is left of them, in a list of their own; unknown ones weigh nothing."""
@@ -131,8 +129,7 @@ def _least(parts: list[tuple[float, float]], mean: float) -> int:
     return moved.index(min(moved))
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True)
-class Metric:
+class Metric(Struct, frozen=True, kw_only=True):
     """What is known of one custom metric; `last` is what was measured at `last_at`, the latest time."""
 
     count: Count = 0

@@ -5,12 +5,11 @@ from __future__ import annotations
 import sys
 from typing import Any, ClassVar
 
-import attrs
-
 from voxsession.core.change import Change, change_kind, day_of
 from voxsession.core.memory_changes import put_memory
 from voxsession.core.preference import Evidence, Metric
 from voxsession.core.session_data import SessionData
+from voxsession.core.struct import evolve, field
 from voxsession.core.types import JsonObject, UtcTime
 
 __all__ = [
@@ -50,14 +49,14 @@ SATISFACTION = "user_satisfaction"
 
 
 @change_kind
-class SessionCreated(Change):
+class SessionCreated(Change, frozen=True, kw_only=True):
     """The session began."""
 
     kind: ClassVar[str] = "session.created"
     event: ClassVar[str | None] = "session.created"
     session_id: str
     user_id: str | None = None
-    config: JsonObject = attrs.field(factory=dict)
+    config: JsonObject = field(default_factory=dict)
     template: JsonObject | None = None
 
     def apply(self, data: SessionData) -> None:
@@ -66,7 +65,7 @@ class SessionCreated(Change):
 
 
 @change_kind
-class SessionEnded(Change):
+class SessionEnded(Change, frozen=True, kw_only=True):
     """The session ended for good."""
 
     kind: ClassVar[str] = "session.ended"
@@ -79,7 +78,7 @@ class SessionEnded(Change):
 
 
 @change_kind
-class ConfigChanged(Change):
+class ConfigChanged(Change, frozen=True, kw_only=True):
     """Settings got other values."""
 
     kind: ClassVar[str] = "config.changed"
@@ -105,7 +104,7 @@ class ConfigChanged(Change):
 
 
 @change_kind
-class StateUpdated(Change):
+class StateUpdated(Change, frozen=True, kw_only=True):
     """The app's state took in a patch, or was replaced by it."""
 
     kind: ClassVar[str] = "state.updated"
@@ -121,7 +120,7 @@ class StateUpdated(Change):
 
 
 @change_kind
-class MetricTracked(Change):
+class MetricTracked(Change, frozen=True, kw_only=True):
     """A custom metric was measured; the app does that itself, so it counts while analytics is off too.
 
     A rating of satisfaction counts as 0 to 5, whatever was given.
@@ -153,29 +152,27 @@ class MetricTracked(Change):
 
 
 @change_kind
-class TokensRecounted(Change):
+class TokensRecounted(Change, frozen=True, kw_only=True):
     """Estimated token counts were replaced by real ones; a text that changed meanwhile keeps its own count."""
 
     kind: ClassVar[str] = "tokens.recounted"
     counter: str
-    messages: dict[str, int] = attrs.field(factory=dict)
-    memories: dict[str, int] = attrs.field(factory=dict)
+    messages: dict[str, int] = field(default_factory=dict)
+    memories: dict[str, int] = field(default_factory=dict)
 
     def apply(self, data: SessionData) -> None:
         data.token_counter = self.counter
         for index, message in enumerate(data.messages):
             if message.estimated and message.id in self.messages:
-                data.messages[index] = attrs.evolve(
-                    message, token_count=self.messages[message.id], estimated=False
-                )
+                data.messages[index] = evolve(message, token_count=self.messages[message.id], estimated=False)
         for entry_id, count in self.memories.items():
             entry = data.find_memory(entry_id)
             if entry is not None and entry.estimated:
-                put_memory(data, attrs.evolve(entry, token_count=count, estimated=False))
+                put_memory(data, evolve(entry, token_count=count, estimated=False))
 
 
 @change_kind
-class EvidenceAdded(Change):
+class EvidenceAdded(Change, frozen=True, kw_only=True):
     """A message moved learned preferences, by increments: name -> (value, weight).
 
     Attributes:
@@ -189,12 +186,12 @@ class EvidenceAdded(Change):
 
     kind: ClassVar[str] = "preference.evidence"
     message_id: str | None = None
-    increments: dict[str, tuple[float, float]] = attrs.field(factory=dict)
-    topics: dict[str, float] = attrs.field(factory=dict)
+    increments: dict[str, tuple[float, float]] = field(default_factory=dict)
+    topics: dict[str, float] = field(default_factory=dict)
     decay: float = 1.0
     half_life_seconds: float | None = None
-    tallies: dict[str, float] = attrs.field(factory=dict)
-    private_words: list[str] = attrs.field(factory=list)
+    tallies: dict[str, float] = field(default_factory=dict)
+    private_words: list[str] = field(default_factory=list)
 
     def apply(self, data: SessionData) -> None:
         if self.topics:
@@ -244,13 +241,13 @@ class EvidenceAdded(Change):
 
 
 @change_kind
-class LearningForgotten(Change):
+class LearningForgotten(Change, frozen=True, kw_only=True):
     """What was learned no longer says from which messages, and no longer names some topics; its numbers stay."""
 
     kind: ClassVar[str] = "learning.forgotten"
     erases: ClassVar[bool] = True
     message_ids: list[str]
-    topics: list[str] = attrs.field(factory=list)
+    topics: list[str] = field(default_factory=list)
 
     def apply(self, data: SessionData) -> None:
         gone = set(self.message_ids)
@@ -265,7 +262,7 @@ class LearningForgotten(Change):
 
 
 @change_kind
-class PreferenceSet(Change):
+class PreferenceSet(Change, frozen=True, kw_only=True):
     """A preference was fixed by hand; None lets the learned value count again.
 
     A name that has a time and no value was taken back then.
@@ -296,7 +293,7 @@ class PreferenceSet(Change):
 
 
 @change_kind
-class ProfileApplied(Change):
+class ProfileApplied(Change, frozen=True, kw_only=True):
     """The session began with a profile; `known` is what of it is nothing that the session itself learned."""
 
     kind: ClassVar[str] = "profile.applied"

@@ -6,12 +6,11 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Protocol
 
-import attrs
-
 from voxsession.core.conversation import ConversationEntry
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import Message
 from voxsession.core.preference import Evidence, Metric
+from voxsession.core.struct import Struct, evolve, field
 from voxsession.core.totals import Totals
 from voxsession.core.types import Count, JsonObject, UtcTime
 
@@ -21,8 +20,7 @@ __all__ = ["IMPORTED_AS", "MemoryWatch", "PageRef", "SessionData", "Totals"]
 IMPORTED_AS = "imported_as"
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True)
-class PageRef:
+class PageRef(Struct, frozen=True, kw_only=True):
     """What the head knows of one page: enough to find it, check it and tell whether it is needed.
 
     Attributes:
@@ -55,8 +53,7 @@ class MemoryWatch(Protocol):
         """An independent one, for a copy of the data."""
 
 
-@attrs.define(slots=True, kw_only=True)
-class SessionData:
+class SessionData(Struct, kw_only=True, eq=False):
     """The live state of one session.
 
     It is changed by `core.changes` alone. `memories` and `messages` may still be
@@ -66,6 +63,9 @@ class SessionData:
     Attributes:
         message_offset: how many messages were filed in pages; the index of `messages[0]`.
         local_memories: entries that the memory mode keeps out of storage; they live with the process.
+        ledger, fact_index, roster: what keeps figures of the entries; no part of what is compared.
+        held_memories, held_messages: `memories` and `messages` as far as they are open; given where data is made.
+        new_memories, new_messages: what came since, while those are sealed.
         seq: the version of the stored record that this data stands on.
         batch_ids: the latest batches that are part of this data, newest last.
         preference_times: when each preference of `preferences` was set by hand.
@@ -80,36 +80,43 @@ class SessionData:
     ended_at: datetime | None = None
     end_reason: str | None = None
     expires_at: datetime | None = None
-    config: JsonObject = attrs.field(factory=dict)
-    state: JsonObject = attrs.field(factory=dict)
+    config: JsonObject = field(default_factory=dict)
+    state: JsonObject = field(default_factory=dict)
     template: JsonObject | None = None
-    conversations: dict[str, ConversationEntry] = attrs.field(factory=dict)
+    conversations: dict[str, ConversationEntry] = field(default_factory=dict)
     message_offset: int = 0
     memory_tokens: int = 0
-    pages: list[PageRef] = attrs.field(factory=list)
-    index_pages: list[PageRef] = attrs.field(factory=list)
-    archive_pages: list[PageRef] = attrs.field(factory=list)
-    evidence: dict[str, Evidence] = attrs.field(factory=dict)
-    topics: dict[str, float] = attrs.field(factory=dict)
-    preferences: JsonObject = attrs.field(factory=dict)
-    preference_times: dict[str, UtcTime] = attrs.field(factory=dict)
-    metrics: dict[str, Metric] = attrs.field(factory=dict)
-    totals: Totals = attrs.field(factory=Totals)
-    shares: dict[str, JsonObject] = attrs.field(factory=dict)
+    pages: list[PageRef] = field(default_factory=list)
+    index_pages: list[PageRef] = field(default_factory=list)
+    archive_pages: list[PageRef] = field(default_factory=list)
+    evidence: dict[str, Evidence] = field(default_factory=dict)
+    topics: dict[str, float] = field(default_factory=dict)
+    preferences: JsonObject = field(default_factory=dict)
+    preference_times: dict[str, UtcTime] = field(default_factory=dict)
+    metrics: dict[str, Metric] = field(default_factory=dict)
+    totals: Totals = field(default_factory=Totals)
+    shares: dict[str, JsonObject] = field(default_factory=dict)
     token_counter: str = ""
     seq: int = 0
-    batch_ids: list[str] = attrs.field(factory=list)
-    extra: JsonObject = attrs.field(factory=dict)
-    local_memories: dict[str, MemoryEntry] = attrs.field(factory=dict)
-    ledger: MemoryWatch | None = attrs.field(default=None, eq=False, repr=False)
-    fact_index: MemoryWatch | None = attrs.field(default=None, eq=False, repr=False)
-    roster: MemoryWatch | None = attrs.field(default=None, eq=False, repr=False)
+    batch_ids: list[str] = field(default_factory=list)
+    extra: JsonObject = field(default_factory=dict)
+    local_memories: dict[str, MemoryEntry] = field(default_factory=dict)
+    ledger: MemoryWatch | None = None
+    fact_index: MemoryWatch | None = None
+    roster: MemoryWatch | None = None
     open_memories: Callable[[], dict[str, MemoryEntry]] | None = None
     open_messages: Callable[[], list[Message]] | None = None
-    _memories: dict[str, MemoryEntry] = attrs.field(factory=dict, alias="memories")
-    _messages: list[Message] = attrs.field(factory=list, alias="messages")
-    _new_memories: dict[str, MemoryEntry] = attrs.field(factory=dict, alias="new_memories")
-    _new_messages: list[Message] = attrs.field(factory=list, alias="new_messages")
+    held_memories: dict[str, MemoryEntry] = field(default_factory=dict)
+    held_messages: list[Message] = field(default_factory=list)
+    new_memories: dict[str, MemoryEntry] = field(default_factory=dict)
+    new_messages: list[Message] = field(default_factory=list)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, SessionData):
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in _COMPARED)
 
     @property
     def memories(self) -> dict[str, MemoryEntry]:
@@ -117,16 +124,19 @@ class SessionData:
         if self.open_memories is not None:
             opener, self.open_memories = self.open_memories, None
             try:
-                self._memories = opener()
+                self.held_memories = opener()
             except BaseException:
                 self.open_memories = opener
                 raise
-            new, self._new_memories = self._new_memories, {}
+            new, self.new_memories = self.new_memories, {}
             for entry in new.values():
                 # One that was there already is the same entry, from a batch that was written twice.
-                if self._memories.setdefault(entry.id, entry) is not entry and entry.superseded_by is None:
+                if (
+                    self.held_memories.setdefault(entry.id, entry) is not entry
+                    and entry.superseded_by is None
+                ):
                     self.memory_tokens -= entry.token_count
-        return self._memories
+        return self.held_memories
 
     @property
     def messages(self) -> list[Message]:
@@ -134,13 +144,13 @@ class SessionData:
         if self.open_messages is not None:
             opener, self.open_messages = self.open_messages, None
             try:
-                self._messages = opener()
+                self.held_messages = opener()
             except BaseException:
                 self.open_messages = opener
                 raise
-            new, self._new_messages = self._new_messages, []
-            self._messages += new
-        return self._messages
+            new, self.new_messages = self.new_messages, []
+            self.held_messages += new
+        return self.held_messages
 
     def lay_beside(self, entry: MemoryEntry, *, local: bool) -> bool:
         """Adds a new entry to memories that are still sealed; False where they are open, and it belongs among them."""
@@ -148,23 +158,23 @@ class SessionData:
             return False
         if local:
             self.local_memories[entry.id] = entry
-        elif self._new_memories.setdefault(entry.id, entry) is entry and entry.superseded_by is None:
+        elif self.new_memories.setdefault(entry.id, entry) is entry and entry.superseded_by is None:
             self.memory_tokens += entry.token_count
         return True
 
     def add_message(self, message: Message) -> None:
         """Adds the newest message; earlier ones may stay sealed."""
-        (self._messages if self.open_messages is None else self._new_messages).append(message)
+        (self.held_messages if self.open_messages is None else self.new_messages).append(message)
 
     @property
     def messages_at_hand(self) -> list[Message]:
         """The newest messages as far as they are open: those that came since, where the earlier ones are sealed."""
-        return self._messages if self.open_messages is None else self._new_messages
+        return self.held_messages if self.open_messages is None else self.new_messages
 
     def set_messages(self, messages: list[Message], offset: int) -> None:
         """Puts other recent messages in place; only filing and changes do this."""
         self.open_messages = None
-        self._messages, self._new_messages = messages, []
+        self.held_messages, self.new_messages = messages, []
         self.message_offset = offset
 
     @property
@@ -201,7 +211,7 @@ class SessionData:
 
     def copy(self) -> SessionData:
         """An independent copy: the containers are new, the frozen records in them shared."""
-        other = attrs.evolve(self, memories=self._memories, messages=self._messages)
+        other = evolve(self)
         for name in (
             "config state conversations evidence topics preferences preference_times metrics shares extra "
             "local_memories"
@@ -209,12 +219,16 @@ class SessionData:
             setattr(other, name, dict(getattr(self, name)))
         for name in ("pages", "index_pages", "archive_pages", "batch_ids"):
             setattr(other, name, list(getattr(self, name)))
-        other._memories = dict(self._memories)
-        other._messages = list(self._messages)
-        other._new_memories = dict(self._new_memories)
-        other._new_messages = list(self._new_messages)
+        other.held_memories = dict(self.held_memories)
+        other.held_messages = list(self.held_messages)
+        other.new_memories = dict(self.new_memories)
+        other.new_messages = list(self.new_messages)
         other.ledger = self.ledger.copy() if self.ledger is not None else None
         other.fact_index = self.fact_index.copy() if self.fact_index is not None else None
         other.roster = self.roster.copy() if self.roster is not None else None
         other.totals = self.totals.copy()
         return other
+
+
+_WATCHES = ("ledger", "fact_index", "roster")
+_COMPARED = tuple(name for name in SessionData.__struct_fields__ if name not in _WATCHES)

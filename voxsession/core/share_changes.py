@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import attrs
-
 from voxsession.core.change import Change, change_kind
 from voxsession.core.envelope import stamp
 from voxsession.core.memory_changes import MemoryAdded
 from voxsession.core.session_data import SessionData
 from voxsession.core.share_grant import AUDIT_ROWS, SNAPSHOT, grant_of, without_rows
+from voxsession.core.struct import field
 from voxsession.core.types import JsonObject
 
 __all__ = ["NoteShared", "ShareCreated", "ShareRefused", "ShareRevoked", "ShareUsed", "SnapshotErased"]
 
 
 @change_kind
-class ShareCreated(Change):
+class ShareCreated(Change, frozen=True, kw_only=True):
     """Somebody was given a share.
 
     `dropped` are ended grants that are kept no longer, by id, with the hash of their token.
@@ -27,7 +26,7 @@ class ShareCreated(Change):
     event: ClassVar[str | None] = "share.created"
     grant_id: str
     grant: JsonObject
-    dropped: dict[str, str] = attrs.field(factory=dict)
+    dropped: dict[str, str] = field(default_factory=dict)
 
     def apply(self, data: SessionData) -> None:
         kept = {name: stored for name, stored in data.shares.items() if name not in self.dropped}
@@ -41,7 +40,7 @@ class ShareCreated(Change):
 
 
 @change_kind
-class ShareUsed(Change):
+class ShareUsed(Change, frozen=True, kw_only=True):
     """A share was used: `counts` where the token was presented.
 
     What was revoked or used up by what others stored before takes it no more, so that the order in storage decides:
@@ -74,7 +73,7 @@ class ShareUsed(Change):
 
 
 @change_kind
-class ShareRefused(Change):
+class ShareRefused(Change, frozen=True, kw_only=True):
     """A call on a share was refused; `times` of them that came close together are one record."""
 
     kind: ClassVar[str] = "share.refused"
@@ -105,7 +104,7 @@ class ShareRefused(Change):
 
 
 @change_kind
-class ShareRevoked(Change):
+class ShareRevoked(Change, frozen=True, kw_only=True):
     """The owner took a share back; of two who do, the one that was stored first counts."""
 
     kind: ClassVar[str] = "share.revoked"
@@ -120,13 +119,13 @@ class ShareRevoked(Change):
 
 
 @change_kind
-class SnapshotErased(Change):
+class SnapshotErased(Change, frozen=True, kw_only=True):
     """What frozen shares hold was erased: of some grants all of it, of all grants what has one of these ids."""
 
     kind: ClassVar[str] = "share.erased"
     erases: ClassVar[bool] = True
-    grant_ids: list[str] = attrs.field(factory=list)
-    row_ids: list[str] = attrs.field(factory=list)
+    grant_ids: list[str] = field(default_factory=list)
+    row_ids: list[str] = field(default_factory=list)
 
     def apply(self, data: SessionData) -> None:
         for grant_id in self.grant_ids:
@@ -137,7 +136,7 @@ class SnapshotErased(Change):
 
 
 @change_kind
-class NoteShared(MemoryAdded):
+class NoteShared(MemoryAdded, frozen=True, kw_only=True):
     """Somebody who was given a share left a note; none comes in once the share was revoked."""
 
     kind: ClassVar[str] = "share.noted"

@@ -6,9 +6,8 @@ import contextlib
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-import attrs
-
 from voxsession.core.memory_entry import MemoryEntry
+from voxsession.core.struct import Struct, field
 from voxsession.core.types import Count, JsonObject, UtcTime, encode_json, json_decoder
 
 __all__ = [
@@ -29,8 +28,7 @@ AUDIT_ROWS = 16  # of each grant; counts are kept of all
 SNAPSHOT = "snapshot"  # the key of what a frozen share holds, beside the fields of its grant
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True)
-class ShareUse:
+class ShareUse(Struct, frozen=True, kw_only=True):
     """One row of a grant's audit list.
 
     Attributes:
@@ -49,8 +47,7 @@ class ShareUse:
     times: Count = 1
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True, repr=False)
-class ShareGrant:
+class ShareGrant(Struct, frozen=True, kw_only=True):
     """What is stored of a grant; the token itself is not.
 
     Attributes:
@@ -78,7 +75,7 @@ class ShareGrant:
     last_used_at: UtcTime | None = None
     revoked_at: UtcTime | None = None
     is_snapshot: bool = False
-    counts: dict[str, int] = attrs.field(factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
     audit: tuple[ShareUse, ...] = ()
 
     def status(self, now: datetime) -> str:

@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import attrs
-
 from voxsession.core.config import SessionConfig, check_setting, config_values
 from voxsession.core.context_fields import ContextField, check_fields, check_values
 from voxsession.core.rules import allowed_categories, check_categories
@@ -22,7 +20,6 @@ _IDS = ("session_id", "user_id")
 _VARIABLE = re.compile(r"\{\{([A-Za-z_][A-Za-z0-9_]*)\}\}|\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
-@attrs.define(slots=True, init=False, eq=True, repr=False)
 class SessionTemplate:
     """A reusable kind of session, for `voxon.create_session_from_template`.
 
@@ -56,6 +53,17 @@ class SessionTemplate:
         >>> template.fill({"subject": "Spanish"})["instructions"]
         'You teach Spanish to a new learner.'
     """
+
+    __slots__ = (
+        "__weakref__",
+        "_fields",
+        "base_config",
+        "description",
+        "memory_categories",
+        "name",
+        "optional_context",
+        "required_context",
+    )
 
     name: str
     base_config: SessionConfig
@@ -160,6 +168,15 @@ class SessionTemplate:
                 outside[0],
                 f"the template {self.name!r} allows " + ", ".join(allowed),
             )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        assert isinstance(other, SessionTemplate)
+        names = (name for name in SessionTemplate.__slots__ if name != "__weakref__")
+        return all(getattr(self, name) == getattr(other, name) for name in names)
 
     def __repr__(self) -> str:
         asks = f", required_context={list(self.required_context)}" if self.required_context else ""

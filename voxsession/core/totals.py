@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-import attrs
-
+from voxsession.core.struct import Struct, asdict, evolve, field
 from voxsession.core.types import UtcTime
 
 __all__ = ["DAY_COLUMNS", "OTHER", "Totals"]
@@ -40,8 +39,7 @@ MAX_MILESTONES: Final = 200
 _LONGEST_NAME = 64
 
 
-@attrs.define(slots=True, kw_only=True)
-class Totals:
+class Totals(Struct, kw_only=True):
     """The counters behind the analytics; only changes touch them, so replay gives the same numbers.
 
     `message_count` and `conversation_count` tell the place of messages too, so they go on while analytics is off;
@@ -73,7 +71,7 @@ class Totals:
     input_tokens: int = 0
     output_tokens: int = 0
     function_calls: int = 0
-    hours: list[int] = attrs.field(factory=lambda: [0] * 24)
+    hours: list[int] = field(default_factory=lambda: [0] * 24)
     uncounted_conversations: int = 0
     uncounted_messages: int = 0
     running_seconds: float = 0.0
@@ -85,10 +83,10 @@ class Totals:
     thanks_count: int = 0
     complaint_count: int = 0
     repeat_count: int = 0
-    functions: dict[str, list[int | float]] = attrs.field(factory=dict)
-    models: dict[str, list[int]] = attrs.field(factory=dict)
-    days: dict[str, list[int | float]] = attrs.field(factory=dict)
-    milestones: list[str] = attrs.field(factory=list)
+    functions: dict[str, list[int | float]] = field(default_factory=dict)
+    models: dict[str, list[int]] = field(default_factory=dict)
+    days: dict[str, list[int | float]] = field(default_factory=dict)
+    milestones: list[str] = field(default_factory=list)
     off_since: UtcTime | None = None
 
     def count_day(self, day: str, **amounts: float) -> None:
@@ -160,7 +158,7 @@ class Totals:
 
     def copy(self) -> Totals:
         """An independent copy."""
-        return attrs.evolve(
+        return evolve(
             self,
             hours=list(self.hours),
             functions={name: list(row) for name, row in self.functions.items()},
@@ -170,9 +168,7 @@ class Totals:
         )
 
 
-_NUMBERS: Final = tuple(
-    field.name for field in attrs.fields(Totals) if isinstance(field.default, int | float)
-)
+_NUMBERS: Final = tuple(name for name, value in asdict(Totals()).items() if isinstance(value, int | float))
 
 
 def _sum(first: tuple[()] | list[int | float], second: list[int | float]) -> list[int | float]:

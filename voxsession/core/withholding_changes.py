@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import attrs
-
 from voxsession.core.change import Change, change_kind
 from voxsession.core.session_data import SessionData
+from voxsession.core.struct import field
 from voxsession.core.withholding import noted
 
 __all__ = ["SecretsNoted"]
 
 
 @change_kind
-class SecretsNoted(Change):
+class SecretsNoted(Change, frozen=True, kw_only=True):
     """Sensitive entries go out of sight, or were never stored; what repeats them stays withheld.
 
     Attributes:
@@ -26,10 +25,10 @@ class SecretsNoted(Change):
 
     kind: ClassVar[str] = "memory.withheld"
     quiet: ClassVar[bool] = True
-    messages: dict[str, str | None] = attrs.field(factory=dict)
-    slots: list[str] = attrs.field(factory=list)
-    marks: dict[str, list[str]] = attrs.field(factory=dict)
-    gone: list[str] = attrs.field(factory=list)
+    messages: dict[str, str | None] = field(default_factory=dict)
+    slots: list[str] = field(default_factory=list)
+    marks: dict[str, list[str]] = field(default_factory=dict)
+    gone: list[str] = field(default_factory=list)
 
     def apply(self, data: SessionData) -> None:
         data.extra = noted(

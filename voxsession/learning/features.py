@@ -7,8 +7,7 @@ import re
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-import attrs
-
+from voxsession.core.struct import Struct
 from voxsession.learning.identify import language_of
 from voxsession.learning.lexicon import (
     COMMON,
@@ -101,8 +100,7 @@ _GREETING = re.compile(
 )
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True)
-class MessageFeatures:
+class MessageFeatures(Struct, frozen=True, kw_only=True):
     """What one message shows.
 
     Attributes:

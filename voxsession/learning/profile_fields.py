@@ -6,8 +6,7 @@ from collections.abc import Container, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-import attrs
-
+from voxsession.core.struct import Struct
 from voxsession.core.types import as_utc, check_json, check_number, check_text
 from voxsession.errors import ConfigurationError
 from voxsession.learning.hours import HOURS
@@ -28,8 +27,7 @@ _WISHED = (*SCORES, "response_length", "speaking_pace", "language")
 _FIELDS: Final = ("version", "updated_at", "preferences", "set_at", "evidence", "topics", "conflicts")
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True)
-class ProfileEvidence:
+class ProfileEvidence(Struct, frozen=True, kw_only=True):
     """One learned number.
 
     Attributes:

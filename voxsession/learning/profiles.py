@@ -9,8 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
-import attrs
-
+from voxsession.core.struct import Struct, field
 from voxsession.core.types import check_number, decode_json, encode_json
 from voxsession.errors import ConfigurationError, UnsupportedFormatError
 from voxsession.learning.profile_fields import ProfileEvidence, fields_of, read_fields
@@ -22,8 +21,7 @@ __all__ = ["MAX_PROFILE_BYTES", "ProfileEvidence", "SessionProfile"]
 MAX_PROFILE_BYTES = 1024 * 1024
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True, repr=False)
-class SessionProfile:
+class SessionProfile(Struct, frozen=True, kw_only=True):
     """What a person likes, without a word of what was said and without ids.
 
     Topics are in it: key phrases that came up more than once in what the person said.
@@ -46,13 +44,13 @@ class SessionProfile:
 
     FORMAT: ClassVar[int] = 1
 
-    preferences: dict[str, Any] = attrs.field(factory=dict)
-    set_at: dict[str, datetime] = attrs.field(factory=dict)
-    evidence: dict[str, ProfileEvidence] = attrs.field(factory=dict)
-    topics: dict[str, float] = attrs.field(factory=dict)
+    preferences: dict[str, Any] = field(default_factory=dict)
+    set_at: dict[str, datetime] = field(default_factory=dict)
+    evidence: dict[str, ProfileEvidence] = field(default_factory=dict)
+    topics: dict[str, float] = field(default_factory=dict)
     updated_at: datetime | None = None
-    conflicts: list[str] = attrs.field(factory=list)
-    extra: dict[str, Any] = attrs.field(factory=dict)
+    conflicts: list[str] = field(default_factory=list)
+    extra: dict[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         # Values and topics are private, and so are the app's own names.

@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-import attrs
-
 from voxsession.core.change import Change
 from voxsession.core.envelope import stamp
 from voxsession.core.preference import Evidence
 from voxsession.core.session_changes import SEED, EvidenceAdded, PreferenceSet, ProfileApplied
 from voxsession.core.session_data import SessionData
+from voxsession.core.struct import evolve
 from voxsession.learning.estimates import ANNOUNCED, estimate, wished_language
 from voxsession.learning.privacy import tellable
 from voxsession.learning.profile_bounds import newest_acts
@@ -109,7 +108,7 @@ def taught_by(data: SessionData) -> SessionProfile:
     }
     came = known.get("wishes", ())
     spoken = {
-        name: attrs.evolve(found, count=found.count - (name in came))
+        name: evolve(found, count=found.count - (name in came))
         for name, found in data.evidence.items()
         if name.startswith(WISH)
     }

@@ -11,15 +11,13 @@ import re
 from functools import cache
 from typing import NamedTuple
 
-import attrs
-
+from voxsession.core.struct import Struct
 from voxsession.learning.wish_rules import CODES, HINTS, PARTS, RULES, SAID
 
 __all__ = ["Wish", "reply_pressure", "wishes_of"]
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True)
-class Wish:
+class Wish(Struct, frozen=True, kw_only=True):
     """One wish: which preference it is about and the value it asks for.
 
     Attributes:

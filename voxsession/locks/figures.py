@@ -8,9 +8,8 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 
-import attrs
-
 from voxsession.clock import Clock
+from voxsession.core.struct import Struct, field
 from voxsession.errors import FormatError, KeyNotFoundError
 from voxsession.locks.leases import FENCES, Leases
 from voxsession.locks.markers import Markers
@@ -43,11 +42,10 @@ class Tally:
         }
 
 
-@attrs.define(slots=True)
-class _Seen:
+class _Seen(Struct):
     """What a look at all markers has found."""
 
-    by_agent: Counter[str] = attrs.field(factory=Counter)
+    by_agent: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
     expired: int = 0
     unreadable: int = 0

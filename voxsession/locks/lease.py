@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import attrs
-
+from voxsession.core.struct import Struct
 from voxsession.core.types import UtcTime, check_number, check_text, decode_json, encode_json, json_decoder
 from voxsession.errors import ConfigurationError
 from voxsession.locks.checks import check_device_id, check_name, check_ttl
@@ -16,8 +15,7 @@ __all__ = ["Lease", "check_lease"]
 MAX_FENCE = 2**63 - 1
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True)
-class Lease:
+class Lease(Struct, frozen=True, kw_only=True):
     """The right to act for a device until a moment, shown by a number that only grows.
 
     Give `fence` to whatever you write to elsewhere on the strength of the lease, and let it refuse a

@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 from datetime import datetime, timedelta
 
-import attrs
-
+from voxsession.core.struct import Struct, evolve
 from voxsession.core.types import UtcTime
 from voxsession.errors import StorageError
 from voxsession.installation import Installation
@@ -20,8 +19,7 @@ __all__ = ["FENCES", "LeaseBody", "Leases", "Taken"]
 FENCES = ".fences"
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True)
-class LeaseBody:
+class LeaseBody(Struct, frozen=True, kw_only=True):
     """What a lease's body holds; `holder` is None once it was released, `lease_id` was random from the first."""
 
     holder: str | None
@@ -41,8 +39,7 @@ class LeaseBody:
         return (self.holder, self.fence, self.lease_id) == mine
 
 
-@attrs.define(frozen=True, slots=True)
-class Taken:
+class Taken(Struct, frozen=True):
     """A lease that was taken, with who held the device until then; None where nobody did."""
 
     lease: Lease
@@ -104,7 +101,7 @@ class Leases:
                 return None, stored.body.holder
             # Never shorter than it was: this clock may be behind the one that gave it.
             expires_at = max(now + timedelta(seconds=lease.ttl_seconds), stored.body.expires_at)
-            body = attrs.evolve(stored.body, expires_at=expires_at, ttl_seconds=lease.ttl_seconds)
+            body = evolve(stored.body, expires_at=expires_at, ttl_seconds=lease.ttl_seconds)
             await self._save(lease.device_id, body, stored)
             return _lease_of(lease.device_id, lease.holder, body), None
 
@@ -117,7 +114,7 @@ class Leases:
             stored = await self.records.load(lease.device_id)
             if stored is None or not stored.body.is_of(lease):
                 return False
-            body = attrs.evolve(stored.body, holder=None, expires_at=self._clock.now())
+            body = evolve(stored.body, holder=None, expires_at=self._clock.now())
             await self._save(lease.device_id, body, stored)
             return True
 
@@ -176,7 +173,7 @@ class Leases:
             ConflictError: it was taken by force meanwhile.
         """
         while (kept := await self._kept_fence()) is not None and kept >= saved.body.fence:
-            saved = await self._save(device_id, attrs.evolve(saved.body, fence=kept + 1), saved)
+            saved = await self._save(device_id, evolve(saved.body, fence=kept + 1), saved)
         return saved
 
     async def _save(self, device_id: str, body: LeaseBody, before: Stored | None) -> Stored:

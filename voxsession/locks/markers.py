@@ -6,9 +6,8 @@ import math
 from datetime import datetime, timedelta
 from typing import Any
 
-import attrs
-
 from voxsession.core.envelope import MARKER_FIELDS, stamp
+from voxsession.core.struct import Struct, evolve
 from voxsession.core.types import UtcTime
 from voxsession.installation import Installation
 from voxsession.locks.records import LockRecords, Stored
@@ -16,8 +15,7 @@ from voxsession.locks.records import LockRecords, Stored
 __all__ = ["Marker", "Markers"]
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True)
-class Marker:
+class Marker(Struct, frozen=True, kw_only=True):
     """What a marker's body holds.
 
     Attributes:
@@ -93,7 +91,7 @@ class Markers:
                 return await self.records.delete(before) and was_live
             if before.body.agent is None:
                 return False
-            empty = attrs.evolve(before.body, agent=None, locked_at=now, expires_at=now, ttl_seconds=0)
+            empty = evolve(before.body, agent=None, locked_at=now, expires_at=now, ttl_seconds=0)
             await self._save(device_id, empty, before)
             return was_live
 
@@ -115,7 +113,7 @@ class Markers:
             elif (before.body.fence or 0) >= fence:
                 return False
             else:
-                marker = attrs.evolve(before.body, fence=fence)
+                marker = evolve(before.body, fence=fence)
             await self._save(device_id, marker, before, str(before.header["owner"]) if before else "")
             return True
 

@@ -7,9 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
 from typing import Any, TypeVar
 
-import attrs
-
 from voxsession.core.envelope import FORMAT, HEADER_FIELDS, Record, stamp, storage_key
+from voxsession.core.struct import Struct
 from voxsession.core.types import decode_json, encode_json, json_decoder
 from voxsession.errors import ConflictError, IntegrityError
 from voxsession.installation import Installation
@@ -24,8 +23,7 @@ PATIENCE_SECONDS = 5.0
 FIRST_SEQ_BYTES = 4
 
 
-@attrs.define(frozen=True, slots=True)
-class Stored:
+class Stored(Struct, frozen=True):
     """A record as it was loaded: its clear header, and the body that was sealed."""
 
     header: Record

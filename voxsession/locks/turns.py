@@ -7,16 +7,15 @@ import contextlib
 from collections.abc import AsyncIterator
 from weakref import WeakKeyDictionary
 
-import attrs
+from voxsession.core.struct import Struct, field
 
 __all__ = ["turn"]
 
 
-@attrs.define(slots=True)
-class _Queue:
+class _Queue(Struct):
     """Those who wait are counted, so that the last one clears up."""
 
-    lock: asyncio.Lock = attrs.field(factory=asyncio.Lock)
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     users: int = 0
 
 

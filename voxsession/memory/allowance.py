@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-import attrs
-
 from voxsession.core.memory_entry import MemoryEntry
+from voxsession.core.struct import Struct, field
 from voxsession.errors import BudgetError
 from voxsession.memory.tokens import TokenCounter
 
@@ -19,8 +18,7 @@ DEFAULT_TOKENS = 10_000
 _PIECE_CHARACTERS = 32_768
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True)
-class Allowance:
+class Allowance(Struct, frozen=True, kw_only=True):
     """The budget of a session's memories.
 
     Attributes:
@@ -30,8 +28,8 @@ class Allowance:
     """
 
     max_tokens: int
-    shares: Mapping[str, float] = attrs.field(factory=dict)
-    half_lives: Mapping[str, float] = attrs.field(factory=dict)
+    shares: Mapping[str, float] = field(default_factory=dict)
+    half_lives: Mapping[str, float] = field(default_factory=dict)
 
     def most_of(self, category: str) -> int:
         """The most tokens that entries of a category may take."""

@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-import attrs
-
 from voxsession.core.memory_entry import MemoryEntry
+from voxsession.core.struct import Struct, evolve
 from voxsession.core.types import encode_canonical
 from voxsession.memory.shorten import shortened, words_of
 
@@ -38,16 +37,14 @@ _OF_ITS_DAY = frozenset(
 _INNER_MARK = re.compile(r"[;:?!\n。！？]|\.\s")
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True)
-class Folding:
+class Folding(Struct, frozen=True, kw_only=True):
     """A group that says the same: `kept` stays with the evidence of all, `folded` step back behind it."""
 
     kept: MemoryEntry
     folded: tuple[MemoryEntry, ...]
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True)
-class Rewriting:
+class Rewriting(Struct, frozen=True, kw_only=True):
     """Entries that another text can stand for: `content`, made of their own words."""
 
     content: str
@@ -148,7 +145,7 @@ def _fold_group(group: list[MemoryEntry]) -> list[Folding]:
         same = [other for other in others if _says_the_same(kept, other, words)]
         if same:
             importance = max(entry.importance for entry in (kept, *same))
-            foldings.append(Folding(kept=attrs.evolve(kept, importance=importance), folded=tuple(same)))
+            foldings.append(Folding(kept=evolve(kept, importance=importance), folded=tuple(same)))
         taken = {entry.id for entry in same}
         waiting = [other for other in others if other.id not in taken]
     return foldings

@@ -7,11 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-import attrs
-
 from voxsession.core.display import bar, escape, page_of, table, text_table
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import Message
+from voxsession.core.struct import Struct, asdict, field
 from voxsession.core.types import JsonObject
 from voxsession.memory.matches import MemoryMatch
 
@@ -28,8 +27,7 @@ MERGED_HEADING = "What came of conversations that branched off:\n"
 BRANCH_HEADING = "What was said before this conversation branched off:\n"
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True)
-class ContextItem:
+class ContextItem(Struct, frozen=True, kw_only=True):
     """One candidate: what it is, its size, whether it is in, why.
 
     Attributes:
@@ -57,7 +55,7 @@ class ContextReport(list[dict[str, Any]]):
     """The rows of `Context.report()`, which print as a table and show as one in a notebook."""
 
     def __init__(self, context: Context) -> None:
-        super().__init__(attrs.asdict(item) for item in context.items)
+        super().__init__(asdict(item) for item in context.items)
         self._context = context
 
     def _headline(self) -> str:
@@ -108,8 +106,7 @@ _PARTS = ("part", "candidates", "in", "tokens")
 _NUMBERS = ("tokens", "score", "candidates", "in")
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True, repr=False)
-class Context:
+class Context(Struct, frozen=True, kw_only=True):
     """What is sent to the model this time.
 
     Attributes:
@@ -142,8 +139,7 @@ class Context:
         return f"Context({len(self.messages)} messages, {self.token_count}/{self.budget_tokens} tokens)"
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True)
-class ContextParts:
+class ContextParts(Struct, frozen=True, kw_only=True):
     """Everything that a context is chosen from.
 
     Attributes:
@@ -171,8 +167,8 @@ class ContextParts:
     merged: Sequence[MemoryEntry] = ()
     origin_of: Callable[[MemoryEntry], str | None] = lambda entry: None
     conversation_id: str | None = None
-    shares: Mapping[str, float] = attrs.field(factory=dict)
-    half_lives: Mapping[str, float] = attrs.field(factory=dict)
+    shares: Mapping[str, float] = field(default_factory=dict)
+    half_lives: Mapping[str, float] = field(default_factory=dict)
     passed_over: tuple[int, int] = (0, 0)
     complete: bool = True
     budget_tokens: int

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-import attrs
-
 from voxsession.core.message import DOUBLED, Message
+from voxsession.core.struct import evolve
 from voxsession.core.types import encode_canonical
 
 __all__ = ["SET_ASIDE", "Placed", "with_own_ids", "without_doubles"]
@@ -29,7 +28,7 @@ def with_own_ids(messages: list[Placed]) -> list[Placed]:
             while (new_id := f"{message.id}~{number}") in taken:
                 number += 1
             taken.add(new_id)
-            fresh = attrs.evolve(message, id=new_id)
+            fresh = evolve(message, id=new_id)
             same = _matters(original) == _matters(message)
             done.append((origin, _set_aside(fresh, DOUBLED) if same else fresh))
         else:
@@ -67,7 +66,7 @@ def _is_again(message: Message, previous: Message) -> bool:
         return False
     if message.tool_calls and message.role == previous.role == "assistant":
         # No model gives the ids of its calls twice running, so it need not be of the same moment.
-        return attrs.evolve(message, id=previous.id, at=previous.at, repair=previous.repair) == previous
+        return evolve(message, id=previous.id, at=previous.at, repair=previous.repair) == previous
     return bool(message.content) and _matters(message) == _matters(previous)
 
 
@@ -95,4 +94,4 @@ def _matters(message: Message) -> bytes:
 
 
 def _set_aside(message: Message, why: str) -> Message:
-    return attrs.evolve(message, repair={SET_ASIDE: why})
+    return evolve(message, repair={SET_ASIDE: why})

@@ -6,15 +6,13 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
-import attrs
-
+from voxsession.core.struct import Closed, Struct
 from voxsession.memory.facts import Fact
 
 __all__ = ["Extraction", "ExtractionRequest", "TurnExtractor", "UserWords"]
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True, repr=False)
-class UserWords:
+class UserWords(Closed, frozen=True, kw_only=True):
     """What the user said in one message.
 
     Attributes:
@@ -32,8 +30,7 @@ class UserWords:
     previous: str | None = None
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True, repr=False)
-class ExtractionRequest:
+class ExtractionRequest(Closed, frozen=True, kw_only=True):
     """Messages of one conversation, to be looked through for facts about the user.
 
     Attributes:
@@ -51,8 +48,7 @@ class ExtractionRequest:
     conversation_id: str = ""
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True)
-class Extraction:
+class Extraction(Struct, frozen=True, kw_only=True):
     """What was found, and what went wrong on the way.
 
     Attributes:

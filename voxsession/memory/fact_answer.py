@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-import attrs
-
+from voxsession.core.struct import Struct, field
 from voxsession.core.types import as_utc, check_text, decode_json
 from voxsession.errors import ConfigurationError
 from voxsession.memory import fact_schema as schema
@@ -44,16 +43,15 @@ class _Wrong(Exception):
     """What is wrong with one fact, in words that quote nothing of it."""
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True)
-class ReadAnswer:
+class ReadAnswer(Struct, frozen=True, kw_only=True):
     """The facts of an answer that are right, and what is wrong with the others.
 
     Attributes:
         complaints: sentences for the model; they name fields and rules, and quote nothing.
     """
 
-    facts: list[Fact] = attrs.field(factory=list)
-    complaints: list[str] = attrs.field(factory=list)
+    facts: list[Fact] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
 
 
 def label_of(place: int) -> str:

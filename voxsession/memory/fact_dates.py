@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date, datetime, time, timedelta
 
-import attrs
-
+from voxsession.core.struct import Struct
 from voxsession.memory.facts import NUMBER, number
 
 PLAN_GRACE = timedelta(days=14)
@@ -47,8 +46,7 @@ _DATE = re.compile(rf"\b{LEAD}(?:{_WHEN})", re.I)
 _BOUND = re.compile(r"(?:by|before|until)\b", re.I)
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True)
-class DatedSpan:
+class DatedSpan(Struct, frozen=True, kw_only=True):
     """A time expression in a sentence and the day or days it means.
 
     Args:

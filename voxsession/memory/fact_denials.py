@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-import attrs
-
+from voxsession.core.struct import evolve
 from voxsession.memory import fact_words as w
 from voxsession.memory.fact_guards import Sentence
 from voxsession.memory.fact_instructions import read_instruction
@@ -132,7 +131,7 @@ def denials(sentence: Sentence, *, user: str, read: Read) -> Iterator[Fact]:
             *_denied(clause, user, read),
             *_changed(clause, user, read, corrects),
         ):
-            yield attrs.evolve(fact, is_denied=True)
+            yield evolve(fact, is_denied=True)
 
 
 def _denied(clause: str, user: str, read: Read) -> list[Fact]:
@@ -203,7 +202,7 @@ def _changed(clause: str, user: str, read: Read, corrects: bool) -> Iterator[Fac
     for fact in read(clause):
         named = re.fullmatch(rf"({re.escape(user)}'s .+ (?:is|is called)) (.+)", fact.content)
         if corrects and named and fact.slot is None and fact.value == named[2]:
-            yield attrs.evolve(fact, content=named[1], value=None)
+            yield evolve(fact, content=named[1], value=None)
         if fact.category == "plan" and (corrects or _RESCHEDULED.search(clause)):
             yield _plan(_without_day(fact.content))
 

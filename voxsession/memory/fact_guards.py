@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 
-import attrs
-
+from voxsession.core.struct import Struct, evolve
 from voxsession.memory.fact_language import is_mostly_foreign
 from voxsession.memory.fact_prose import GAP
 from voxsession.memory.fact_reports import WHO, is_told_by_another, says_who_spoke
@@ -24,8 +23,7 @@ def _any(*parts: str) -> str:
     return "(?:" + "|".join(parts) + ")"
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True)
-class Sentence:
+class Sentence(Struct, frozen=True, kw_only=True):
     """One sentence of the user, taken apart.
 
     Args:
@@ -235,7 +233,7 @@ def sentences(text: str) -> list[Sentence]:
         if found and says_who_spoke(part):
             found[-1] = Sentence(said="", clauses=(), asks=False)
         taken = _take_apart(part)
-        found.append(attrs.evolve(taken, clauses=taken.clauses[:room]))
+        found.append(evolve(taken, clauses=taken.clauses[:room]))
         room -= len(found[-1].clauses)
     return found
 

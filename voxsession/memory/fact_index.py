@@ -24,7 +24,7 @@ class FactIndex:
         >>> from datetime import UTC, datetime
         >>> at = datetime(2026, 11, 18, tzinfo=UTC)
         >>> entry = MemoryEntry(id="m", content="User's name is Ann", slot="user.name", timestamp=at)
-        >>> data = SessionData(session_id="s", created_at=at, updated_at=at, memories={"m": entry})
+        >>> data = SessionData(session_id="s", created_at=at, updated_at=at, held_memories={"m": entry})
         >>> index = fact_index_of(data)
         >>> index.holders(data, "user.name") == index.saying(data, "user's name is ann") == [entry]
         True

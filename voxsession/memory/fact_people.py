@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 
-import attrs
-
+from voxsession.core.struct import evolve
 from voxsession.memory import fact_words as w
 from voxsession.memory.fact_dates import expiry
 from voxsession.memory.fact_plans import birthday, dated
@@ -158,7 +157,7 @@ def _said_of(who: re.Match[str], name: str | None, rest: str, *, at: datetime, u
     if born := re.match(r"(?:'s )?birthday (?:is|'s) ", rest, re.I):
         days = birthday(f"my birthday is {rest[born.end() :]}", at=at, user=subject)
         slot = f"{_key(who, name)}.birthday" if _key(who, name) else None
-        return [attrs.evolve(fact, category="relationship", importance=0.6, slot=slot) for fact in days]
+        return [evolve(fact, category="relationship", importance=0.6, slot=slot) for fact in days]
     for pattern, reader, attribute, content in _SAID_OF:
         match = pattern.match(rest)
         values, _ = READERS[reader](match, rest[match.end() :]) if match else ([], "")

@@ -6,15 +6,13 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
-import attrs
-
+from voxsession.core.struct import Struct
 from voxsession.memory import fact_words as w
 from voxsession.memory.fact_patterns import TABLE
 from voxsession.memory.fact_values import READERS, Reader
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True)
-class Rule:
+class Rule(Struct, frozen=True, kw_only=True):
     """A beginning of a clause, and the fact it states.
 
     Args:

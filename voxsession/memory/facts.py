@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-import attrs
+from voxsession.core.struct import Struct
 
 CATEGORIES = frozenset(
     {
@@ -25,8 +25,7 @@ CATEGORIES = frozenset(
 )
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True)
-class Fact:
+class Fact(Struct, frozen=True, kw_only=True):
     """One thing worth remembering about a person.
 
     `content` can be read without the message it came from; `category` is one of `CATEGORIES`; `importance`

@@ -7,8 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Set
 from heapq import nlargest
 from typing import TYPE_CHECKING, Protocol
 
-import attrs
-
+from voxsession.core.struct import evolve
 from voxsession.memory.lookup import NEXT_TO_A_MATCH, SAME_TALK, Lookup
 from voxsession.memory.postings import Postings
 from voxsession.memory.question import Question
@@ -119,7 +118,7 @@ class HybridLookup(Lookup):
     ) -> None:
         super().__init__(question, shelf, postings, weights)
         self._compare = compare
-        self._sharing = attrs.evolve(weights, score_on=_SCORE_ON, score_back=_SCORE_BACK)
+        self._sharing = evolve(weights, score_on=_SCORE_ON, score_back=_SCORE_BACK)
         self._by_words: Set[int] = frozenset()
         self._cosines: dict[int, float] = {}
         self._best_cosine = 0.0

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from heapq import nlargest, nsmallest
 
-import attrs
-
+from voxsession.core.struct import Struct, evolve
 from voxsession.memory.aliases import MOST_TEXTS, may_have_names, names_of, roles_of
 from voxsession.memory.boosts import Boosts, worst_of_best
 from voxsession.memory.postings import Postings
@@ -30,8 +29,7 @@ NEXT_TO_A_MATCH = "next to a match"
 SAME_TALK = "same talk as a match"
 
 
-@attrs.frozen(slots=True, kw_only=True)
-class Hit:
+class Hit(Struct, frozen=True, kw_only=True):
     """One result.
 
     Attributes:
@@ -84,7 +82,7 @@ class Lookup:
             # What comes up in place of those that go down may be further down than asked for.
             ranked, unit = self._ranked(max(limit, TWINS_AMONG), sources, category)
             for place in twins_behind(ranked, self._shelf):
-                ranked[place] = attrs.evolve(ranked[place], score=ranked[place].score * self._weights.twin)
+                ranked[place] = evolve(ranked[place], score=ranked[place].score * self._weights.twin)
             ranked.sort(key=Ranked.order)
         best_possible = self._best_possible(unit)
         return [
@@ -151,7 +149,7 @@ class Lookup:
         named = (self._rows(self._terms(noted[word])) or frozenset()) - concept.rows - concept.related
         if not named:
             return concept
-        return attrs.evolve(concept, related=concept.related | named, known_as=noted[word], named=named)
+        return evolve(concept, related=concept.related | named, known_as=noted[word], named=named)
 
     def _find_names(self, word: str, rows: frozenset[int]) -> tuple[str, ...]:
         if may_have_names(word):

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import attrs
-
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import Message
+from voxsession.core.struct import Struct
 from voxsession.core.types import JsonObject
 
 __all__ = ["MemoryMatch"]
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True, repr=False)
-class MemoryMatch:
+class MemoryMatch(Struct, frozen=True, kw_only=True):
     """One hit: a remembered entry or a past message, with the reasons it was found.
 
     Attributes:

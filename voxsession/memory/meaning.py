@@ -11,8 +11,7 @@ from heapq import nsmallest
 from time import monotonic
 from typing import TYPE_CHECKING
 
-import attrs
-
+from voxsession.core.struct import Struct
 from voxsession.errors import ModelCallError
 from voxsession.memory.embedding import BoundedEmbedder
 from voxsession.memory.passage import Passage
@@ -49,8 +48,7 @@ def parts(text: str) -> list[str]:
     return [part for part in found if part.strip()][:MOST_PARTS]
 
 
-@attrs.define(slots=True, eq=False)
-class _Wanted:
+class _Wanted(Struct, eq=False):
     """A text whose vector is still to be made; `tries` counts the calls that failed with it."""
 
     id: str

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import attrs
+from voxsession.core.struct import Struct
 
 __all__ = ["Passage"]
 
 
-@attrs.frozen(slots=True, kw_only=True)
-class Passage:
+class Passage(Struct, frozen=True, kw_only=True):
     """Something that can be found: a memory, or a message of the past.
 
     Attributes:

@@ -6,8 +6,7 @@ import re
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
-import attrs
-
+from voxsession.core.struct import Struct
 from voxsession.memory.time_words import AskedSpan, asked_spans, asks_when
 from voxsession.memory.words import STOP_WORDS, informative_words, without_marks, words_of
 
@@ -44,8 +43,7 @@ _ASKED = re.compile(r"[^.!?\n]*[?\uff1f]")
 _OF_SELF = re.compile(r"\b(?:I|[Mm]y|[Mm]e|[Ww]e|[Oo]ur|us)\b")
 
 
-@attrs.frozen(slots=True, kw_only=True)
-class Question:
+class Question(Struct, frozen=True, kw_only=True):
     """A query, read.
 
     Attributes:

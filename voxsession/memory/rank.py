@@ -8,8 +8,7 @@ from collections.abc import Iterable, Sequence, Set
 from datetime import datetime, timedelta
 from heapq import nlargest
 
-import attrs
-
+from voxsession.core.struct import Struct
 from voxsession.memory.shelf import Shelf
 from voxsession.memory.time_words import AskedSpan
 from voxsession.memory.words import LONGEST_PIECE_WORDS
@@ -26,8 +25,7 @@ __all__ = [
 ]
 
 
-@attrs.frozen(slots=True, kw_only=True)
-class Weights:
+class Weights(Struct, frozen=True, kw_only=True):
     """The numbers of the ranking, chosen on real conversations.
 
     Attributes:
@@ -63,8 +61,7 @@ class Weights:
     twin: float = 0.5
 
 
-@attrs.frozen(slots=True, kw_only=True)
-class Concept:
+class Concept(Struct, frozen=True, kw_only=True):
     """One of a question's words with what means the same.
 
     Attributes:
@@ -140,8 +137,7 @@ def word_scores(concepts: Sequence[Concept], shelf: Shelf, weights: Weights) -> 
     return totals
 
 
-@attrs.frozen(slots=True)
-class _Gains:
+class _Gains(Struct, frozen=True):
     """What a word brings by the length of the text that holds it, before its `idf`.
 
     Attributes:

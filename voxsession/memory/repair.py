@@ -6,11 +6,10 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-import attrs
-
 from voxsession.core.changes import HistoryRepaired, MessageRepair
 from voxsession.core.message import DOUBLED, Message
 from voxsession.core.session_data import SessionData
+from voxsession.core.struct import evolve
 from voxsession.core.types import JsonObject, UtcTime
 from voxsession.memory.doubles import SET_ASIDE, Placed, with_own_ids, without_doubles
 from voxsession.memory.turns import call_ids, results_by_call, sound_calls, turn_around
@@ -249,14 +248,14 @@ def _judged(messages: list[Placed], rules: _Rules) -> tuple[list[Placed], list[i
 def _noted(message: Message, notes: dict[str, JsonObject | None]) -> Message:
     if message.id not in notes or notes[message.id] == message.repair:
         return message
-    return attrs.evolve(message, repair=notes[message.id])
+    return evolve(message, repair=notes[message.id])
 
 
 def _with_sound_calls(message: Message) -> Message:
     if not message.tool_calls or message.role != "assistant":
         return message
     calls = sound_calls(message)
-    return message if calls == message.tool_calls else attrs.evolve(message, tool_calls=calls or None)
+    return message if calls == message.tool_calls else evolve(message, tool_calls=calls or None)
 
 
 def _why_unused(message: Message, turn: Sequence[Message], used: set[str]) -> str:

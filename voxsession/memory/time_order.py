@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-import attrs
-
 from voxsession.core.message import Message
+from voxsession.core.struct import Struct, field
 
 __all__ = ["Ordered", "in_time_order"]
 
@@ -16,8 +15,7 @@ __all__ = ["Ordered", "in_time_order"]
 TOLERANCE = timedelta(seconds=60)
 
 
-@attrs.define(slots=True)
-class Ordered:
+class Ordered(Struct):
     """Messages in their order.
 
     Attributes:
@@ -27,8 +25,8 @@ class Ordered:
     """
 
     messages: Sequence[Message]
-    doubles: set[str] = attrs.field(factory=set)
-    notes: dict[str, str] = attrs.field(factory=dict)
+    doubles: set[str] = field(default_factory=set)
+    notes: dict[str, str] = field(default_factory=dict)
 
 
 def in_time_order(messages: Sequence[Message]) -> Ordered:

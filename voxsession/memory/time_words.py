@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-import attrs
-
+from voxsession.core.struct import Struct
 from voxsession.memory import time_spans as spans
 from voxsession.memory.time_spans import HOLIDAYS, MONTHS, NUMBERS, SEASONS, WEEKDAYS, Reader, Span
 
@@ -33,8 +32,7 @@ _END = rf"(?:{_MONTH_NAME}(?: [0-3]?\d(?:st|nd|rd|th)?\b)?|[0-3]?\d(?:st|nd|rd|t
 _END += r"(?:,? (?:19|20)\d\d\b)?|(?:19|20)\d\d\b"
 
 
-@attrs.frozen(slots=True, kw_only=True)
-class AskedSpan:
+class AskedSpan(Struct, frozen=True, kw_only=True):
     """A stretch of time that a question names.
 
     Attributes:

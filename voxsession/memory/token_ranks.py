@@ -18,9 +18,8 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from attrs import frozen
-
 from voxsession.clock import SystemClock
+from voxsession.core.struct import Struct
 from voxsession.errors import ConfigurationError
 
 __all__ = ["Encode", "find_ranks", "how_to_supply", "load_encode"]
@@ -38,8 +37,7 @@ _CARRIERS = (
 )
 
 
-@frozen(kw_only=True)
-class _RankFile:
+class _RankFile(Struct, frozen=True, kw_only=True):
     """One published rank file, and what else makes an encoding of it."""
 
     cache_name: str  # what tiktoken's own cache calls it: the SHA-1 of the address

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-import attrs
-
 from voxsession.core.memory_entry import MemoryEntry, is_original, summary_slot
 from voxsession.core.message import Message
+from voxsession.core.struct import Struct, evolve, field
 from voxsession.memory.mentions import Phrase, Query, texts_in
 
 __all__ = ["Traces", "find_traces"]
@@ -15,8 +14,7 @@ __all__ = ["Traces", "find_traces"]
 Holds = Callable[[Iterable[str]], bool]
 
 
-@attrs.define(slots=True, kw_only=True)
-class Traces:
+class Traces(Struct, kw_only=True):
     """What has to go, each with the reason.
 
     Attributes:
@@ -26,10 +24,10 @@ class Traces:
         revived: entries that a summary stood for which has to go, as they are without it.
     """
 
-    entries: dict[str, str] = attrs.field(factory=dict)
-    messages: dict[str, str] = attrs.field(factory=dict)
-    unnamed: list[str] = attrs.field(factory=list)
-    revived: list[MemoryEntry] = attrs.field(factory=list)
+    entries: dict[str, str] = field(default_factory=dict)
+    messages: dict[str, str] = field(default_factory=dict)
+    unnamed: list[str] = field(default_factory=list)
+    revived: list[MemoryEntry] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         return bool(self.entries or self.messages)
@@ -145,7 +143,7 @@ def _follow(traces: Traces, links: _Links) -> None:
             add(links.source_of(found), traces.messages, f"source of {found}")
             add(links.made_of_entry(found), traces.entries, f"made from {found}")
     traces.revived = [
-        attrs.evolve(entry, superseded_by=None, superseded_at=None)
+        evolve(entry, superseded_by=None, superseded_at=None)
         for entry in links.entries.values()
         if entry.id not in traces.entries and links.made_of_entry(entry.id) in traces.entries
     ]

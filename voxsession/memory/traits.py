@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import attrs
-
+from voxsession.core.struct import Struct
 from voxsession.memory.passage import Passage
 
 __all__ = ["Kind", "Traits"]
 
 
-@attrs.frozen(slots=True, kw_only=True)
-class Kind:
+class Kind(Struct, frozen=True, kw_only=True):
     """What texts have in common that get the same boost at the same time; None where nobody has looked yet.
 
     Attributes:

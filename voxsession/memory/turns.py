@@ -6,9 +6,8 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import TypeAlias
 
-import attrs
-
 from voxsession.core.message import Message
+from voxsession.core.struct import Struct, evolve, field
 from voxsession.core.types import JsonObject
 from voxsession.memory.time_order import Ordered, in_time_order
 
@@ -28,12 +27,11 @@ LOST_RESULT = "[no result of this call was recorded]"
 _Call: TypeAlias = tuple[int, str]
 
 
-@attrs.define(slots=True)
-class Turn:
+class Turn(Struct):
     """A user message and all that was said in reply; `notes` tells what had to be repaired."""
 
-    messages: list[Message] = attrs.field(factory=list)
-    notes: list[tuple[str, str]] = attrs.field(factory=list)
+    messages: list[Message] = field(default_factory=list)
+    notes: list[tuple[str, str]] = field(default_factory=list)
 
 
 def call_ids(message: Message) -> list[str]:
@@ -101,7 +99,7 @@ def _withsound_calls(message: Message, ordered: Ordered) -> Message:
     if calls == message.tool_calls:
         return message
     ordered.notes.setdefault(message.id, "repaired: calls without an id, or twice the same")
-    return attrs.evolve(message, tool_calls=calls or None)
+    return evolve(message, tool_calls=calls or None)
 
 
 def sound_calls(message: Message) -> list[JsonObject]:
@@ -167,7 +165,7 @@ def turn_around(starts: list[int], index: int, total: int) -> tuple[int, int]:
 def _place_result(turn: Turn, caller: Message, call_id: str, result: Message | None) -> None:
     if result is None:
         turn.notes.append((caller.id, "repaired: the result of a call was never recorded"))
-        result = attrs.evolve(
+        result = evolve(
             caller,
             id=f"{caller.id}:{call_id}",
             role="tool",

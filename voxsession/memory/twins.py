@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import attrs
-
+from voxsession.core.struct import Struct
 from voxsession.memory.shelf import Passage, Shelf
 from voxsession.memory.words import STOP_WORDS, words_of
 
@@ -25,8 +24,7 @@ _TURNING = frozenset(
 _LIGHT = STOP_WORDS - _TURNING
 
 
-@attrs.frozen(slots=True, kw_only=True)
-class Ranked:
+class Ranked(Struct, frozen=True, kw_only=True):
     """A passage with its score, before it is told as a hit."""
 
     score: float

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable
 from heapq import nsmallest
 from typing import TypeAlias
 
-import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+from voxsession.core.struct import Struct
 from voxsession.errors import ModelCallError
 
 __all__ = ["Nearest", "Rank", "Rows", "VectorShelf", "unit_rows"]
@@ -61,8 +61,7 @@ def unit_rows(answer: object, count: int) -> Rows:
     return units.astype(np.float32)
 
 
-@attrs.frozen(slots=True, kw_only=True)
-class Nearest:
+class Nearest(Struct, frozen=True, kw_only=True):
     """What is most like a question.
 
     Attributes:

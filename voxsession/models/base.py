@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-import attrs
-
 from voxsession.core.config import SessionConfig
 from voxsession.core.message import Message, Usage
+from voxsession.core.struct import Struct, field
 from voxsession.core.types import JsonObject
 from voxsession.errors import ContextTooLongError, ModelCallError
 from voxsession.memory.context import Context
@@ -68,8 +67,7 @@ class Reply(str):
         return str.__str__(self)
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True, repr=False)
-class ModelRequest:
+class ModelRequest(Struct, frozen=True, kw_only=True):
     """One call of a model.
 
     Attributes:
@@ -81,7 +79,7 @@ class ModelRequest:
 
     messages: list[JsonObject]
     config: SessionConfig
-    functions: list[JsonObject] = attrs.field(factory=list)
+    functions: list[JsonObject] = field(default_factory=list)
     context: Context
     session_id: str
     conversation_id: str

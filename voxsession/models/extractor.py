@@ -6,9 +6,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-import attrs
-
 from voxsession.core.config import SessionConfig
+from voxsession.core.struct import evolve
 from voxsession.core.types import JsonObject, check_number, encode_json
 from voxsession.errors import ConfigurationError, ModelCallError, ModelError
 from voxsession.memory.context import Context
@@ -161,7 +160,7 @@ class ModelExtractor:
         """The request inside the bound of tokens: the user's own messages take up to three quarters of it."""
         count = request.count_tokens
         share = max(self._input * 3 // 4 // max(len(request.said), 1), _LEAST_TOKENS)
-        said = [attrs.evolve(words, text=_cut(words.text, share, count)) for words in request.said]
+        said = [evolve(words, text=_cut(words.text, share, count)) for words in request.said]
         left = self._input - sum(count(words.text) for words in said)
         earlier: list[tuple[str, str]] = []
         for role, text in reversed(request.earlier[-_MOST_EARLIER:]):
@@ -174,7 +173,7 @@ class ModelExtractor:
             if left < 0:
                 break
             remembered.append(content)
-        return attrs.evolve(request, said=said, earlier=earlier[::-1], remembered=remembered)
+        return evolve(request, said=said, earlier=earlier[::-1], remembered=remembered)
 
     def __repr__(self) -> str:
         return f"ModelExtractor({self._model!r})"
@@ -184,7 +183,7 @@ def _by_patterns(request: ExtractionRequest) -> list[Fact]:
     from voxsession.memory.extract import extract_facts
 
     return [
-        attrs.evolve(fact, message_id=words.message_id)
+        evolve(fact, message_id=words.message_id)
         for words in request.said
         for fact in extract_facts(
             words.text, at=words.at, speaker=words.speaker, previous=words.previous, with_denials=True

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-import attrs
-
+from voxsession.core.struct import Struct, evolve, field
 from voxsession.models.offline_knowledge import LIKING, Finding
 from voxsession.models.offline_person import join_clauses
 from voxsession.models.offline_phrases import (
@@ -31,8 +30,7 @@ _EXPLAINS = re.compile(r"(?:what (?:is|are)|how|why|explain)\b")
 _GREETS = re.compile(r"\b(?:how are|up$|there$|hear me)")
 
 
-@attrs.define(slots=True)
-class Answer:
+class Answer(Struct):
     """What was found, by kind, in the order it is said.
 
     Attributes:
@@ -42,16 +40,16 @@ class Answer:
         last: what is said once, at the end.
     """
 
-    clauses: list[str] = attrs.field(factory=list)
-    sentences: list[str] = attrs.field(factory=list)
-    unknown: list[str] = attrs.field(factory=list)
-    last: list[str] = attrs.field(factory=list)
+    clauses: list[str] = field(default_factory=list)
+    sentences: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+    last: list[str] = field(default_factory=list)
 
 
 def answer_ask(ask: Ask, scene: Scene, answer: Answer) -> None:
     """Adds to `answer` what one thing asked for gives."""
     if ask.person is not None and scene.knowledge.is_me(ask.person):
-        ask = attrs.evolve(ask, person=None)
+        ask = evolve(ask, person=None)
     if ask.kind == "forget":
         answer.last.append(CANNOT_FORGET)
     elif ask.kind == "model":
@@ -155,7 +153,7 @@ def _answer_who(ask: Ask, scene: Scene, answer: Answer) -> None:
     told = [finding for finding in found if not finding.known.sensitive or len(found) == 1]
     if told:
         answer.clauses += [finding.clause for finding in told[: _most(scene.style, _MOST_FACTS)]]
-    elif not _quoted(attrs.evolve(ask, words=stems(ask.person)), scene, answer):
+    elif not _quoted(evolve(ask, words=stems(ask.person)), scene, answer):
         _not_mentioned(ask, scene, answer)
 
 

@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-import attrs
-
 from voxsession.core.memory_entry import MemoryEntry
+from voxsession.core.struct import Closed, evolve
 from voxsession.memory.extract import extract_facts
 from voxsession.memory.facts import Fact
 from voxsession.models.offline_person import clause_for_you, form_of, said_of
@@ -41,8 +40,7 @@ _LIKES = re.compile(
 )
 
 
-@attrs.frozen(slots=True, kw_only=True, repr=False)
-class Known:
+class Known(Closed, frozen=True, kw_only=True):
     """One remembered sentence.
 
     Attributes:
@@ -62,8 +60,7 @@ class Known:
     words: frozenset[str] = frozenset()
 
 
-@attrs.frozen(slots=True, kw_only=True, repr=False)
-class Finding:
+class Finding(Closed, frozen=True, kw_only=True):
     """A known sentence as it is said, with what makes it fit.
 
     Attributes:
@@ -236,7 +233,7 @@ class Knowledge:
     def matching(self, ask: Ask) -> list[Finding]:
         """Sentences that share words with a question, the best first."""
         pool = self.mentions(ask.person) if ask.person else [self._said(known) for known in self.known]
-        found = [attrs.evolve(finding, share=coverage(ask.words, finding.known.words)) for finding in pool]
+        found = [evolve(finding, share=coverage(ask.words, finding.known.words)) for finding in pool]
         return sorted(
             (finding for finding in found if finding.share > 0),
             key=lambda f: (-f.share, ask.when and not f.says_when, -f.known.order),
@@ -254,7 +251,7 @@ class Knowledge:
             share = coverage(thing, finding.known.words)
             if share >= 1:
                 liked = stems(_LIKES.sub("", finding.form))
-                found.append(attrs.evolve(finding, share=1.0 if liked <= thing else 0.7))
+                found.append(evolve(finding, share=1.0 if liked <= thing else 0.7))
         return sorted(found, key=lambda f: (-f.share, -f.known.order))
 
     def _said(self, known: Known) -> Finding:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-import attrs
+from voxsession.core.struct import Struct
 
 __all__ = [
     "CANNOT_FORGET",
@@ -38,8 +38,7 @@ def _full(*patterns: str) -> re.Pattern[str]:
     return re.compile(rf"(?:{'|'.join(patterns)})\W*", re.IGNORECASE)
 
 
-@attrs.frozen(slots=True, kw_only=True)
-class Topic:
+class Topic(Struct, frozen=True, kw_only=True):
     """One thing about a person that can be asked for.
 
     Attributes:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 
-import attrs
-
+from voxsession.core.struct import Struct, evolve
 from voxsession.models.offline_phrases import TOPICS, Topic
 from voxsession.models.offline_words import stems
 
@@ -17,8 +16,7 @@ _MOST_SENTENCES = 12
 _MOST_ASKS = 8
 
 
-@attrs.frozen(slots=True, kw_only=True)
-class Ask:
+class Ask(Struct, frozen=True, kw_only=True):
     """One thing that is asked for.
 
     Attributes:
@@ -334,7 +332,7 @@ def _single(text: str, person: str | None) -> Ask:
             return Ask(
                 kind="topic", text=text, topic=topic, person=person, own=True, words=words, yes_no=True
             )
-    return attrs.evolve(_other(text, person), noun=noun)
+    return evolve(_other(text, person), noun=noun)
 
 
 def _other(text: str, person: str | None) -> Ask:

@@ -6,8 +6,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 
-import attrs
-
+from voxsession.core.struct import Closed, evolve
 from voxsession.memory.words import words_of
 from voxsession.models.base import ModelRequest
 from voxsession.models.offline_questions import Ask, is_question, sentences
@@ -32,8 +31,7 @@ _OWN_WORDS = re.compile(
 )
 
 
-@attrs.frozen(slots=True, kw_only=True, repr=False)
-class Said:
+class Said(Closed, frozen=True, kw_only=True):
     """One past message.
 
     Attributes:
@@ -67,11 +65,11 @@ def said_before(request: ModelRequest, newest: int, asker: str | None) -> list[S
             continue
         said = _said(message.content, message.role, message.name, asker)
         if said is not None:
-            found.append(attrs.evolve(said, at=message.at, score=match.score, place=len(found)))
+            found.append(evolve(said, at=message.at, score=match.score, place=len(found)))
     for earlier in request.messages[max(0, newest - _MOST_EARLIER) : max(0, newest)]:
         said = _said(earlier.get("content"), earlier.get("role"), earlier.get("name"), asker)
         if said is not None:
-            found.append(attrs.evolve(said, place=len(found)))
+            found.append(evolve(said, place=len(found)))
     return found
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import attrs
-
+from voxsession.core.struct import Closed
 from voxsession.core.types import JsonObject
 from voxsession.learning.wishes import wishes_of
 from voxsession.memory.facts import Fact
@@ -27,8 +26,7 @@ _MOST_EARLIER = 40
 _EARLIER_CHARS = 2_000
 
 
-@attrs.frozen(slots=True, kw_only=True, repr=False)
-class Scene:
+class Scene(Closed, frozen=True, kw_only=True):
     """All that an answer may use.
 
     Attributes:

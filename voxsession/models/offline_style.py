@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-import attrs
-
+from voxsession.core.struct import Struct, evolve
 from voxsession.core.types import JsonObject
 from voxsession.learning.languages import LANGUAGES, language_name
 from voxsession.learning.wishes import Wish
@@ -51,8 +50,7 @@ _RULES: tuple[tuple[re.Pattern[str], str, Any], ...] = tuple(
 )
 
 
-@attrs.frozen(slots=True, kw_only=True)
-class Style:
+class Style(Struct, frozen=True, kw_only=True):
     """How to answer.
 
     Attributes:
@@ -140,14 +138,14 @@ def follow_spoken(style: Style, wishes: Iterable[Wish]) -> Style:
     """
     for wish in wishes:
         if wish.name == "response_length":
-            style = attrs.evolve(style, words=None if wish.value is None else round(wish.value))
+            style = evolve(style, words=None if wish.value is None else round(wish.value))
         elif wish.name in _SPOKEN:
             field, low, neutral, high = _SPOKEN[wish.name]
             value = 0.5 if wish.value is None else wish.value
             chosen: Any = low if value <= 0.25 else high if value >= 0.75 else neutral
-            style = attrs.evolve(style, **{field: chosen})
+            style = evolve(style, **{field: chosen})
         elif wish.name.startswith("language.") and wish.value:
-            style = attrs.evolve(style, language=_other_language(wish.name.removeprefix("language.")))
+            style = evolve(style, language=_other_language(wish.name.removeprefix("language.")))
     return style
 
 
@@ -161,14 +159,14 @@ _SPOKEN = {
 
 def _with(style: Style, sentence: str) -> Style:
     if words := _WORDS.search(sentence):
-        style = attrs.evolve(style, words=int(words[1] or words[2]))
+        style = evolve(style, words=int(words[1] or words[2]))
     for pattern, name, value in _RULES:
         if pattern.search(sentence):
-            style = attrs.evolve(style, **{name: value})
+            style = evolve(style, **{name: value})
     named = _LANGUAGE.search(sentence)
     if named and _ANSWERS.search(sentence):
         refused = re.search(_NOT + named.group(), sentence, re.IGNORECASE)
-        style = attrs.evolve(style, language=None if refused else _other_language(named.group()))
+        style = evolve(style, language=None if refused else _other_language(named.group()))
     return style
 
 

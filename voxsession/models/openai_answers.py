@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import attrs
-
 from voxsession.core.message import Usage
+from voxsession.core.struct import Struct
 from voxsession.core.types import JsonObject, encode_json
 from voxsession.models.base import ModelCallError, Reply
 
@@ -16,8 +15,7 @@ __all__ = ["AnswerReader"]
 CUT_OFF = "cut off"  # no JSON, so that no function runs on arguments that never came
 
 
-@attrs.define(slots=True)
-class _Call:
+class _Call(Struct):
     id: str = ""
     name: str = ""
     arguments: str = ""

@@ -7,9 +7,8 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
-import attrs
-
 from voxsession.core.envelope import Record, record_key
+from voxsession.core.struct import Struct, field
 from voxsession.core.types import decode_json, encode_json
 from voxsession.errors import IntegrityError, UnsupportedFormatError
 from voxsession.session.streams import LineFile, NewFile
@@ -20,12 +19,11 @@ VERSION = 1
 _HEAD = "voxsession_backup"
 
 
-@attrs.define(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A record with its tail, and the pages that it names."""
 
     record: Record
-    pages: list[Record] = attrs.field(factory=list)
+    pages: list[Record] = field(default_factory=list)
 
     @property
     def key(self) -> str:

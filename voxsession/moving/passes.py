@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-import attrs
-
 from voxsession.clock import Clock
 from voxsession.core.envelope import Record, record_key, split_key, stamp, storage_key
+from voxsession.core.struct import Struct
 from voxsession.core.types import encode_json
 from voxsession.errors import ConflictError, FormatError, IntegrityError
 from voxsession.moving.holdings import headers_of
@@ -44,8 +43,7 @@ COUNTED = (
 )
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(Struct, frozen=True, kw_only=True):
     """From where to where, and how; `is_thorough` compares pages that are there already, too."""
 
     source: SessionStorage

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import attrs
-
 from voxsession.core.message import Message
+from voxsession.core.struct import Closed
 from voxsession.core.types import JsonObject
 
 __all__ = ["Basis"]
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
-class Basis:
+class Basis(Closed, frozen=True, kw_only=True, eq=False):
     """What of a call was read at one moment; it never changes, whatever is done with the state.
 
     Attributes:

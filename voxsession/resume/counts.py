@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-import attrs
-
 from voxsession.calls.registry import CallRegistry
 from voxsession.core.envelope import from_stamp
+from voxsession.core.struct import Struct, field
 
 __all__ = ["Counts", "count_calls"]
 
 
-@attrs.define(slots=True)
-class Counts:
+class Counts(Struct):
     """What a service did since it was made.
 
     Attributes:
@@ -24,7 +22,7 @@ class Counts:
     """
 
     resumed: int = 0
-    failed: Counter[str] = attrs.field(factory=Counter)
+    failed: Counter[str] = field(default_factory=Counter)
     cleaned: int = 0
 
     def as_dict(self) -> dict[str, Any]:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import attrs
-
 from voxsession.core.message import Message
+from voxsession.core.struct import Struct, field
 from voxsession.core.types import JsonObject
 from voxsession.resume.transcript import items_of, messages_of
 
 __all__ = ["Difference", "additions_to", "replacement", "rewritten"]
 
 
-@attrs.define(frozen=True, slots=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """What has to be recorded.
 
     Attributes:
@@ -22,8 +20,8 @@ class Difference:
         unsaid: the ids of messages to erase.
     """
 
-    said: list[JsonObject] = attrs.field(factory=list)
-    unsaid: list[str] = attrs.field(factory=list)
+    said: list[JsonObject] = field(default_factory=list)
+    unsaid: list[str] = field(default_factory=list)
 
 
 def replacement(messages: Sequence[Message], wanted: Sequence[JsonObject]) -> Difference:

@@ -13,6 +13,7 @@ from voxsession.core.call_functions import merged_functions
 from voxsession.core.call_record import AUDIO, functions_of, last_activity, whole
 from voxsession.core.envelope import from_stamp, stamp
 from voxsession.core.message import Message
+from voxsession.core.struct import Struct
 from voxsession.core.types import JsonObject, copy_json
 from voxsession.errors import ConflictError, UnsupportedFormatError
 from voxsession.resume.basis import Basis
@@ -41,8 +42,7 @@ def record_of(values: Mapping[str, Any], now: datetime) -> JsonObject:
     return record
 
 
-@attrs.define(frozen=True, slots=True)
-class Heard:
+class Heard(Struct, frozen=True):
     """What lies beside the record of a call: its words, oldest first, and its sound."""
 
     messages: list[Message]

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import attrs
-
 from voxsession.calls.opened import OpenCall
 from voxsession.calls.registry import CallRegistry
+from voxsession.core.struct import Struct
 from voxsession.core.types import JsonObject, check_flag, check_id
 from voxsession.errors import ConfigurationError, ConflictError, SessionEndedError
 from voxsession.resume.basis import Basis
@@ -31,8 +30,7 @@ def basis_in(fields: Mapping[str, Any]) -> tuple[Basis | None, JsonObject]:
     return read, {name: value for name, value in fields.items() if name != _READ}
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True)
-class _Update:
+class _Update(Struct, frozen=True, kw_only=True):
     """What is asked for, each part checked; None where it is not named."""
 
     values: JsonObject

@@ -6,11 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from voxsession.core.changes import Change, MemoryCompressed, MemoryRemoved, MemoryRestored
 from voxsession.core.memory_changes import confirmations
 from voxsession.core.memory_entry import MemoryEntry, is_original
+from voxsession.core.struct import evolve
 from voxsession.core.types import JsonObject, check_number, check_text, encode_canonical
 from voxsession.core.withholding import withheld_marks, withheld_slots
 from voxsession.errors import ConfigurationError
@@ -96,7 +95,7 @@ class Archiving(SessionBase):
         for folding in plan_compression(self._live(local=local), now, days):
             total = folding.kept.evidence_count + sum(entry.evidence_count for entry in folding.folded)
             said_in = _said_in([folding.kept, *folding.folded], but=folding.kept.message_id)
-            added.append(attrs.evolve(folding.kept, evidence_count=total, confirmed_in=said_in))
+            added.append(evolve(folding.kept, evidence_count=total, confirmed_in=said_in))
             replaced |= {entry.id: folding.kept.id for entry in folding.folded}
         if replaced:
             made.append(MemoryCompressed(at=now, replaced=replaced, added=added, local=local))
@@ -124,7 +123,7 @@ class Archiving(SessionBase):
         newest = max(originals, key=lambda entry: (entry.timestamp, entry.id))
         ends = [entry.expires_at for entry in originals if entry.expires_at is not None]
         alone = len(originals) == 1
-        return attrs.evolve(
+        return evolve(
             newest,
             id=core.clock.new_id("mem"),
             content=check_text("content", content, allow_empty=False),
@@ -177,7 +176,7 @@ class Archiving(SessionBase):
             text = await summary_of(core, self._host, [entry.content for entry in entries])
             of_guests = entries[0].source == "shared"  # what was made of their notes is theirs still
             told: dict[str, Any] = {} if of_guests else {"source": "assistant", "metadata": None}
-            summary = attrs.evolve(self._made_of(entries, text), timestamp=core.now(), **told)
+            summary = evolve(self._made_of(entries, text), timestamp=core.now(), **told)
             why = ""
             if any(core.view.memories.get(entry.id) is not entry for entry in entries):
                 why = "changed meanwhile"
@@ -240,7 +239,7 @@ class Archiving(SessionBase):
         wanted = made.made_from or [] if made is not None else [name]
         found = [entry for entry_id in wanted if (entry := history.get(entry_id)) and _is_kept(entry)]
         back = [
-            attrs.evolve(entry, superseded_by=None, superseded_at=None, restored_at=now)
+            evolve(entry, superseded_by=None, superseded_at=None, restored_at=now)
             for entry in found
             if entry.expires_at is None or entry.expires_at > now
         ]

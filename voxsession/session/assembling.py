@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from typing import Any
 
-import attrs
-
 from voxsession.core.memory_entry import MemoryEntry, summary_slot
 from voxsession.core.message import Message
 from voxsession.learning.adaptation import adaptation_lines
@@ -32,8 +30,7 @@ FEWEST_LINE_TOKENS = 16
 MOST_SEARCHED = 1_000
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True, repr=False)
-class ContextPreview(Context):
+class ContextPreview(Context, frozen=True, kw_only=True):
     """A context from what is loaded; awaiting it gives the one that would be sent."""
 
     finish: Callable[[], Coroutine[Any, Any, Context]]

@@ -9,10 +9,9 @@ from collections.abc import Awaitable, Sequence
 from datetime import datetime
 from typing import Any
 
-import attrs
-
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import Message
+from voxsession.core.struct import Struct, field
 from voxsession.errors import ModelError
 from voxsession.memory.extraction import Extraction, ExtractionRequest, UserWords
 from voxsession.session.batches import BatchScope
@@ -28,8 +27,7 @@ MOST_EARLIER = 12
 MOST_REMEMBERED = 40
 
 
-@attrs.define(slots=True, eq=False)
-class _Job:
+class _Job(Struct, eq=False):
     """What is to be learned from some messages of one conversation.
 
     Attributes:
@@ -42,7 +40,7 @@ class _Job:
     messages: list[Message]
     said: list[UserWords]
     batch: BatchScope | None
-    remembered: list[str] = attrs.field(factory=list)
+    remembered: list[str] = field(default_factory=list)
     running: asyncio.Future[Any] | None = None
 
     @property

@@ -6,19 +6,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 
-import attrs
-
 from voxsession.core.changes import Change
 from voxsession.core.events import Event
 from voxsession.core.session_data import SessionData
+from voxsession.core.struct import Struct, field
 from voxsession.session.echoes import Echoes
 from voxsession.session.pending import Clash, Pending, applied, put_behind
 
 __all__ = ["BatchScope", "around", "innermost", "inside", "outermost"]
 
 
-@attrs.define(slots=True, eq=False)
-class BatchScope:
+class BatchScope(Struct, eq=False):
     """The changes of one `batch_update()` block, on a copy of the data that only the block sees.
 
     Attributes:
@@ -39,9 +37,9 @@ class BatchScope:
     basis: tuple[int, int, int]
     known: int
     version: int = 0
-    changes: list[Pending] = attrs.field(factory=list)
-    signals: list[Event] = attrs.field(factory=list)
-    dropped: list[Change] = attrs.field(factory=list)
+    changes: list[Pending] = field(default_factory=list)
+    signals: list[Event] = field(default_factory=list)
+    dropped: list[Change] = field(default_factory=list)
     was_behind: bool = False
     clash: str | None = None
     is_open: bool = True

@@ -242,7 +242,7 @@ class Conversation:
                 return preview
             return await assemble_fully(core, host, conversation_id, newest)
 
-        fields = {name: getattr(preview, name) for name in Context.__slots__ if not name.startswith("__")}
+        fields = {name: getattr(preview, name) for name in Context.__struct_fields__}
         return ContextPreview(**fields, finish=finish)
 
     def _draft(self, text: str) -> Message:

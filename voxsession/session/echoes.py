@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
-import attrs
-
 from voxsession.core.changes import (
     Change,
     MemoryAdded,
@@ -19,6 +17,7 @@ from voxsession.core.changes import (
 )
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.session_data import SessionData
+from voxsession.core.struct import evolve
 from voxsession.memory.fact_index import fact_index_of
 
 __all__ = ["Echoes"]
@@ -70,7 +69,7 @@ class Echoes:
         if isinstance(change, (MemoryReinforced, MemorySuperseded)):
             theirs = self._stands_for(change.entry_id, data)
             if theirs is not None:
-                moved: Change = attrs.evolve(cast(Any, change), entry_id=theirs.id)
+                moved: Change = evolve(cast(Any, change), entry_id=theirs.id)
                 return moved, observed
         elif isinstance(change, MemoryUpdated):
             theirs = self._stands_for(change.entry.id, data)

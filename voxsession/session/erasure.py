@@ -8,8 +8,6 @@ from collections import Counter
 from collections.abc import Container, Iterable, Sequence
 from typing import Any
 
-import attrs
-
 from voxsession.core.call_record import AUDIO
 from voxsession.core.changes import (
     Change,
@@ -23,6 +21,7 @@ from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import Message
 from voxsession.core.session_data import SessionData
 from voxsession.core.share_grant import SNAPSHOT
+from voxsession.core.struct import Struct, field
 from voxsession.core.types import check_text, decode_json, encode_json
 from voxsession.errors import ConfigurationError, ConflictError
 from voxsession.learning.topics import topics_of
@@ -41,14 +40,13 @@ REASON = "forgotten"
 _APPS_OWN = ("user_id", "config", "state", "template", "metrics", "shares", "preferences", "extra")
 
 
-@attrs.define(slots=True, kw_only=True)
-class _Plan:
+class _Plan(Struct, kw_only=True):
     """What one round takes out."""
 
     traces: Traces
     held: Holdings
-    topics: list[str] = attrs.field(factory=list)
-    frozen: list[str] = attrs.field(factory=list)
+    topics: list[str] = field(default_factory=list)
+    frozen: list[str] = field(default_factory=list)
 
 
 class Erasure:

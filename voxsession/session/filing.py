@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-import attrs
-
 from voxsession.clock import Clock
 from voxsession.codec.message_columns import encode_columns
 from voxsession.codec.session_codec import SessionCodec
@@ -15,6 +13,7 @@ from voxsession.core.envelope import Record
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import Message
 from voxsession.core.session_data import PageRef, SessionData
+from voxsession.core.struct import Struct, field
 from voxsession.core.types import encode_json, json_decoder
 
 __all__ = ["HEAD_CONVERSATIONS", "HEAD_MESSAGES", "PAGE_MESSAGES", "IndexPage", "Plan", "plan_filing"]
@@ -26,27 +25,25 @@ HEAD_PAGES = 16
 LARGE_HEAD_BYTES = 256 * 1024
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True)
-class IndexPage:
+class IndexPage(Struct, frozen=True, kw_only=True):
     """What the head no longer keeps: older conversation entries, older page references."""
 
-    conversations: list[ConversationEntry] = attrs.field(factory=list)
-    pages: list[PageRef] = attrs.field(factory=list)
+    conversations: list[ConversationEntry] = field(default_factory=list)
+    pages: list[PageRef] = field(default_factory=list)
 
 
 decode_index_page = json_decoder(IndexPage)
 
 
-@attrs.define(slots=True, kw_only=True)
-class Plan:
+class Plan(Struct, kw_only=True):
     """What one whole save files: the page records to write first, and how the head changes after."""
 
-    records: list[Record] = attrs.field(factory=list)
-    runs: list[tuple[list[Message], PageRef]] = attrs.field(factory=list)
+    records: list[Record] = field(default_factory=list)
+    runs: list[tuple[list[Message], PageRef]] = field(default_factory=list)
     index: PageRef | None = None
-    index_page: IndexPage = attrs.field(factory=IndexPage)
+    index_page: IndexPage = field(default_factory=IndexPage)
     archive: PageRef | None = None
-    archived: list[MemoryEntry] = attrs.field(factory=list)
+    archived: list[MemoryEntry] = field(default_factory=list)
 
     def still_fits(self, data: SessionData, in_use: Collection[str] = ()) -> bool:
         """Whether what was planned is still what the data holds (other tasks ran meanwhile).

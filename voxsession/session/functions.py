@@ -13,8 +13,7 @@ import typing
 from collections.abc import Callable
 from typing import Any
 
-import attrs
-
+from voxsession.core.struct import Struct
 from voxsession.core.types import JsonObject, check_json, decode_json, encode_json
 from voxsession.errors import ConfigurationError
 
@@ -33,8 +32,7 @@ class _TooSlowError(Exception):
     """Our own time-out, to be told from one that the function met."""
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True)
-class Function:
+class Function(Struct, frozen=True, kw_only=True):
     """A callable with the schema that the model is shown."""
 
     name: str

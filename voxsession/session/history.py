@@ -6,11 +6,10 @@ import asyncio
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
-import attrs
-
 from voxsession.core.changes import MemoryRemoved, MessagesRedacted
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import Message
+from voxsession.core.struct import evolve
 from voxsession.memory.matches import MemoryMatch
 from voxsession.memory.past import held_at
 from voxsession.memory.recall import in_zone_of
@@ -114,7 +113,7 @@ def find_in_past(
     index = SearchIndex()
     index.add(
         [
-            *(passage_of(attrs.evolve(entry, timestamp=entry.begins_at)) for entry in held.values()),
+            *(passage_of(evolve(entry, timestamp=entry.begins_at)) for entry in held.values()),
             *(passage_of(message, place) for place, message in said.values()),
         ]
     )

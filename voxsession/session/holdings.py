@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import attrs
-
 from voxsession.core.conversation import ConversationEntry
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import Message
+from voxsession.core.struct import Struct, field
 from voxsession.session.host import SessionHost
 from voxsession.session.live import LiveCore
 from voxsession.session.reading import page_refs
@@ -14,8 +13,7 @@ from voxsession.session.reading import page_refs
 __all__ = ["Holdings", "gather"]
 
 
-@attrs.define(slots=True, kw_only=True)
-class Holdings:
+class Holdings(Struct, kw_only=True):
     """All entries and messages of one moment, filed ones included.
 
     Attributes:
@@ -23,10 +21,10 @@ class Holdings:
         talks: the conversation entries that are filed.
     """
 
-    entries: list[MemoryEntry] = attrs.field(factory=list)
-    messages: list[Message] = attrs.field(factory=list)
-    pages: dict[str, str] = attrs.field(factory=dict)
-    talks: list[ConversationEntry] = attrs.field(factory=list)
+    entries: list[MemoryEntry] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
+    pages: dict[str, str] = field(default_factory=dict)
+    talks: list[ConversationEntry] = field(default_factory=list)
 
 
 async def gather(core: LiveCore, host: SessionHost) -> Holdings:

@@ -6,9 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import attrs
-
 from voxsession.clock import Clock
+from voxsession.core.struct import Struct
 from voxsession.memory.embedding import BoundedEmbedder
 from voxsession.memory.tokens import TokenCounter
 from voxsession.session.live import LiveCore
@@ -19,8 +18,7 @@ __all__ = ["SessionHost"]
 LEARNING_WAIT_SECONDS = 10.0
 
 
-@attrs.define(slots=True, kw_only=True, eq=False)
-class SessionHost:
+class SessionHost(Struct, kw_only=True, eq=False):
     """The parts that all sessions of one facade share.
 
     Attributes:

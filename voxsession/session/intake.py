@@ -6,11 +6,10 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterator
 
-import attrs
-
 from voxsession.core.changes import Change, MemoryAdded, MemoryEvicted, MemoryRemoved, MemorySuperseded
 from voxsession.core.memory_changes import drop_memories, put_memory
 from voxsession.core.memory_entry import MemoryEntry
+from voxsession.core.struct import evolve
 from voxsession.core.types import JsonObject
 from voxsession.errors import ConfigurationError
 from voxsession.memory.allowance import allowance_of
@@ -109,7 +108,7 @@ class Intake:
         elif self._on_conflict == "skip":
             self._fates.add(row, entry.id, "skipped", reason="this id is there already")
         elif self._on_conflict == "rename":
-            self._put(attrs.evolve(entry, id=self._core.clock.new_id("mem")), "renamed", row)
+            self._put(evolve(entry, id=self._core.clock.new_id("mem")), "renamed", row)
         else:
             self._replace(entry, row)
 

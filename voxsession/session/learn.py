@@ -9,9 +9,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-import attrs
-
 from voxsession.core.message import Message
+from voxsession.core.struct import Struct, field
 from voxsession.learning.estimates import learned_moves
 from voxsession.memory.context import Context
 from voxsession.memory.fact_index import fact_index_of
@@ -66,8 +65,7 @@ def _is_learned_from(message: Message) -> bool:
     return message.role == "user" and bool(message.content) and message.origin == "said"
 
 
-@attrs.define(slots=True)
-class Before:
+class Before(Struct):
     """What was said in a conversation before a message.
 
     Attributes:
@@ -80,7 +78,7 @@ class Before:
     user: Message | None = None
     assistant: Message | None = None
     unanswered: Message | None = None
-    others: deque[str] = attrs.field(factory=lambda: deque(maxlen=MOST_OTHERS))
+    others: deque[str] = field(default_factory=lambda: deque(maxlen=MOST_OTHERS))
 
     def take(self, message: Message) -> None:
         """Goes on by one message."""

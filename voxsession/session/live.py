@@ -10,8 +10,6 @@ from datetime import datetime
 from typing import Any
 from weakref import WeakKeyDictionary
 
-import attrs
-
 from voxsession.clock import Clock
 from voxsession.codec.session_codec import SessionCodec
 from voxsession.core.changes import (
@@ -28,6 +26,7 @@ from voxsession.core.events import Event
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.rules import PRIVATE_CATEGORIES
 from voxsession.core.session_data import SessionData
+from voxsession.core.struct import Struct, evolve, field
 from voxsession.errors import ConflictError, SessionEndedError
 from voxsession.learning.milestones import crossed, standing
 from voxsession.memory.allowance import category_expiry
@@ -52,8 +51,7 @@ _log = logging.getLogger(__name__)
 _UNKNOWN = -1
 
 
-@attrs.define(slots=True, eq=False)
-class Attempt:
+class Attempt(Struct, eq=False):
     """A write that was begun: it is sent again unaltered until its outcome is known.
 
     Attributes:
@@ -66,12 +64,11 @@ class Attempt:
     whole: bool
     count: int
     size: int
-    named_pages: set[str] = attrs.field(factory=set)
-    drop_pages: set[str] = attrs.field(factory=set)
+    named_pages: set[str] = field(default_factory=set)
+    drop_pages: set[str] = field(default_factory=set)
 
 
-@attrs.define(slots=True, eq=False)
-class FiledTalks:
+class FiledTalks(Struct, eq=False):
     """The conversation entries that lie in index pages, as far as they were read.
 
     Attributes:
@@ -79,11 +76,10 @@ class FiledTalks:
     """
 
     pages: tuple[str, ...] = ()
-    entries: dict[str, ConversationEntry] = attrs.field(factory=dict)
+    entries: dict[str, ConversationEntry] = field(default_factory=dict)
 
 
-@attrs.define(slots=True, eq=False, kw_only=True)
-class LiveCore:
+class LiveCore(Struct, kw_only=True, eq=False, weakref=True):
     """The state of an open session: data, pending changes, what is known of its stored record.
 
     Attributes:
@@ -120,27 +116,27 @@ class LiveCore:
     document_bytes: int = 0
     tail_bytes: int = 0
     tail_changes: int = 0
-    pending: list[Pending] = attrs.field(factory=list)
+    pending: list[Pending] = field(default_factory=list)
     attempt: Attempt | None = None
-    loose_pages: set[str] = attrs.field(factory=set)
+    loose_pages: set[str] = field(default_factory=set)
     sound_total: int = _UNKNOWN
     revision: int = 0
     handles: int = 0
-    index: SessionIndex = attrs.field(factory=SessionIndex)
-    open_conversations: dict[str, int] = attrs.field(factory=dict)
-    guest_turns: dict[str, list[Any]] = attrs.field(factory=dict)
-    short_heads: set[str] = attrs.field(factory=set)
-    batches: list[BatchScope] = attrs.field(factory=list)
-    became: dict[str, str] = attrs.field(factory=dict)
-    tasks: set[asyncio.Task[Any]] = attrs.field(factory=set)
-    gates: dict[str, Any] = attrs.field(factory=dict)
-    filed_talks: FiledTalks = attrs.field(factory=FiledTalks)
+    index: SessionIndex = field(default_factory=SessionIndex)
+    open_conversations: dict[str, int] = field(default_factory=dict)
+    guest_turns: dict[str, list[Any]] = field(default_factory=dict)
+    short_heads: set[str] = field(default_factory=set)
+    batches: list[BatchScope] = field(default_factory=list)
+    became: dict[str, str] = field(default_factory=dict)
+    tasks: set[asyncio.Task[Any]] = field(default_factory=set)
+    gates: dict[str, Any] = field(default_factory=dict)
+    filed_talks: FiledTalks = field(default_factory=FiledTalks)
     debug: Any = None
     learning: Any = None
-    compressions: WeakKeyDictionary[Change, CompressionReport] = attrs.field(factory=WeakKeyDictionary)
+    compressions: WeakKeyDictionary[Change, CompressionReport] = field(default_factory=WeakKeyDictionary)
     counted: Counted | None = None
-    preparing: LoopBound[asyncio.Lock] = attrs.field(factory=lambda: LoopBound(asyncio.Lock))
-    save_lock: LoopBound[asyncio.Lock] = attrs.field(factory=lambda: LoopBound(asyncio.Lock))
+    preparing: LoopBound[asyncio.Lock] = field(default_factory=lambda: LoopBound(asyncio.Lock))
+    save_lock: LoopBound[asyncio.Lock] = field(default_factory=lambda: LoopBound(asyncio.Lock))
 
     @property
     def view(self) -> SessionData:
@@ -213,7 +209,7 @@ class LiveCore:
 
         Older holders of its slot step back, and the budget holds.
         """
-        entry = attrs.evolve(entry, expires_at=category_expiry(entry, self.view.config))
+        entry = evolve(entry, expires_at=category_expiry(entry, self.view.config))
         self.keep_private(entry)
         self.record(MemoryAdded(at=entry.timestamp, entry=entry, local=local))
         self.settle_memory(entry.slot)

@@ -7,8 +7,6 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable
 from typing import Any, TypeVar
 
-import attrs
-
 from voxsession.codec.document import decode_memories
 from voxsession.codec.message_columns import decode_columns
 from voxsession.codec.session_codec import Opened, SessionCodec
@@ -18,6 +16,7 @@ from voxsession.core.envelope import Record, storage_key
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import Message
 from voxsession.core.session_data import PageRef, SessionData
+from voxsession.core.struct import Struct
 from voxsession.core.types import encode_json
 from voxsession.errors import (
     IntegrityError,
@@ -40,8 +39,7 @@ LARGE_COUNT = 2_000
 _SAVES = ("save", "append", "save_page")
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True)
-class StorageRules:
+class StorageRules(Struct, frozen=True, kw_only=True):
     """What the facade's settings ask of every write.
 
     Attributes:
@@ -54,8 +52,7 @@ class StorageRules:
     ttl_seconds: float | None = None
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True, eq=False)
-class Loaded:
+class Loaded(Struct, frozen=True, kw_only=True, eq=False):
     """A stored session, opened; `rewrapped` tells that its data key is now wrapped by a newer master key."""
 
     opened: Opened

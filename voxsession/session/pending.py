@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
-import attrs
-
 from voxsession.core.changes import (
     Change,
     ConversationStarted,
@@ -17,13 +15,13 @@ from voxsession.core.changes import (
     MessageAdded,
 )
 from voxsession.core.session_data import SessionData
+from voxsession.core.struct import Struct, evolve
 from voxsession.session.echoes import Echoes
 
 __all__ = ["Clash", "Pending", "applied", "is_decided_anew", "named_conversations", "put_behind"]
 
 
-@attrs.define(slots=True, eq=False)
-class Pending:
+class Pending(Struct, eq=False):
     """A change that is not saved yet, with what it was based on (None where it commutes)."""
 
     change: Change
@@ -123,7 +121,7 @@ def named_conversations(changes: Iterable[Change]) -> set[str]:
 def _moved(change: Change, known: int, moved_by: int) -> Change:
     """A branch from messages that are pending too: they lie further back now, and so does the place it left."""
     if moved_by and isinstance(change, ConversationStarted) and (change.branch_index or 0) > known:
-        later: Change = attrs.evolve(cast(Any, change), branch_index=(change.branch_index or 0) + moved_by)
+        later: Change = evolve(cast(Any, change), branch_index=(change.branch_index or 0) + moved_by)
         return later
     return change
 

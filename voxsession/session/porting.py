@@ -6,11 +6,10 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from voxsession.core.envelope import stamp
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.rules import allowed_categories
+from voxsession.core.struct import evolve
 from voxsession.core.types import JsonObject, check_text, encode_json
 from voxsession.errors import ConfigurationError
 from voxsession.memory.allowance import category_expiry
@@ -216,9 +215,9 @@ def _counted(core: LiveCore, entry: MemoryEntry, tokens: int) -> MemoryEntry:
     """The entry with its size, in a category that the session's template allows, with the end that this gives."""
     allowed = allowed_categories((core.view.template or {}).get("memory_categories"))
     category = entry.category if not allowed or entry.category in allowed else "general"
-    entry = attrs.evolve(entry, category=category, token_count=tokens, estimated=not core.counter.exact)
+    entry = evolve(entry, category=category, token_count=tokens, estimated=not core.counter.exact)
     end = category_expiry(entry, core.view.config)
-    return entry if end == entry.expires_at else attrs.evolve(entry, expires_at=end)
+    return entry if end == entry.expires_at else evolve(entry, expires_at=end)
 
 
 def _given(data: object, form: str | None) -> tuple[str, str, list[Any]]:

@@ -6,13 +6,12 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-import attrs
-
 from voxsession.core.changes import MemoryRemoved, MemoryUpdated
 from voxsession.core.memory_entry import Memory, MemoryEntry
 from voxsession.core.rules import allowed_categories
 from voxsession.core.session_data import SessionData
 from voxsession.core.share_grant import SNAPSHOT, frozen_entries
+from voxsession.core.struct import evolve
 from voxsession.core.types import (
     JsonObject,
     as_utc,
@@ -150,10 +149,10 @@ class Remembering(SessionBase):
         values = {name: self._checked(name, value) for name, value in changes.items()}
         if "content" in values:
             values["slot"] = values["value"] = None  # an edited sentence may say something else
-        entry = attrs.evolve(old, **values)
+        entry = evolve(old, **values)
         if not values.keys().isdisjoint(("content", "category")):
             size = self._fitting_tokens(entry.content, entry.category)
-            entry = attrs.evolve(entry, token_count=size, estimated=not core.counter.exact)
+            entry = evolve(entry, token_count=size, estimated=not core.counter.exact)
         core.keep_private(entry)
         core.record(MemoryUpdated(at=core.now(), entry=entry, local=id in core.view.local_memories))
         core.settle_memory()

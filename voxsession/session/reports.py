@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import attrs
-
 from voxsession.core.display import page_of, table
+from voxsession.core.struct import Struct, field
 
 __all__ = ["CompressionReport", "ImportReport", "Receipt", "Report"]
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True)
-class Report:
+class Report(Struct, frozen=True, kw_only=True):
     """What was done: `counts` (what -> number), `details` (a row each). False when nothing happened."""
 
-    counts: dict[str, int] = attrs.field(factory=dict)
-    details: list[dict[str, Any]] = attrs.field(factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    details: list[dict[str, Any]] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         return any(self.counts.values())
@@ -29,10 +27,8 @@ class Report:
         return page_of(type(self).__name__, counts + (table(columns, rows) if rows else ""))
 
 
-class CompressionReport(Report):
+class CompressionReport(Report, frozen=True):
     """What became of each entry: merged, folded, shortened, summarized, expired, kept."""
-
-    __slots__ = ()
 
     def withdraw(self, entry_ids: Iterable[str], why: str) -> None:
         """Corrects it where a part of the compression was dropped after all: these entries were kept."""
@@ -43,13 +39,9 @@ class CompressionReport(Report):
                 self.details[place] = {"id": row["id"], "became": "kept", "why": why}
 
 
-class ImportReport(Report):
+class ImportReport(Report, frozen=True):
     """What became of each row of an import, or would; `details` has the first 1,000 of each fate."""
 
-    __slots__ = ()
 
-
-class Receipt(Report):
+class Receipt(Report, frozen=True):
     """What was erased, moved, kept or brought back, where."""
-
-    __slots__ = ()

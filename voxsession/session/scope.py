@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import attrs
-
 from voxsession.core.conversation import ConversationEntry
 from voxsession.core.memory_entry import MemoryEntry, is_summary, summary_slot
 from voxsession.core.message import Message
+from voxsession.core.struct import evolve
 from voxsession.memory.matches import MemoryMatch
 from voxsession.session.live import LiveCore
 from voxsession.session.reading import lineage
@@ -95,12 +94,12 @@ def with_origins(core: LiveCore, matches: Iterable[MemoryMatch]) -> list[MemoryM
 
 def _with_origin(core: LiveCore, match: MemoryMatch) -> MemoryMatch:
     if match.message is not None and match.message.origin == "shared":
-        return attrs.evolve(match, reasons=(*match.reasons, "said in a shared conversation"))
+        return evolve(match, reasons=(*match.reasons, "said in a shared conversation"))
     talk = match.entry.conversation_id if match.entry is not None else None
     branch = _branch(core, talk) if talk is not None else None
     if branch is None:
         return match
-    return attrs.evolve(match, reasons=(*match.reasons, f"remembered on the branch {branch}"))
+    return evolve(match, reasons=(*match.reasons, f"remembered on the branch {branch}"))
 
 
 def _branch(core: LiveCore, conversation_id: str) -> str | None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-import attrs
-
 from voxsession.codec.bundle_rows import SessionRow
 from voxsession.core.conversation import ConversationEntry
 from voxsession.core.memory_entry import MemoryEntry, summary_slot
 from voxsession.core.message import Message
 from voxsession.core.session_changes import MARKED_UNDER, PRIVATE_WORDS
 from voxsession.core.session_data import SessionData
+from voxsession.core.struct import evolve
 from voxsession.core.withholding import (
     MARKS,
     WITHHELD,
@@ -104,7 +103,7 @@ class Secrecy:
         gone = self.topics | secret_topics(known, self._data, self._told)
         if gone and came.get("topics"):
             extra["profile"] = {**came, "topics": _without(came["topics"], gone)}
-        return attrs.evolve(row, topics=_without(row.topics, gone), extra=extra)
+        return evolve(row, topics=_without(row.topics, gone), extra=extra)
 
 
 def _without(topics: Mapping[str, float], gone: set[str]) -> dict[str, float]:
@@ -113,7 +112,7 @@ def _without(topics: Mapping[str, float], gone: set[str]) -> dict[str, float]:
 
 def blank(message: Message) -> Message:
     """The message without its content, at its place in the conversation."""
-    return attrs.evolve(
+    return evolve(
         message, content="", metadata=None, tool_calls=None, token_count=0, estimated=False, redacted=True
     )
 

@@ -8,11 +8,10 @@ from collections.abc import AsyncGenerator, Awaitable
 from contextlib import aclosing
 from typing import Any
 
-import attrs
-
 from voxsession.core.changes import TurnCompleted
 from voxsession.core.config import SessionConfig, known_settings
 from voxsession.core.message import Message, Usage, sound_usages, total_usage
+from voxsession.core.struct import evolve
 from voxsession.core.types import JsonObject
 from voxsession.errors import BudgetError, ModelError, VoxSessionError
 from voxsession.memory.context import Context, ContextItem
@@ -169,7 +168,7 @@ class Turn:
         if self._budget_tokens is not None:
             why = f"the model refused {self._refused_tokens} tokens as too long"
             told = ContextItem(kind="budget", id=None, tokens=self._budget_tokens, included=True, reason=why)
-            context = attrs.evolve(context, items=(*context.items, told))
+            context = evolve(context, items=(*context.items, told))
         self._built(context)
 
     def _built(self, context: Context) -> None:

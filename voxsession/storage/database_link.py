@@ -11,7 +11,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
-import attrs
 from sqlalchemy import URL, event, make_url
 from sqlalchemy.exc import ArgumentError, InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -196,7 +195,6 @@ async def _farewell(engine: AsyncEngine) -> AsyncGenerator[None, None]:
                 await engine.dispose()
 
 
-@attrs.define(slots=True)
 class _Opened:
     """An engine in one event loop.
 
@@ -205,12 +203,15 @@ class _Opened:
             newcomers pass, so that one of a thousand may wait for ever.
     """
 
-    engine: AsyncEngine
-    farewell: AsyncGenerator[None, None] | None = None
-    opening: asyncio.Lock = attrs.field(factory=asyncio.Lock)
-    is_ready: bool = False
-    turns: asyncio.Semaphore | None = None
-    calls: set[asyncio.Task[Any]] = attrs.field(factory=set)
+    __slots__ = ("calls", "engine", "farewell", "is_ready", "opening", "turns")
+
+    def __init__(self, engine: AsyncEngine, turns: asyncio.Semaphore | None = None) -> None:
+        self.engine = engine
+        self.farewell: AsyncGenerator[None, None] | None = None
+        self.opening = asyncio.Lock()
+        self.is_ready = False
+        self.turns = turns
+        self.calls: set[asyncio.Task[Any]] = set()
 
 
 class DatabaseLink:

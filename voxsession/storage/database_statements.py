@@ -18,7 +18,6 @@ write inserts head and line together: the primary key lets one of several in.
 
 from __future__ import annotations
 
-import attrs
 from sqlalchemy import TextClause, bindparam, text
 
 from voxsession.storage.database_markers import HIDE, SHOW, TOLD
@@ -61,15 +60,11 @@ _ON_CONFLICT = (
 _ON_DUPLICATE = "ON DUPLICATE KEY UPDATE written_at = VALUES(written_at), line = VALUES(line)"
 
 
-@attrs.frozen
 class Statements:
     """What differs between the dialects, and what does not; `:unlike` is a batch id that would be a repetition."""
 
-    begin: str
-    add: TextClause
-    save_page: TextClause
-    show_marker: TextClause
-    told_by_marker: TextClause
+    __slots__ = ("add", "begin", "save_page", "show_marker", "told_by_marker")
+
     hide_marker = HIDE
     add_first = _FIRST
     head = text("SELECT seq, batch_id FROM voxsession_records WHERE record_key = :key AND slot = 0")
@@ -102,6 +97,20 @@ class Statements:
         "DELETE FROM voxsession_pages WHERE record_key = :key AND page_id IN :page_ids"
     ).bindparams(bindparam("page_ids", expanding=True))
     count = text("SELECT COUNT(*) FROM voxsession_records WHERE slot = 0 AND kind = 'session'")
+
+    def __init__(
+        self,
+        begin: str,
+        add: TextClause,
+        save_page: TextClause,
+        show_marker: TextClause,
+        told_by_marker: TextClause,
+    ) -> None:
+        self.begin = begin
+        self.add = add
+        self.save_page = save_page
+        self.show_marker = show_marker
+        self.told_by_marker = told_by_marker
 
 
 STATEMENTS = {

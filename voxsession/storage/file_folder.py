@@ -7,8 +7,7 @@ import errno
 import os
 import zlib
 from functools import lru_cache
-
-import attrs
+from typing import NamedTuple
 
 from voxsession.core.envelope import split_key
 from voxsession.errors import ConfigurationError, StorageError, StorageFullError, StorageUnavailableError
@@ -38,8 +37,7 @@ _MAY_PASS = {
 }
 
 
-@attrs.define(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a record lies.
 
     Attributes:

@@ -6,8 +6,7 @@ import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-
-import attrs
+from typing import NamedTuple
 
 from voxsession.core.envelope import Record, effective_header, record_key, stamp, storage_key
 from voxsession.errors import ConfigurationError, IntegrityError
@@ -23,8 +22,7 @@ __all__ = ["FileListing"]
 _REMEMBERED = 50_000
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True)
-class _Entry:
+class _Entry(NamedTuple):
     """What a listing has to know of each file: little, because there may be many.
 
     Attributes:

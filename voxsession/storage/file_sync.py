@@ -7,8 +7,6 @@ import sys
 import threading
 from collections import defaultdict
 
-import attrs
-
 __all__ = ["SharedFolderSync", "begin_to_sync", "sync_file", "sync_folder"]
 
 _READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
@@ -50,13 +48,15 @@ def sync_folder(path: str) -> None:
         os.close(fd)
 
 
-@attrs.define(slots=True)
 class _Turns:
     """How many syncs of a folder have begun, and which of them has ended last."""
 
-    begun: int = 0
-    ended: int = 0
-    is_running: bool = False
+    __slots__ = ("begun", "ended", "is_running")
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.ended = 0
+        self.is_running = False
 
 
 class SharedFolderSync:

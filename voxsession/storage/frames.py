@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
-
-import attrs
+from typing import Any, NamedTuple
 
 from voxsession.core.envelope import (
     HEADER_FIELDS,
@@ -44,8 +42,7 @@ _LAST_FIELD = b',"%s":"' % HEADER_FIELDS[-1].encode()
 _SEQ = b',"seq":'
 
 
-@attrs.define(frozen=True, slots=True)
-class Newest:
+class Newest(NamedTuple):
     """The header of the newest complete line, and the length of the torn bytes behind it."""
 
     header: Record

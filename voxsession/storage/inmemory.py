@@ -9,9 +9,7 @@ import threading
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from types import UnionType
-from typing import Any
-
-import attrs
+from typing import Any, NamedTuple
 
 from voxsession.clock import Clock, SystemClock
 from voxsession.core.envelope import Record, decode_line, effective_header, record_key, split_key, stamp
@@ -32,16 +30,17 @@ from voxsession.storage.listing import has_ended, newest_first
 __all__ = ["MemorySessionStorage"]
 
 
-@attrs.define(slots=True)
 class _Kept:
     """A record as the bytes that a file would hold, with its effective header beside them."""
 
-    lines: list[bytes]
-    header: Record
+    __slots__ = ("header", "lines")
+
+    def __init__(self, lines: list[bytes], header: Record) -> None:
+        self.lines = lines
+        self.header = header
 
 
-@attrs.define(frozen=True, slots=True)
-class _Page:
+class _Page(NamedTuple):
     line: bytes
     written_at: datetime
 

@@ -10,8 +10,6 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
-import attrs
-
 from voxsession.core.envelope import (
     HEADER_FIELDS,
     Record,
@@ -66,12 +64,14 @@ def lift(storage: object) -> SessionStorage:
     return known
 
 
-@attrs.define(slots=True)
 class _Turn:
     """Who writes a record now; those who wait are counted, so that the last one clears up."""
 
-    lock: asyncio.Lock = attrs.field(factory=asyncio.Lock)
-    users: int = 0
+    __slots__ = ("lock", "users")
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.users = 0
 
 
 class LiftedStorage(SessionStorage):

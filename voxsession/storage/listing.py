@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar
-
-import attrs
+from typing import Any, NamedTuple, TypeVar
 
 from voxsession.core.envelope import Record
 
@@ -14,8 +12,7 @@ __all__ = ["Query", "has_ended", "newest_first"]
 T = TypeVar("T")
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True)
-class Query:
+class Query(NamedTuple):
     """What a listing was asked for."""
 
     owner: str | None = None

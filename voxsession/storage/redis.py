@@ -8,8 +8,6 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-import attrs
-
 from voxsession.clock import Clock, SystemClock
 from voxsession.core.envelope import (
     HEADER_FIELDS,
@@ -246,7 +244,7 @@ class RedisSessionStorage(SessionStorage):
         )
         if after is not None:
             low = str(-score_of(after.get("updated_at")))
-            query = attrs.evolve(query, low=low, after=str(after.get("session_id")))
+            query = query._replace(low=low, after=str(after.get("session_id")))
         index = Index.by_update(self._keys, kind, tenant, owner)
         return await self._select("list_sessions", index, query)
 

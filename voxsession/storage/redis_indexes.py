@@ -15,9 +15,7 @@ import asyncio
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeAlias
-
-import attrs
+from typing import Any, NamedTuple, TypeAlias
 
 from voxsession.core.envelope import (
     Record,
@@ -54,8 +52,7 @@ def score_of(moment: object) -> int:
         return 0
 
 
-@attrs.define(frozen=True, slots=True)
-class RedisKeys:
+class RedisKeys(NamedTuple):
     """The names of all keys under a prefix."""
 
     prefix: str
@@ -97,8 +94,7 @@ class RedisKeys:
         return entries
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True)
-class Query:
+class Query(NamedTuple):
     """Which part of an index is asked for.
 
     Attributes:
@@ -126,8 +122,7 @@ class Query:
         )
 
 
-@attrs.define(frozen=True, slots=True)
-class Index:
+class Index(NamedTuple):
     """One sorted set, read together with the records that it names.
 
     Attributes:

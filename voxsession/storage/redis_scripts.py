@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import hashlib
 
-import attrs
-
 __all__ = [
     "ADOPT",
     "APPEND",
@@ -27,16 +25,14 @@ __all__ = [
 ]
 
 
-@attrs.define(frozen=True, slots=True, eq=False)
 class Script:
     """A script with the name that servers know it by."""
 
-    text: str
-    sha: str = attrs.field(init=False)
+    __slots__ = ("sha", "text")
 
-    def __attrs_post_init__(self) -> None:
-        digest = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
-        object.__setattr__(self, "sha", digest)
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
 # Versions are compared as text: a Lua number is a double, and a version may be larger than one holds exactly.

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
-
-import attrs
+from typing import Any, NamedTuple
 
 from voxsession.clock import Clock
 from voxsession.core.envelope import Record, split_key, stamp
@@ -23,8 +21,7 @@ __all__ = ["Write", "write"]
 NATIVE_GRACE = timedelta(days=1)
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True)
-class Write:
+class Write(NamedTuple):
     """One save or append, ready to go.
 
     Attributes:

@@ -8,13 +8,12 @@ import logging
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
-import attrs
-
 from voxsession.clock import Clock
 from voxsession.core.changes import Change, MemoryExpired
 from voxsession.core.envelope import Record, from_stamp
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.session_data import PageRef
+from voxsession.core.struct import Struct
 from voxsession.errors import ConflictError, FormatError, KeyNotFoundError
 from voxsession.installation import Installation
 from voxsession.memory.budget import expired
@@ -30,8 +29,7 @@ REMEMBERED_SESSIONS = 100_000
 _log = logging.getLogger(__name__)
 
 
-@attrs.define(frozen=True, slots=True)
-class _Seen:
+class _Seen(Struct, frozen=True):
     """A session that needs nothing as of this version until a moment.
 
     Attributes:

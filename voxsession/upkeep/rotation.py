@@ -8,10 +8,9 @@ import re
 from collections.abc import AsyncIterator
 from typing import Any
 
-import attrs
-
 from voxsession.clock import Clock
 from voxsession.core.envelope import RECORD_KINDS, storage_key
+from voxsession.core.struct import Struct, field
 from voxsession.core.types import check_text
 from voxsession.errors import ConfigurationError, ConflictError, FormatError, IntegrityError, KeyNotFoundError
 from voxsession.installation import Installation
@@ -34,8 +33,7 @@ MAX_ROUNDS = 8
 _log = logging.getLogger(__name__)
 
 
-@attrs.define(slots=True)
-class _Work:
+class _Work(Struct):
     """What one run has found and done.
 
     Attributes:
@@ -45,8 +43,8 @@ class _Work:
     meter: Meter
     done: int = 0
     skipped: int = 0
-    counts: dict[str, int] = attrs.field(factory=dict)
-    left: dict[tuple[str, str], dict[str, Any]] = attrs.field(factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    left: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
 
     def count(self, kind: str) -> None:
         """One more record of this kind was handed on."""

@@ -6,8 +6,7 @@ import hashlib
 from datetime import datetime
 from typing import Any, Literal
 
-import attrs
-
+from voxsession.core.struct import Struct
 from voxsession.core.types import JsonObject, check_id, check_text, encode_canonical
 from voxsession.errors import ConfigurationError
 from voxsession.memory.readers.moments import moment_of
@@ -18,8 +17,7 @@ _KINDS = ("text", "multimodal_text")
 MAX_TITLE = 500
 
 
-@attrs.define(frozen=True, slots=True)
-class PastMessage:
+class PastMessage(Struct, frozen=True):
     """One text that was said; `at` is None where the export does not know."""
 
     role: Literal["user", "assistant"]
@@ -27,8 +25,7 @@ class PastMessage:
     at: datetime | None
 
 
-@attrs.define(frozen=True, slots=True)
-class PastTalk:
+class PastTalk(Struct, frozen=True):
     """One conversation: the branch that was current when it was exported."""
 
     id: str

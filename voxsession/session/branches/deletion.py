@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import attrs
-
 from voxsession.core.call_record import audio_pages_of
 from voxsession.core.changes import (
     Change,
@@ -17,6 +15,7 @@ from voxsession.core.changes import (
 )
 from voxsession.core.conversation import ConversationEntry
 from voxsession.core.memory_entry import summary_slot
+from voxsession.core.struct import Struct
 from voxsession.errors import ConfigurationError, ConflictError
 from voxsession.session.erasure import lost_topics
 from voxsession.session.holdings import Holdings, gather
@@ -30,8 +29,7 @@ MAX_ROUNDS = 8
 REASON = "its conversation was deleted"
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True)
-class _Plan:
+class _Plan(Struct, frozen=True, kw_only=True):
     """What goes: messages and entries by id; `kept` messages stay for branches."""
 
     messages: list[str]

@@ -6,16 +6,14 @@ from collections.abc import Awaitable, Callable, Container, Generator, Iterable,
 from datetime import datetime
 from typing import Any
 
-import attrs
-
 from voxsession.core.conversation import ConversationEntry
 from voxsession.core.display import escape, page_of, table
+from voxsession.core.struct import Struct
 
 __all__ = ["Branch", "BranchComparison", "BranchTree", "tree_of"]
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True, repr=False)
-class Branch:
+class Branch(Struct, frozen=True, kw_only=True):
     """One conversation in the tree.
 
     Attributes:
@@ -45,8 +43,7 @@ class Branch:
         return f"Branch({_told(self, ())})"
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True, repr=False)
-class BranchTree:
+class BranchTree(Struct, frozen=True, kw_only=True, eq=False):
     """All conversations of a session, those that began by themselves first; prints as a tree.
 
     Attributes:
@@ -56,7 +53,15 @@ class BranchTree:
 
     roots: tuple[Branch, ...]
     complete: bool
-    finish: Callable[[], Awaitable[BranchTree]] = attrs.field(eq=False)
+    finish: Callable[[], Awaitable[BranchTree]]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, BranchTree):
+            return NotImplemented
+        return (self.roots, self.complete) == (other.roots, other.complete)
+
+    def __hash__(self) -> int:
+        return hash((self.roots, self.complete))
 
     def __await__(self) -> Generator[Any, None, BranchTree]:
         return self.finish().__await__()
@@ -87,8 +92,7 @@ class BranchTree:
         return page_of("Conversations", f"<pre>{escape(repr(self))}</pre>")
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True, repr=False)
-class BranchComparison:
+class BranchComparison(Struct, frozen=True, kw_only=True):
     """Two conversations side by side.
 
     Attributes:

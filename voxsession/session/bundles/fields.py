@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-import attrs
-
 from voxsession.codec.bundle_rows import SessionRow
 from voxsession.core.conversation import ConversationEntry
 from voxsession.core.memory_entry import MemoryEntry
@@ -16,6 +14,7 @@ from voxsession.core.message import Message
 from voxsession.core.preference import Evidence
 from voxsession.core.session_changes import MARKED_UNDER, PRIVATE_WORDS
 from voxsession.core.session_data import Totals
+from voxsession.core.struct import asdict
 from voxsession.core.types import JsonObject, check_text
 from voxsession.core.withholding import MARKS, WITHHELD, WITHHELD_SLOTS
 
@@ -104,8 +103,7 @@ def _check_extra(extra: JsonObject) -> None:
 
 def _numbers_of(record: Any) -> dict[str, Any]:
     """The fields of a record that are numbers."""
-    found = {field.name: getattr(record, field.name) for field in attrs.fields(type(record))}
-    return {name: value for name, value in found.items() if isinstance(value, int | float)}
+    return {name: value for name, value in asdict(record).items() if isinstance(value, int | float)}
 
 
 def _check_numbers(where: str, numbers: Mapping[Any, object]) -> None:

@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, TypeVar
 
-import attrs
-
 from voxsession.clock import Clock
 from voxsession.codec.bundle_rows import SessionRow
 from voxsession.codec.message_columns import encode_columns
@@ -20,6 +18,7 @@ from voxsession.core.envelope import FORMAT, Record, stamp
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import Message
 from voxsession.core.session_data import IMPORTED_AS, SessionData
+from voxsession.core.struct import evolve
 from voxsession.errors import ConflictError, StorageFullError, VoxSessionError
 from voxsession.session.bundles.settling import landed_extra, recounted, settle, try_out
 from voxsession.session.filing import HEAD_MESSAGES, PAGE_MESSAGES, plan_filing
@@ -53,7 +52,7 @@ class UserMapping:
     def message(self, message: Message) -> Message:
         """A message of the person who has that name now."""
         name = self.name(message.name)
-        return message if name == message.name else attrs.evolve(message, name=name)
+        return message if name == message.name else evolve(message, name=name)
 
     def memory(self, entry: MemoryEntry) -> MemoryEntry:
         """An entry about the person who has that name now."""
@@ -68,7 +67,7 @@ class UserMapping:
             about = {**about, "author": self.name(about["author"])}
         if (speaker, slot, about) == (entry.speaker, entry.slot, entry.metadata):
             return entry
-        return attrs.evolve(entry, speaker=speaker, slot=slot, metadata=about)
+        return evolve(entry, speaker=speaker, slot=slot, metadata=about)
 
 
 def data_of_row(row: SessionRow, session_id: str, user_id: str | None) -> SessionData:

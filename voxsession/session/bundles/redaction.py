@@ -6,13 +6,12 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias, TypeVar, cast
 
-import attrs
-
 from voxsession.codec.bundle_rows import SessionRow
 from voxsession.core.conversation import ConversationEntry
 from voxsession.core.memory_entry import MemoryEntry, is_summary
 from voxsession.core.message import Message
 from voxsession.core.session_changes import MARKED_UNDER, PRIVATE_WORDS
+from voxsession.core.struct import evolve
 from voxsession.core.types import ENCODING_ERRORS, JsonObject, check_text, decode_json, encode_json
 from voxsession.core.withholding import MARKS, WITHHELD, WITHHELD_SLOTS
 from voxsession.errors import ConfigurationError
@@ -196,7 +195,7 @@ class Redaction:
 def _with(record: _R, **values: Any) -> _R:
     """The record with these values; the same one where nothing is other."""
     changed = {name: value for name, value in values.items() if value != getattr(record, name)}
-    return attrs.evolve(cast(Any, record), **changed) if changed else record
+    return evolve(cast(Any, record), **changed) if changed else record
 
 
 def _by_patterns(given: object) -> Callable[[str], str]:

@@ -6,12 +6,11 @@ import asyncio
 import inspect
 from typing import Any
 
-import attrs
-
 from voxsession.codec.bundle_rows import BUNDLE_FORMAT, BUNDLE_KIND, SessionRow, row_of
 from voxsession.core.call_record import without_audio
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.session_data import Totals
+from voxsession.core.struct import Struct, evolve
 from voxsession.memory.tokens import TokenCounter
 from voxsession.session.bundles.redaction import Redaction
 from voxsession.session.bundles.source import BundleSource
@@ -24,8 +23,7 @@ __all__ = ["BundleChoice", "BundleRun"]
 _ROWS_AT_ONCE = 200
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True)
-class BundleChoice:
+class BundleChoice(Struct, frozen=True, kw_only=True):
     """What goes into a bundle."""
 
     sensitive: bool
@@ -85,16 +83,16 @@ class BundleRun:
         if self._secrecy is not None and self._secrecy.leaves_out(entry):
             return
         if not self._choice.messages:
-            entry = attrs.evolve(entry, message_id=None, conversation_id=None, confirmed_in=None)
+            entry = evolve(entry, message_id=None, conversation_id=None, confirmed_in=None)
         await self._add("memory", entry)
 
     def _session(self) -> SessionRow:
         row = self._source.session()
         if not self._choice.messages:  # what counts them begins anew
-            row = attrs.evolve(row, analytics=Totals())
+            row = evolve(row, analytics=Totals())
         if not self._choice.learning:
             extra = {name: value for name, value in row.extra.items() if name != "profile"}
-            row = attrs.evolve(row, evidence={}, topics={}, extra=extra)
+            row = evolve(row, evidence={}, topics={}, extra=extra)
         return self._secrecy.session(row) if self._secrecy is not None else row
 
     async def _add(self, kind: str, record: Any) -> None:
@@ -112,7 +110,7 @@ class BundleRun:
         if not hasattr(record, "token_count"):
             return record
         size = self._counter.count(record.content or "")
-        return attrs.evolve(record, token_count=size, estimated=not self._counter.exact)
+        return evolve(record, token_count=size, estimated=not self._counter.exact)
 
     async def _tell(self, *, is_end: bool = False) -> None:
         progress = self._choice.progress

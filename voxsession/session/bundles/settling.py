@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-import attrs
-
 from voxsession.codec.session_codec import SessionCodec
 from voxsession.core.envelope import Record
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import Message
 from voxsession.core.session_changes import MARKED_UNDER, PRIVATE_WORDS
 from voxsession.core.session_data import SessionData
+from voxsession.core.struct import evolve
 from voxsession.core.types import JsonObject, UtcTime
 from voxsession.errors import FormatError
 from voxsession.learning.privacy import with_all_noted
@@ -36,10 +35,10 @@ async def recounted(counter: TokenCounter, record: _R) -> _R:
     size = await count_long(counter, record.content or "")
     if counter.exact:
         is_known = record.token_count == size and not record.estimated
-        return record if is_known else attrs.evolve(record, token_count=size, estimated=False)
+        return record if is_known else evolve(record, token_count=size, estimated=False)
     if size // 2 - _SLACK_TOKENS <= record.token_count <= 2 * size + _SLACK_TOKENS:
         return record
-    return attrs.evolve(record, token_count=size, estimated=True)
+    return evolve(record, token_count=size, estimated=True)
 
 
 def settle(data: SessionData, now: UtcTime) -> None:

@@ -7,10 +7,9 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 
-import attrs
-
 from voxsession.clock import Clock
 from voxsession.core.envelope import FORMAT, Record, from_stamp, stamp, storage_key
+from voxsession.core.struct import Struct, evolve
 from voxsession.errors import ConflictError, IntegrityError
 from voxsession.session.loader import Loader
 from voxsession.session.rewriting import headers
@@ -22,8 +21,7 @@ _PREFIX = "call-"
 _NAMES = ("session_id", "conversation_id", "token")
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True)
-class CallLead:
+class CallLead(Struct, frozen=True, kw_only=True):
     """Where the id of a call leads.
 
     Attributes:
@@ -109,7 +107,7 @@ class CallPointers:
         if lead.former is not None:
             body["former"] = list(lead.former)
         await self._loader.call(self._loader.storage.save(self._vault.seal_small(header, body)), "save")
-        return attrs.evolve(lead, seq=lead.seq + 1, created_at=lead.created_at or now, written_at=now)
+        return evolve(lead, seq=lead.seq + 1, created_at=lead.created_at or now, written_at=now)
 
     async def drop(self, conversation_id: str, seq: int | None = None) -> bool:
         """Removes the pointer, if it is still this version; whether there was one.

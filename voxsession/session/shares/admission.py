@@ -9,12 +9,11 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-import attrs
-
 from voxsession.clock import Clock
 from voxsession.core.changes import Change, ShareCreated, ShareRefused, ShareUsed
 from voxsession.core.session_data import SessionData
 from voxsession.core.share_grant import ShareGrant, grant_of
+from voxsession.core.struct import Closed
 from voxsession.errors import (
     ConflictError,
     PermissionDeniedError,
@@ -67,8 +66,7 @@ class Home(Protocol):
         """Takes a core back whose last handle closed."""
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True, repr=False)
-class Ticket:
+class Ticket(Closed, frozen=True, kw_only=True):
     """What the holder of a share comes with; the token itself is not kept."""
 
     session_id: str

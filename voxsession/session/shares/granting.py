@@ -6,10 +6,9 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import attrs
-
 from voxsession.core.changes import Change, ShareCreated, ShareRevoked, SnapshotErased
 from voxsession.core.share_grant import PERMISSIONS, SNAPSHOT, ShareGrant, grant_of, is_open
+from voxsession.core.struct import evolve
 from voxsession.core.types import (
     JsonObject,
     check_number,
@@ -58,7 +57,7 @@ def grant_share(
     )
     dropped = _room_for_one(core, now)
     token, grant_id = new_token(core.clock), core.clock.new_id("share")
-    grant = attrs.evolve(grant, token_hash=token_digest(token))
+    grant = evolve(grant, token_hash=token_digest(token))
     stored: JsonObject = decode_json(encode_json(grant))
     if grant.is_snapshot:
         stored[SNAPSHOT] = _frozen(core, grant, now)
@@ -207,7 +206,7 @@ def _frozen(core: LiveCore, grant: ShareGrant, now: datetime) -> JsonObject:
     Raises:
         ConfigurationError: it is more than can be kept.
     """
-    live = attrs.evolve(grant, is_snapshot=False)
+    live = evolve(grant, is_snapshot=False)
     content = Reach(core.view, live, core.filed_talks.entries).freeze(now, MAX_SNAPSHOT_BYTES)
     size = len(encode_json(content))
     others = sum(

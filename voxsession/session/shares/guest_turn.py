@@ -6,14 +6,13 @@ import contextlib
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
-import attrs
-
 from voxsession.core.config import SessionConfig, known_settings
 from voxsession.core.conversation import ConversationEntry
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import Message
 from voxsession.core.session_data import SessionData
 from voxsession.core.share_grant import ShareGrant
+from voxsession.core.struct import evolve
 from voxsession.errors import PermissionDeniedError, VoxSessionError
 from voxsession.memory.context import Context
 from voxsession.models.base import Reply
@@ -116,7 +115,7 @@ class GuestTurn(Turn):
         said: list[Message] = []
         if {"read", "search"} & set(grant.permissions):
             reached = (await reach_of(core, host, grant)).entries(core.now())
-            entries = [attrs.evolve(one, pinned=False) for one in reached if one.category != _ONLY_OWNERS]
+            entries = [evolve(one, pinned=False) for one in reached if one.category != _ONLY_OWNERS]
         if "read" in grant.permissions:
             said = await read_shared(core, host, grant, OWNERS_MESSAGES, None)
         own = await read_guests(core, host, self.conversation_id, OWN_MESSAGES)
@@ -126,8 +125,8 @@ class GuestTurn(Turn):
             updated_at=core.data.updated_at,
             config=self._settings(),
             conversations=_talks([*said, *own]),
-            memories={entry.id: entry for entry in entries},
-            messages=[*said, *own],
+            held_memories={entry.id: entry for entry in entries},
+            held_messages=[*said, *own],
         )
 
     def _settings(self) -> dict[str, Any]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import attrs
-
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.share_grant import ShareGrant
+from voxsession.core.struct import evolve
 from voxsession.core.types import check_text
 from voxsession.errors import BudgetError, ConfigurationError
 from voxsession.memory.allowance import allowance_of, category_expiry
@@ -63,7 +62,7 @@ def note_entry(
         token_count=size,
         estimated=not core.counter.exact,
     )
-    return attrs.evolve(entry, expires_at=category_expiry(entry, config))
+    return evolve(entry, expires_at=category_expiry(entry, config))
 
 
 def _check_room(core: LiveCore, size: int, category: str) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-import attrs
-
 from voxsession.clock import Clock
 from voxsession.core.changes import ShareCreated
 from voxsession.core.envelope import FORMAT, Record, stamp, storage_key
+from voxsession.core.struct import Struct, asdict, evolve
 from voxsession.errors import ConflictError, IntegrityError
 from voxsession.session.live import LiveCore
 from voxsession.session.pending import Pending
@@ -19,8 +18,7 @@ from voxsession.storage.base import SessionStorage
 __all__ = ["ShareLead", "SharePointers"]
 
 
-@attrs.define(frozen=True, slots=True)
-class ShareLead:
+class ShareLead(Struct, frozen=True):
     """Where a token leads: a session and a grant in it. Whether the grant still holds, the session says."""
 
     session_id: str
@@ -68,7 +66,7 @@ class SharePointers:
             "status": "active",
         }
         try:
-            await self._storage.save(self._vault.seal_small(header, attrs.asdict(lead)))
+            await self._storage.save(self._vault.seal_small(header, asdict(lead)))
         except ConflictError:
             if await self.find(token_hash) != lead:
                 raise
@@ -83,7 +81,7 @@ class SharePointers:
             await self.put(keyed, ShareLead(core.data.session_id, change.grant_id))
             for token_hash in filter(None, change.dropped.values()):
                 await self.drop(self._vault.share_hash(token_hash) if is_digest(token_hash) else token_hash)
-            saved = attrs.evolve(cast(Any, change), grant={**change.grant, "token_hash": keyed})
+            saved = evolve(cast(Any, change), grant={**change.grant, "token_hash": keyed})
             core.pending[place] = Pending(saved, pending.observed)
             if (stored := core.data.shares.get(change.grant_id)) is not None:
                 core.data.shares[change.grant_id] = {**stored, "token_hash": keyed}

@@ -6,13 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import TypeVar
 
-import attrs
-
 from voxsession.core.conversation import ConversationEntry
 from voxsession.core.memory_entry import MemoryEntry, is_summary, summary_slot
 from voxsession.core.message import Message
 from voxsession.core.session_data import SessionData
 from voxsession.core.share_grant import SNAPSHOT, ShareGrant
+from voxsession.core.struct import evolve
 from voxsession.core.types import JsonObject, decode_json, encode_json, json_decoder
 from voxsession.core.withholding import withheld_marks, withheld_messages, withheld_slots
 from voxsession.session.hold import Hold, may_tell
@@ -88,7 +87,7 @@ class Reach:
     def _is_unchanged_secret(self, frozen: MemoryEntry) -> bool:
         """What became sensitive since it was frozen is treated as it is now."""
         now = self._data.find_memory(frozen.id)
-        return now is None or not now.sensitive or self.has(attrs.evolve(frozen, sensitive=True))
+        return now is None or not now.sensitive or self.has(evolve(frozen, sensitive=True))
 
     # --- messages
 
@@ -145,7 +144,7 @@ class Reach:
             now: the moment.
             most_bytes: older messages are left out to keep below this; the entries alone may take more.
         """
-        entries = [attrs.evolve(outside(entry), slot=entry.slot) for entry in self._reached(now)]
+        entries = [evolve(outside(entry), slot=entry.slot) for entry in self._reached(now)]
         rows: JsonObject = {"entries": decode_json(encode_json(entries)), "messages": []}
         count = FROZEN_MESSAGES if self.has_messages else 0
         while count:
@@ -197,7 +196,7 @@ def _snapshot_of(data: SessionData, grant: ShareGrant) -> JsonObject:
 def outside(entry: MemoryEntry) -> MemoryEntry:
     """An entry as others get it: without the app's own data, and without where it came from."""
     author = (entry.metadata or {}).get("author") if entry.source == "shared" else None
-    return attrs.evolve(
+    return evolve(
         entry,
         metadata=None if author is None else {"author": author},
         message_id=None,
@@ -209,4 +208,4 @@ def outside(entry: MemoryEntry) -> MemoryEntry:
 
 
 def _message_outside(message: Message) -> Message:
-    return attrs.evolve(message, metadata=None, tool_calls=None, tool_call_id=None)
+    return evolve(message, metadata=None, tool_calls=None, tool_call_id=None)

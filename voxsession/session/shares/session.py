@@ -169,7 +169,7 @@ def _only(entries: list[MemoryEntry], data: SessionData) -> SessionData:
         session_id="",
         created_at=data.created_at,
         updated_at=data.updated_at,
-        memories={entry.id: entry for entry in entries},
+        held_memories={entry.id: entry for entry in entries},
     )
 
 

@@ -6,17 +6,15 @@ from collections.abc import Awaitable, Callable, Generator, Iterable
 from datetime import datetime
 from typing import Any
 
-import attrs
-
 from voxsession.core.display import page_of, table
 from voxsession.core.share_grant import ShareGrant, ShareUse, grant_of
+from voxsession.core.struct import Closed, Struct, evolve
 from voxsession.core.types import JsonObject
 
 __all__ = ["NewShare", "ShareInfo", "ShareList", "SharedView"]
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True, repr=False)
-class NewShare:
+class NewShare(Closed, frozen=True, kw_only=True):
     """A share that was just made; nothing else ever holds its token."""
 
     token: str
@@ -52,8 +50,7 @@ class SharedView:
         return f"SharedView(grant_id={self.grant_id!r}, expires_at={self.expires_at})"
 
 
-@attrs.define(frozen=True, slots=True, kw_only=True)
-class ShareInfo:
+class ShareInfo(Struct, frozen=True, kw_only=True):
     """A share as its owner sees it.
 
     Attributes:
@@ -96,7 +93,7 @@ class ShareInfo:
                 "max_uses uses last_used_at counts"
             ).split()
         }
-        by_hand = (attrs.evolve(use, by=use.by or grant.shared_with_user_id) for use in grant.audit)
+        by_hand = (evolve(use, by=use.by or grant.shared_with_user_id) for use in grant.audit)
         return cls(
             grant_id=grant_id,
             status=grant.status(now),
