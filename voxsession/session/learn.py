@@ -6,6 +6,7 @@ import inspect
 from collections import deque
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -97,12 +98,34 @@ def _with_before(known: Sequence[Message], messages: Sequence[Message]) -> Itera
     if not wanted:
         return
     first = next((place for place in range(len(known) - 1, -1, -1) if known[place].id == messages[0].id), 0)
-    befores: dict[str, Before] = {}
-    for message in list(known[max(first - LOOK_BACK, 0) :]):
-        before = befores.setdefault(message.conversation_id, Before())
+    lead, befores = known[max(first - LOOK_BACK, 0) : first], dict[str, Before]()
+    for message in list(known[first:]):
+        before = befores.get(message.conversation_id)
+        if before is None:
+            before = befores[message.conversation_id] = _said_in(message.conversation_id, lead)
         if message.id in wanted:
             yield message, before
         before.take(message)
+
+
+def _said_in(conversation_id: str, lead: Sequence[Message]) -> Before:
+    """What was said in a conversation, from the newest back to where nothing more is wanted."""
+    before, others = Before(), list[str]()
+    for message in reversed(lead):
+        if message.conversation_id != conversation_id:
+            continue
+        if message.role == "user":
+            before.user = before.user or message
+            if before.assistant is not None and len(others) >= MOST_OTHERS:
+                break
+            continue
+        if message.role == "assistant" and before.assistant is None:
+            before.assistant = message
+            before.unanswered = message if before.user is None else None
+        if message.content and len(others) < MOST_OTHERS:
+            others.append(message.content)
+    before.others.extend(reversed(others))
+    return before
 
 
 def _extract(
@@ -156,7 +179,15 @@ def _local(core: LiveCore, message: Message) -> datetime:
 
 def _takes(extract: Any, name: str) -> bool:
     """Whether an extractor asks for this by name: what is asked of an app's own does not grow."""
+    function = getattr(extract, "__func__", extract)  # of a method, which is another object each time
     try:
-        return name in inspect.signature(extract).parameters
+        return name in (
+            _names_of(function) if inspect.isfunction(function) else _names_of.__wrapped__(extract)
+        )
     except (TypeError, ValueError):
         return False
+
+
+@lru_cache(32)
+def _names_of(function: Any) -> frozenset[str]:
+    return frozenset(inspect.signature(function).parameters)
