@@ -17,8 +17,9 @@ MAX_TOKENS: Final = 10**12  # far above any model, far below what JSON readers c
 ROLES: tuple[Role, ...] = ("system", "user", "assistant", "tool")
 
 
-# Not kw_only, so that filed messages are made from columns by place; whoever else makes one names its fields.
-class Message(Struct, frozen=True):
+# Not kw_only, so that filed messages are made from columns by place; whoever else makes one names its fields. Out of
+# the garbage collector's sight, since nothing in JSON can lead back to a message: it need not visit thousands of them.
+class Message(Struct, frozen=True, gc=False):
     """One text by one role, at its place in a conversation.
 
     Attributes:
