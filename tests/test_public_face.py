@@ -19,6 +19,11 @@ STORES = {"aiosqlite", "asyncmy", "asyncpg", "hiredis", "redis", "sqlalchemy"}
 OUTER = {"click", "jwt", "openai", "requests", "rich", "starlette", "uvicorn", "websockets"}
 TEXT = {"Stemmer", "dateutil", "numpy", "phonenumbers", "regex", "tiktoken"}
 TOOLS = {"hypothesis", "pytest", "sybil"}
+LATER = {
+    "pathlib",
+    "urllib",
+    "zoneinfo",
+}  # of the standard library; they take as long as twenty modules of ours
 
 pytestmark = pytest.mark.skipif(
     "__all__" not in (ROOT / "voxsession" / "__init__.py").read_text(),
@@ -97,7 +102,7 @@ def printed(program: str, folder: Path) -> str:
 def test_importing_brings_in_nothing_heavy(tmp_path: Path) -> None:
     """`import voxsession` loads no optional library, no test tool, and not the tokenizer."""
     program = "import sys, voxsession; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
-    assert not set(printed(program, tmp_path).split()) & (STORES | OUTER | TEXT | TOOLS)
+    assert not set(printed(program, tmp_path).split()) & (STORES | OUTER | TEXT | TOOLS | LATER)
 
 
 @pytest.mark.parametrize(

@@ -401,7 +401,7 @@ def test_adding_to_many_looks_at_a_few() -> None:
         def values(self) -> Any:
             raise AssertionError("nobody may go through all of them")
 
-    data._memories = Watched(data.memories)
+    data.held_memories = Watched(data.memories)
     for n in range(50):
         put_memory(data, entry(f"new{n}", importance=1.0))
         apply(evictions(data, NOW, allowance), data)

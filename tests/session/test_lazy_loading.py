@@ -263,7 +263,7 @@ def shut(entries: list[Any], said: list[Message]) -> SessionData:
         MessageAdded(at=START, message=message).apply(data)
     kept, heard = dict(data.memories), list(data.messages)
     data.open_memories, data.open_messages = lambda: dict(kept), lambda: list(heard)
-    data._memories, data._messages = {}, []
+    data.held_memories, data.held_messages = {}, []
     return data
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate, repeat
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -42,14 +43,18 @@ _OPTIONAL: dict[str, Any] = {
 
 def encode_columns(messages: Sequence[Message]) -> bytes:
     """The messages as the JSON of one object of columns."""
-    columns: dict[str, list[Any]] = {name: [getattr(m, name) for m in messages] for name in _REQUIRED}
+    columns: dict[str, list[Any]] = {name: _column(name, messages) for name in _REQUIRED}
     moments = [(m.at - _EPOCH) // _MICROSECOND for m in messages]
     columns["at"] = [now - before for before, now in zip([0, *moments], moments, strict=False)]
     for name, default in _OPTIONAL.items():
-        values = [getattr(m, name) for m in messages]
-        if any(value != default for value in values):
+        values = _column(name, messages)
+        if values.count(default) != len(values):
             columns[name] = values
     return encode_json(columns)
+
+
+def _column(name: str, messages: Sequence[Message]) -> list[Any]:
+    return list(map(attrgetter(name), messages))
 
 
 def decode_columns(body: bytes, record: str) -> list[Message]:

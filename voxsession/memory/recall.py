@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, tzinfo
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import Message
@@ -329,7 +328,11 @@ def in_zone_of(data: SessionData, moment: datetime) -> datetime:
 
 def _zone_of(data: SessionData) -> tzinfo:
     name = str(data.config.get("timezone", "UTC"))
-    return UTC if name == "UTC" else ZoneInfo(name)
+    if name == "UTC":
+        return UTC
+    from zoneinfo import ZoneInfo  # few sessions have a zone
+
+    return ZoneInfo(name)
 
 
 def _placed(moment: datetime, zone: tzinfo) -> datetime:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from pathlib import Path
 from typing import Any
 
 from voxsession.core.envelope import stamp
@@ -17,7 +16,6 @@ __all__ = ["DebugLog"]
 MAX_EVENTS = 1000
 MAX_SNAPSHOTS = 100
 MAX_IDS = 50
-_PACKAGE = Path(__file__).resolve().parents[1]
 # What an event may show: figures, ids, names from the program. Any other field may hold what somebody said.
 _FIGURES = frozenset(
     "seq changes whole torn tokens shortened worked duration_ms duration_seconds decay replaces".split()
@@ -161,10 +159,13 @@ def _sizes(fields: Any) -> dict[str, Any]:
 
 def _place(error: BaseException) -> str | None:
     """The module of ours and the line that an error came out of, without the folders of this machine."""
+    from pathlib import Path  # most programs log no error of ours
+
+    package = Path(__file__).resolve().parents[1]
     place, trace = None, error.__traceback__
     while trace is not None:
         file = Path(trace.tb_frame.f_code.co_filename)
-        if file.is_relative_to(_PACKAGE) or file.resolve().is_relative_to(_PACKAGE):
-            place = f"{file.resolve().relative_to(_PACKAGE).as_posix()}:{trace.tb_lineno}"
+        if file.is_relative_to(package) or file.resolve().is_relative_to(package):
+            place = f"{file.resolve().relative_to(package).as_posix()}:{trace.tb_lineno}"
         trace = trace.tb_next
     return place

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from voxsession.core.message import Message
 from voxsession.core.struct import Struct, field
@@ -167,8 +166,13 @@ def _in_background(core: LiveCore, host: SessionHost) -> BackgroundLearning:
 
 def _local(core: LiveCore, message: Message) -> datetime:
     """When it was said, in the user's own time zone: "tomorrow" is the day after the user's today."""
+    name = str(core.view.config.get("timezone") or "UTC")
+    if name == "UTC":
+        return message.at
+    from zoneinfo import ZoneInfo  # few sessions have a zone
+
     try:
-        return message.at.astimezone(ZoneInfo(str(core.view.config.get("timezone") or "UTC")))
+        return message.at.astimezone(ZoneInfo(name))
     except (
         OSError,
         ValueError,

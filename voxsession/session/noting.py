@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
 from functools import lru_cache
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 from voxsession.core.changes import MessageAdded
 from voxsession.core.message import Message
@@ -103,5 +102,7 @@ def _said_before(core: LiveCore, message: Message, before: Sequence[MessageAdded
 
 
 @lru_cache(64)
-def _zone(name: str) -> ZoneInfo:
+def _zone(name: str) -> tzinfo:
+    from zoneinfo import ZoneInfo  # few sessions have a zone
+
     return ZoneInfo(name)

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voxsession.core.envelope import stamp
 from voxsession.core.types import JsonObject, check_text, encode_json
 from voxsession.errors import ConfigurationError, IntegrityError
 from voxsession.session.base import SessionBase
-from voxsession.session.import_file import Progress
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from voxsession.codec.bundle_seal import PieceSealer
     from voxsession.session.bundles.redaction import Redact
     from voxsession.session.bundles.run import BundleChoice
     from voxsession.session.bundles.writer import Target
+    from voxsession.session.import_file import Progress
 
 __all__ = ["Exporting"]
 
