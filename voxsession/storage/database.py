@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,6 +17,7 @@ from voxsession.clock import Clock, SystemClock
 from voxsession.core.envelope import Record, decode_line, from_stamp, split_key, stamp
 from voxsession.errors import ConfigurationError, ConflictError, IntegrityError
 from voxsession.storage.base import SessionStorage
+from voxsession.storage.database_direct import Ask
 from voxsession.storage.database_errors import is_taken
 from voxsession.storage.database_link import (
     DatabaseLink,
@@ -141,11 +142,11 @@ class DatabaseSessionStorage(SessionStorage):
         """Adds a batch behind the document, in one statement."""
         values = batch_values(session_id, batch)
 
-        async def add(connection: AsyncConnection) -> None:
-            if not (await connection.execute(self._sql.add, values)).rowcount:
-                await self._explain(connection, values)
+        def add(ask: Ask) -> None:
+            if not ask(self._sql.add, values).rowcount:
+                _check_repeated(values, ask(self._sql.head, values).one_or_none())
 
-        await self._link.run("append", add)
+        await self._link.run_direct("append", add)
 
     async def load_since(self, session_id: str, seq: int) -> list[Record] | None:
         """The batches after a version; None where they were merged into the document."""
@@ -197,9 +198,7 @@ class DatabaseSessionStorage(SessionStorage):
 
     async def _explain(self, connection: AsyncConnection, values: dict[str, Any]) -> None:
         """Why a write did not fit: it was made before, which is well, or it was made from another version."""
-        key, head = values["key"], await self._head(connection, values["key"])
-        if head is None or head[1] != values["unlike"]:
-            raise conflict(key, values["base_seq"], head[0] if head else None)
+        _check_repeated(values, await self._head(connection, values["key"]))
 
     async def _head(self, connection: AsyncConnection, key: str) -> tuple[int, str] | None:
         row = (await connection.execute(self._sql.head, {"key": key})).one_or_none()
@@ -374,10 +373,13 @@ class DatabaseSessionStorage(SessionStorage):
         return await self._link.run(operation, execute)
 
     async def _rows(self, operation: str, statement: TextClause, **values: Any) -> list[Any]:
-        async def read(connection: AsyncConnection) -> list[Any]:
-            return list(await connection.execute(statement, values))
+        return await self._link.run_direct(operation, lambda ask: list(ask(statement, values)))
 
-        return await self._link.run(operation, read)
+
+def _check_repeated(values: Mapping[str, Any], head: Any) -> None:
+    """`ConflictError` unless the head that a write did not fit (seq, batch_id) is what it made before."""
+    if head is None or head[1] != values["unlike"]:
+        raise conflict(values["key"], values["base_seq"], head[0] if head else None)
 
 
 def _checked_ttl(seconds: Any) -> float | None:
