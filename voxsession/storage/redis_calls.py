@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 __all__ = ["Calls", "Command"]
 
-Command: TypeAlias = list[Any]
+Command: TypeAlias = Any  # a list of words, or the bytes of a whole command
 Send: TypeAlias = Callable[[list[Command]], Awaitable[list[Any]]]
 
 BURST, BURST_BYTES = 64, 1 << 18
@@ -78,7 +78,7 @@ class Calls:
             command, future = self._waiting.popleft()
             if not future.done():  # its caller has gone
                 burst.append((command, future))
-                size += sum(map(len, command))
+                size += len(command) if isinstance(command, bytes) else sum(map(len, command))
         return burst
 
     async def _travel(self, burst: list[tuple[Command, asyncio.Future[Any]]]) -> None:
