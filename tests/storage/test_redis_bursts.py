@@ -12,7 +12,7 @@ from redis.asyncio.connection import Connection
 
 from tests.faults.proxy import Proxy
 from tests.servers.redis import RedisServer, ask, new_prefix
-from voxsession.errors import ConflictError, StorageUnavailableError
+from voxsession.errors import ConflictError, IntegrityError, StorageUnavailableError
 from voxsession.storage.redis import RedisSessionStorage
 from voxsession.testing.records import a_batch, a_document
 
@@ -69,12 +69,14 @@ async def test_fifty_turns_are_two_round_trips(storage: RedisSessionStorage, sen
     assert await tails(storage) == {name: [2] for name in NAMES}
 
 
-async def test_a_conflict_of_one_is_not_that_of_others(storage: RedisSessionStorage) -> None:
-    """Among fifty at once, one made from another version and one of a session that is not there fail alone."""
+async def test_trouble_of_one_is_not_that_of_others(storage: RedisSessionStorage) -> None:
+    """A turn made from another version, one of no session and one of what is no record fail alone among fifty."""
+    link = await storage._links.current()
+    await link.command("SET", storage._keys.record("foreign")[0], "no hash")
     calls = [(name, a_batch(name, seq=9 if name == NAMES[1] else 2)) for name in NAMES]
-    calls.append(("nobody", a_batch("nobody")))
+    calls += [(name, a_batch(name)) for name in ("nobody", "foreign")]
     found = await asyncio.gather(*(storage.append(*call) for call in calls), return_exceptions=True)
-    assert [type(found.pop(place)) for place in (-1, 1)] == [ConflictError] * 2
+    assert [type(found.pop(at)) for at in (-1, -1, 1)] == [IntegrityError, ConflictError, ConflictError]
     assert set(found) == {None}
     assert await tails(storage) == {name: [] if name == NAMES[1] else [2] for name in NAMES}
 
