@@ -1,4 +1,4 @@
-"""Whether a batch's line certainly comes next, told from how the lines begin."""
+"""What is read off the beginning of a batch's line: whether it certainly comes next, and its header."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from voxsession.core.envelope import HEADER_FIELDS, decode_line
 from voxsession.errors import ConflictError
-from voxsession.storage.frames import Newest, batch_line, check_base, document_line, follows
+from voxsession.storage.frames import Newest, batch_line, check_base, document_line, follows, header_line
 from voxsession.testing.records import a_batch, a_document
 
 
@@ -62,3 +63,22 @@ def test_it_never_says_more_than_a_close_look(stored: int, base: int, seq: int, 
     else:
         with pytest.raises(ConflictError):
             check_base(name, batch, Newest(last), appending=True)
+
+
+@given(
+    st.sampled_from(["s", 's","sealed":"x"}', ',"sealed":', "\\", '\\","sealed":', "é\0"]),
+    st.one_of(st.text(), st.dictionaries(st.sampled_from(["sealed", "core"]), st.text())),
+    st.sampled_from([{}, {"body": {"sealed": 1}}, {"key_id": "k", "wrapped_key": "w"}]),
+    st.booleans(),
+)
+def test_the_header_of_a_line_is_that_of_its_batch(
+    name: str, body: Any, more: dict[str, Any], is_whole: bool
+) -> None:
+    """Whatever a batch holds, and in whatever order, its header line has its header fields and nothing else."""
+    batch = a_batch(name, body=body, owner=name) | more
+    if not is_whole:
+        del batch["expires_at"], batch["sealed"]
+    header = {field: batch[field] for field in HEADER_FIELDS if field in batch}
+    assert header_line(batch, batch_line(batch)) == batch_line(header)
+    assert decode_line(header_line(batch, batch_line(batch)), name) == header
+    assert header_line(batch, batch_line(batch)).endswith(b"}\n")

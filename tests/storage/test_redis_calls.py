@@ -37,15 +37,39 @@ async def begun(calls: Calls, *commands: Command) -> list[asyncio.Task[Any]]:
 
 
 async def test_those_that_wait_travel_together() -> None:
-    """The first go alone; the rest follow in bursts, each caller with its own answer."""
+    """The first goes alone; the rest follow in bursts, each caller with its own answer."""
     server = Server()
     calls = Calls(server.send, 2, together=True)
     tasks = await begun(calls, *(["get", str(number)] for number in range(200)))
     server.going.set()
 
     assert await asyncio.gather(*tasks) == [str(number) for number in range(200)]
-    assert server.bursts == [1, 1, BURST, BURST, BURST, 198 - 3 * BURST]
+    assert server.bursts == [1, BURST, BURST, BURST, 199 - 3 * BURST]
     assert server.most_at_once == 2
+
+
+async def test_those_of_one_round_travel_together() -> None:
+    """Who asks while others are on their way shares a connection with all who ask in the same round."""
+    server = Server()
+    calls = Calls(server.send, 4, together=True)
+    tasks = [asyncio.ensure_future(calls(["get", str(number)])) for number in range(6)]
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert server.bursts == [1, 5]
+    tasks += [asyncio.ensure_future(calls(["get", str(number)])) for number in range(6, 9)]
+    tasks[7].cancel()
+    gone = asyncio.ensure_future(calls(["get", "gone"]))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert server.bursts == [1, 5, 3]
+    late = await begun(calls, ["get", "late"])
+    late[0].cancel()
+    server.going.set()
+    assert await asyncio.gather(*tasks[:7], tasks[8]) == [str(number) for number in (*range(7), 8)]
+    assert await gone == "gone"
+    await asyncio.wait_for(calls.settle(), 1)
+    assert server.bursts == [1, 5, 3]
+    assert await calls(["get", "alone"]) == "alone"
 
 
 async def test_long_commands_travel_alone() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,9 +17,12 @@ from voxsession.clock import Clock, SystemClock
 from voxsession.core.envelope import Record, decode_line, from_stamp, split_key, stamp
 from voxsession.errors import ConfigurationError, ConflictError, IntegrityError
 from voxsession.storage.base import SessionStorage
+from voxsession.storage.database_adding import add, add_many, check_repeated
+from voxsession.storage.database_appends import Appends, Values
 from voxsession.storage.database_errors import is_taken
 from voxsession.storage.database_link import (
     DatabaseLink,
+    Opened,
     checked_engine,
     checked_options,
     engine_url,
@@ -138,14 +141,22 @@ class DatabaseSessionStorage(SessionStorage):
         return record_of_rows(session_id, rows)
 
     async def append(self, session_id: str, batch: Record) -> None:
-        """Adds a batch behind the document, in one statement."""
-        values = batch_values(session_id, batch)
+        """Adds a batch behind the document, in one statement, which others that wait may share."""
+        values, opened = batch_values(session_id, batch), self._link.now_open()
+        if self._sql.add_many is None:
+            await self._add(opened, values)
+            return
+        if opened.appends is None:
+            opened.appends = Appends(
+                functools.partial(self._add, opened), functools.partial(self._add_many, opened)
+            )
+        await opened.appends(values)
 
-        async def add(connection: AsyncConnection) -> None:
-            if not (await connection.execute(self._sql.add, values)).rowcount:
-                await self._explain(connection, values)
+    async def _add(self, opened: Opened, values: Values) -> None:
+        await self._link.run_direct("append", functools.partial(add, self._sql, values), opened)
 
-        await self._link.run("append", add)
+    async def _add_many(self, opened: Opened, many: Sequence[Values]) -> set[str]:
+        return await self._link.run_direct("append", functools.partial(add_many, self._sql, many), opened)
 
     async def load_since(self, session_id: str, seq: int) -> list[Record] | None:
         """The batches after a version; None where they were merged into the document."""
@@ -197,9 +208,7 @@ class DatabaseSessionStorage(SessionStorage):
 
     async def _explain(self, connection: AsyncConnection, values: dict[str, Any]) -> None:
         """Why a write did not fit: it was made before, which is well, or it was made from another version."""
-        key, head = values["key"], await self._head(connection, values["key"])
-        if head is None or head[1] != values["unlike"]:
-            raise conflict(key, values["base_seq"], head[0] if head else None)
+        check_repeated(values, await self._head(connection, values["key"]))
 
     async def _head(self, connection: AsyncConnection, key: str) -> tuple[int, str] | None:
         row = (await connection.execute(self._sql.head, {"key": key})).one_or_none()
@@ -374,10 +383,7 @@ class DatabaseSessionStorage(SessionStorage):
         return await self._link.run(operation, execute)
 
     async def _rows(self, operation: str, statement: TextClause, **values: Any) -> list[Any]:
-        async def read(connection: AsyncConnection) -> list[Any]:
-            return list(await connection.execute(statement, values))
-
-        return await self._link.run(operation, read)
+        return await self._link.run_direct(operation, lambda ask: list(ask(statement, values)))
 
 
 def _checked_ttl(seconds: Any) -> float | None:

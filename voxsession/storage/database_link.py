@@ -18,10 +18,12 @@ from sqlalchemy.pool import QueuePool
 
 from voxsession.clock import Clock
 from voxsession.errors import ConfigurationError, VoxSessionError
+from voxsession.storage.database_appends import Appends
+from voxsession.storage.database_direct import Ask, DirectStatements
 from voxsession.storage.database_errors import fault_of, translated
 from voxsession.storage.database_schema import dialect_of, prepare
 
-__all__ = ["DatabaseLink", "checked_engine", "checked_options", "engine_url", "transaction"]
+__all__ = ["DatabaseLink", "Opened", "checked_engine", "checked_options", "engine_url", "transaction"]
 
 T = TypeVar("T")
 Work = Callable[[AsyncConnection], Awaitable[T]]
@@ -195,23 +197,37 @@ async def _farewell(engine: AsyncEngine) -> AsyncGenerator[None, None]:
                 await engine.dispose()
 
 
-class _Opened:
+class Opened:
     """An engine in one event loop.
 
     Attributes:
+        direct: the statements that are made often.
+        appends: the storage's, where they may travel together.
         turns: as many as the pool has connections: who waits here goes in the order of coming, whereas the pool lets
             newcomers pass, so that one of a thousand may wait for ever.
     """
 
-    __slots__ = ("calls", "engine", "farewell", "is_ready", "opening", "turns")
+    __slots__ = ("appends", "calls", "direct", "engine", "farewell", "is_ready", "opening", "turns")
 
-    def __init__(self, engine: AsyncEngine, turns: asyncio.Semaphore | None = None) -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        turns: asyncio.Semaphore | None = None,
+        appends: Appends | None = None,
+    ) -> None:
         self.engine = engine
+        self.direct = DirectStatements(engine.sync_engine)
         self.farewell: AsyncGenerator[None, None] | None = None
         self.opening = asyncio.Lock()
         self.is_ready = False
+        self.appends = appends
         self.turns = turns
         self.calls: set[asyncio.Task[Any]] = set()
+
+    async def run(self, work: Work[T]) -> T:
+        """What the work gives on a connection of its own."""
+        async with self.engine.connect() as connection:
+            return await work(connection)
 
 
 class DatabaseLink:
@@ -231,7 +247,7 @@ class DatabaseLink:
         self._given = engine.execution_options(isolation_level="AUTOCOMMIT") if engine is not None else None
         self._options = options
         self._clock = clock
-        self._opened: WeakKeyDictionary[asyncio.AbstractEventLoop, _Opened] = WeakKeyDictionary()
+        self._opened: WeakKeyDictionary[asyncio.AbstractEventLoop, Opened] = WeakKeyDictionary()
         self._guard = threading.Lock()  # of several loops each runs in a thread of its own
         shown = url if url is not None else engine.url if engine is not None else None
         assert shown is not None
@@ -251,8 +267,16 @@ class DatabaseLink:
             StorageError: it failed.
             ConfigurationError: the server does not let us in.
         """
-        opened = self._now_open()
-        task = asyncio.ensure_future(self._persist(opened, operation, work))
+        opened = self.now_open()
+        return await self._cared_for(opened, operation, lambda: opened.run(work))
+
+    async def run_direct(self, operation: str, work: Callable[[Ask], T], opened: Opened | None = None) -> T:
+        """The same for work that only executes statements, which costs less."""
+        opened = opened or self.now_open()
+        return await self._cared_for(opened, operation, lambda: opened.direct.run(work))
+
+    async def _cared_for(self, opened: Opened, operation: str, attempt: Callable[[], Awaitable[T]]) -> T:
+        task = asyncio.ensure_future(self._persist(opened, operation, attempt))
         opened.calls.add(task)
         task.add_done_callback(opened.calls.discard)
         try:
@@ -261,13 +285,14 @@ class DatabaseLink:
             task.cancel()
             raise
 
-    async def _persist(self, opened: _Opened, operation: str, work: Work[T]) -> T:
+    async def _persist(self, opened: Opened, operation: str, attempt: Callable[[], Awaitable[T]]) -> T:
         tries = 0
         while True:
             try:
-                await self._prepare(opened)
-                async with opened.turns or _NO_LIMIT, opened.engine.connect() as connection:
-                    return await work(connection)
+                if not opened.is_ready:
+                    await self._prepare(opened)
+                async with opened.turns or _NO_LIMIT:
+                    return await attempt()
             except Exception as error:
                 fault = fault_of(error)
                 if fault is None:
@@ -282,7 +307,8 @@ class DatabaseLink:
         share = (self._clock.random_bytes(1)[0] + 1) / 256
         await asyncio.sleep(0.005 * 2 ** min(tries, 6) * share)
 
-    def _now_open(self) -> _Opened:
+    def now_open(self) -> Opened:
+        """What is open in the running event loop."""
         loop = asyncio.get_running_loop()
         with self._guard:
             opened = self._opened.get(loop)
@@ -291,26 +317,24 @@ class DatabaseLink:
                 opened = self._opened[loop] = self._new()
         return opened
 
-    def _new(self) -> _Opened:
+    def _new(self) -> Opened:
         if self._given is not None:
-            return _Opened(self._given)
+            return Opened(self._given)
         assert self._url is not None
         engine = _made(self._url, self._options)
-        return _Opened(engine, turns=_turns_of(engine))
+        return Opened(engine, turns=_turns_of(engine))
 
     def _let_go_of_dead(self) -> None:
         """Drops what closed loops had open: connections know their loop, so it would never be forgotten otherwise."""
         for loop in [loop for loop in self._opened if loop.is_closed()]:
             del self._opened[loop]
 
-    async def _prepare(self, opened: _Opened) -> None:
-        if opened.is_ready:
-            return
+    async def _prepare(self, opened: Opened) -> None:
         async with opened.opening:
             if not opened.is_ready:
                 await self._open(opened)
 
-    async def _open(self, opened: _Opened) -> None:
+    async def _open(self, opened: Opened) -> None:
         try:
             if opened.farewell is None and self._given is None:
                 opened.farewell = _farewell(opened.engine)
@@ -337,6 +361,8 @@ class DatabaseLink:
             opened = self._opened.pop(asyncio.get_running_loop(), None)
         if opened is None:
             return
+        if opened.appends is not None:
+            await opened.appends.settle()
         if opened.calls:
             await asyncio.wait(opened.calls)
         if opened.farewell is not None:

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from voxsession.core.envelope import (
-    HEADER_FIELDS,
     Record,
     decode_line,
     encode_line,
@@ -15,7 +14,14 @@ from voxsession.core.envelope import (
     split_key,
 )
 from voxsession.errors import ConfigurationError, IntegrityError
-from voxsession.storage.frames import DOCUMENT_END, check_listed, check_owned, document_line, listed
+from voxsession.storage.frames import (
+    DOCUMENT_END,
+    check_listed,
+    check_owned,
+    document_line,
+    header_line,
+    listed,
+)
 from voxsession.storage.listing import has_ended
 
 __all__ = [
@@ -44,8 +50,9 @@ def document_values(record: Record) -> dict[str, Any]:
 
 def batch_values(key: str, batch: Record) -> dict[str, Any]:
     """What an append writes: the document's part of the head stays, the batch's is put beside it."""
-    changed = {name: batch[name] for name in HEADER_FIELDS if name in batch}
-    return {**_head_values(key, batch), "header": None, "changed": _text(changed), "line": _text(batch)}
+    values, line = _head_values(key, batch), encode_line(batch)
+    changed = header_line(batch, line)
+    return {**values, "header": None, "changed": changed[:-1].decode(), "line": line[:-1].decode()}
 
 
 def _head_values(key: str, record: Record) -> dict[str, Any]:

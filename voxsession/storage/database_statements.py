@@ -18,11 +18,14 @@ write inserts head and line together: the primary key lets one of several in.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from sqlalchemy import TextClause, bindparam, text
 
 from voxsession.storage.database_markers import HIDE, SHOW, TOLD
 
-__all__ = ["STATEMENTS", "Statements"]
+__all__ = ["STATEMENTS", "Statements", "columns_of"]
 
 _HEAD_VALUES = """seq = :seq, batch_id = :batch_id, owner = :owner, ended = :ended, updated_at = :updated_at,
     expires_at = :expires_at, header = COALESCE(:header, voxsession_records.header), changed = :changed"""
@@ -37,6 +40,42 @@ WITH head AS (
 )
 INSERT INTO voxsession_records (record_key, slot, seq, line)
 SELECT record_key, CAST(:seq AS BIGINT), CAST(:seq AS BIGINT), CAST(:line AS TEXT) FROM head"""
+
+# Many at once: what another connection holds at this moment is skipped, as is what does not fit. So no row is waited
+# for, no two of these can block each other, and the keys that come back are those that were written.
+_MANY = {
+    "key": "TEXT",
+    "seq": "BIGINT",
+    "base_seq": "BIGINT",
+    "batch_id": "TEXT",
+    "unlike": "TEXT",
+    "owner": "TEXT",
+    "ended": "SMALLINT",
+    "updated_at": "TEXT",
+    "expires_at": "TEXT",
+    "changed": "TEXT",
+    "line": "TEXT",
+}
+_POSTGRESQL_ADD_MANY = f"""
+WITH wanted AS (
+    SELECT * FROM unnest({", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in _MANY.items())})
+        AS row ({", ".join(_MANY)})
+), free AS (
+    SELECT stored.record_key, wanted.* FROM wanted
+    JOIN voxsession_records AS stored ON stored.record_key = wanted.key AND stored.slot = 0
+        AND stored.seq = wanted.base_seq AND stored.batch_id <> wanted.unlike
+    FOR NO KEY UPDATE OF stored SKIP LOCKED
+), head AS (
+    UPDATE voxsession_records AS stored SET seq = free.seq, batch_id = free.batch_id, owner = free.owner,
+        ended = free.ended, updated_at = free.updated_at, expires_at = free.expires_at, changed = free.changed
+    FROM free
+    WHERE stored.record_key = free.record_key AND stored.slot = 0
+        AND stored.seq = free.base_seq AND stored.batch_id <> free.unlike
+    RETURNING stored.record_key, free.seq AS slot, free.line
+)
+INSERT INTO voxsession_records (record_key, slot, seq, line)
+SELECT record_key, slot, slot, line FROM head
+RETURNING record_key"""
 
 _TWO_ROWS = f"""
 INSERT INTO voxsession_records (record_key, slot, seq, line)
@@ -61,9 +100,12 @@ _ON_DUPLICATE = "ON DUPLICATE KEY UPDATE written_at = VALUES(written_at), line =
 
 
 class Statements:
-    """What differs between the dialects, and what does not; `:unlike` is a batch id that would be a repetition."""
+    """What differs between the dialects, and what does not; `:unlike` is a batch id that would be a repetition.
 
-    __slots__ = ("add", "begin", "save_page", "show_marker", "told_by_marker")
+    `add_many`, where there is one, takes a list for each name (see `columns_of`), and gives the keys that it added.
+    """
+
+    __slots__ = ("add", "add_many", "begin", "save_page", "show_marker", "told_by_marker")
 
     hide_marker = HIDE
     add_first = _FIRST
@@ -105,12 +147,14 @@ class Statements:
         save_page: TextClause,
         show_marker: TextClause,
         told_by_marker: TextClause,
+        add_many: TextClause | None = None,
     ) -> None:
         self.begin = begin
         self.add = add
         self.save_page = save_page
         self.show_marker = show_marker
         self.told_by_marker = told_by_marker
+        self.add_many = add_many
 
 
 STATEMENTS = {
@@ -120,6 +164,7 @@ STATEMENTS = {
         text(f"{_PAGE} {_ON_CONFLICT}"),
         SHOW["postgresql"],
         TOLD["postgresql"],
+        text(_POSTGRESQL_ADD_MANY),
     ),
     # A transaction that begins by reading could not write once somebody else has written.
     "sqlite": Statements(
@@ -133,3 +178,8 @@ STATEMENTS = {
         "BEGIN", text(_MYSQL_ADD), text(f"{_PAGE} {_ON_DUPLICATE}"), SHOW["mysql"], TOLD["mysql"]
     ),
 }
+
+
+def columns_of(many: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """The values of several batches as `add_many` takes them."""
+    return {name: [values[name] for values in many] for name in _MANY}

@@ -29,6 +29,7 @@ __all__ = [
     "conflict",
     "document_line",
     "follows",
+    "header_line",
     "listed",
     "page_line",
     "record_of",
@@ -40,6 +41,8 @@ DOCUMENT_END = b"\t\n"
 LISTED_FIELDS = (*HEADER_FIELDS, "key_id", "wrapped_key")
 _LAST_FIELD = b',"%s":"' % HEADER_FIELDS[-1].encode()
 _SEQ = b',"seq":'
+_SEALED = b',"sealed":'
+_BATCH_FIELDS = (*HEADER_FIELDS, "sealed")
 
 
 class Newest(NamedTuple):
@@ -78,6 +81,18 @@ def document_line(record: Mapping[str, Any]) -> bytes:
 def batch_line(batch: Mapping[str, Any]) -> bytes:
     """A batch as one more line."""
     return encode_line(batch)
+
+
+def header_line(batch: Mapping[str, Any], line: bytes) -> bytes:
+    """The header of a batch as a line of its own.
+
+    Args:
+        line: the batch's own line, which begins with the header: no text in it can hold the mark behind it, as a
+            quotation mark in a text is escaped.
+    """
+    if tuple(batch) == _BATCH_FIELDS:  # as batches are made
+        return line[: line.index(_SEALED)] + b"}\n"
+    return encode_line({name: batch[name] for name in HEADER_FIELDS if name in batch})
 
 
 def page_line(page: Mapping[str, Any]) -> bytes:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from voxsession.clock import Clock, SystemClock
 from voxsession.core.envelope import (
-    HEADER_FIELDS,
     Record,
     decode_line,
     effective_header,
@@ -26,8 +25,16 @@ from voxsession.errors import (
     VoxSessionError,
 )
 from voxsession.storage.base import SessionStorage
-from voxsession.storage.frames import batch_line, check_owned, conflict, document_line, listed, page_line
-from voxsession.storage.redis_errors import DRIVER_ERRORS, quotes_arguments, translated
+from voxsession.storage.frames import (
+    batch_line,
+    check_owned,
+    conflict,
+    document_line,
+    header_line,
+    listed,
+    page_line,
+)
+from voxsession.storage.redis_errors import Told
 from voxsession.storage.redis_indexes import Index, Query, RedisKeys, score_of
 from voxsession.storage.redis_links import Client, RedisLinks
 from voxsession.storage.redis_options import check_options, connection_options
@@ -117,14 +124,8 @@ class RedisSessionStorage(SessionStorage):
     def __repr__(self) -> str:
         return f"RedisSessionStorage({self._place!r}, session_prefix={self._keys.prefix!r})"
 
-    @contextlib.contextmanager
-    def _told(self, operation: str, record: str = "") -> Iterator[None]:
-        """The driver's errors in our words."""
-        try:
-            yield
-        except DRIVER_ERRORS as error:
-            ours = translated(error, operation, self._place, record)
-            raise ours from (None if quotes_arguments(error) else error)
+    def _told(self, operation: str, record: str = "") -> Told:
+        return Told(operation, self._place, record)
 
     async def _run(self, operation: str, key: str, script: Script, args: Sequence[str | bytes] = ()) -> Any:
         """The answer of a script about one record."""
@@ -143,8 +144,8 @@ class RedisSessionStorage(SessionStorage):
 
     async def append(self, session_id: str, batch: Record) -> None:
         """Adds a batch to the list behind the document, in one round trip."""
-        header = {name: batch[name] for name in HEADER_FIELDS if name in batch}
-        lines = [batch_line(batch), encode_line(header)]
+        line = batch_line(batch)
+        lines = [line, header_line(batch, line)]
         await self._write("append", Write(script=APPEND, key=session_id, record=batch, lines=lines))
 
     async def _write(self, operation: str, what: Write) -> None:

@@ -1,15 +1,15 @@
-"""Calls to one server that share a few connections: those that wait for one travel together."""
+"""Calls to one server that share a few connections: those that are asked for at once travel together."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeAlias
 
 __all__ = ["Calls", "Command"]
 
-Command: TypeAlias = list[Any]
+Command: TypeAlias = Any  # a list of words, or the bytes of a whole command
 Send: TypeAlias = Callable[[list[Command]], Awaitable[list[Any]]]
 
 BURST, BURST_BYTES = 64, 1 << 18
@@ -17,6 +17,9 @@ BURST, BURST_BYTES = 64, 1 << 18
 
 class Calls:
     """Lets at most so many calls be on their way; no number of waiting ones is an error.
+
+    A call beside which there is no other goes at once. While one is on its way, all that are asked for in one round
+    of the event loop go together over another connection, and so do those that find no connection free.
 
     Args:
         send: sends commands over one connection and gives their answers in order, an exception where one failed.
@@ -31,12 +34,13 @@ class Calls:
         self._running = 0
         self._waiting: deque[tuple[Command, asyncio.Future[Any]]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._is_gathering = False
         self._quiet = asyncio.Event()
         self._quiet.set()
 
     async def __call__(self, command: Command) -> Any:
         """The answer to a command."""
-        if self._running < self._at_once:
+        if not self._running or (self._most == 1 and self._running < self._at_once):
             # Nobody waits: no task, no future, one caller on one connection.
             self._begin()
             try:
@@ -46,6 +50,10 @@ class Calls:
         else:
             future = asyncio.get_running_loop().create_future()
             self._waiting.append((command, future))
+            if not self._is_gathering and self._running < self._at_once:
+                self._is_gathering = True
+                self._begin()
+                self._start(self._gather())
             answer = await future
         if isinstance(answer, BaseException):
             raise answer
@@ -65,11 +73,23 @@ class Calls:
             burst = self._next_burst()
             if burst:
                 self._begin()
-                task = asyncio.get_running_loop().create_task(self._travel(burst))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+                self._start(self._travel(burst))
         if not self._running:
             self._quiet.set()
+
+    def _start(self, journey: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(journey)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _gather(self) -> None:
+        """A burst of all that was asked for in this round of the event loop."""
+        self._is_gathering = False
+        burst = self._next_burst()
+        if burst:
+            await self._travel(burst)
+        else:
+            self._end()
 
     def _next_burst(self) -> list[tuple[Command, asyncio.Future[Any]]]:
         burst: list[tuple[Command, asyncio.Future[Any]]] = []
@@ -78,7 +98,7 @@ class Calls:
             command, future = self._waiting.popleft()
             if not future.done():  # its caller has gone
                 burst.append((command, future))
-                size += sum(map(len, command))
+                size += len(command) if isinstance(command, bytes) else sum(map(len, command))
         return burst
 
     async def _travel(self, burst: list[tuple[Command, asyncio.Future[Any]]]) -> None:

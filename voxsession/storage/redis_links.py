@@ -23,6 +23,7 @@ from voxsession.errors import ConfigurationError
 from voxsession.storage.redis_calls import Calls, Command
 from voxsession.storage.redis_options import options_told
 from voxsession.storage.redis_scripts import Script
+from voxsession.storage.redis_wire import Wire, packed
 
 __all__ = ["Client", "Link", "RedisLinks"]
 
@@ -47,6 +48,7 @@ class Link:
     """A client in the event loop that it belongs to.
 
     Args:
+        keeps: the connections are ours to keep between calls.
         tries: how often commands are sent that get no answer in time.
         seconds: how long that is; None where the client itself knows.
 
@@ -54,8 +56,11 @@ class Link:
         is_cluster: keys of several sessions may lie on several servers.
     """
 
-    def __init__(self, client: Client, *, calls_at_once: int, tries: int, seconds: float | None) -> None:
+    def __init__(
+        self, client: Client, *, keeps: bool, calls_at_once: int, tries: int, seconds: float | None
+    ) -> None:
         self.client = client
+        self._wire = Wire(client.connection_pool) if keeps and isinstance(client, Redis) else None
         self.is_cluster = isinstance(client, RedisCluster)
         self._tries = tries
         self._seconds = seconds
@@ -64,23 +69,27 @@ class Link:
     async def run(self, script: Script, keys: Sequence[Word], args: Sequence[Word] = ()) -> Any:
         """The answer of a script as bytes; a server that does not know it yet is told its text."""
         try:
-            return await self.command("EVALSHA", script.sha, str(len(keys)), *keys, *args)
+            return await self.command("EVALSHA", script.sha, b"%d" % len(keys), *keys, *args)
         except NoScriptError:
-            return await self.command("EVAL", script.text, str(len(keys)), *keys, *args)
+            return await self.command("EVAL", script.text, b"%d" % len(keys), *keys, *args)
 
     async def command(self, name: str, *words: Word) -> Any:
         """The answer to one command, in bytes also where the client decodes; waits for a free connection."""
         # As bytes, because a ready client may have an encoding of its own.
-        return await self._calls(
-            [name, *(word.encode() if isinstance(word, str) else word for word in words)]
-        )
+        return await self._call([name, *[word.encode() if isinstance(word, str) else word for word in words]])
+
+    async def _call(self, command: list[Any]) -> Any:
+        if self._wire is None:
+            return await self._calls(command)
+        return await self._calls(packed([command[0].encode(), *command[1:]]))
 
     async def scan(self, pattern: str) -> AsyncIterator[list[bytes]]:
         """The names of keys that fit a pattern, some at a time, from all servers; one may come twice."""
         if not isinstance(self.client, RedisCluster):
             cursor = -1
             while cursor:
-                cursor, names = await self._calls(_scan(max(cursor, 0), pattern))
+                found, names = await self._call(_scan(max(cursor, 0), pattern))
+                cursor = int(found)
                 yield names
             return
         for node in self.client.get_primaries():
@@ -93,6 +102,11 @@ class Link:
     async def settle(self) -> None:
         """Waits for the calls that have begun."""
         await self._calls.settle()
+
+    async def make_room(self) -> None:
+        """Lets calls of the client itself have the connections that rest."""
+        if self._wire is not None:
+            await self._wire.give_back()
 
     async def _send(self, commands: list[Command]) -> list[Any]:
         reason = ""
@@ -113,6 +127,8 @@ class Link:
         raise NoAnswerError(reason)
 
     async def _answers(self, commands: list[Command]) -> list[Any]:
+        if self._wire is not None:
+            return await self._wire.send(commands)
         if len(commands) == 1:
             [command] = commands
             target = {"target_nodes": command.node} if isinstance(command, _OneServers) else {}
@@ -124,7 +140,7 @@ class Link:
 
 
 def _scan(cursor: int, pattern: str) -> Command:
-    return ["SCAN", b"%d" % cursor, "MATCH", pattern.encode(), "COUNT", b"%d" % SCANNED_AT_ONCE]
+    return ["SCAN", b"%d" % cursor, b"MATCH", pattern.encode(), b"COUNT", b"%d" % SCANNED_AT_ONCE]
 
 
 class _Retry(Retry):
@@ -235,6 +251,7 @@ class RedisLinks:
         own_timer = self._ready_client is None and isinstance(client, Redis)
         place.link = Link(
             client,
+            keeps=self._ready_client is None,
             calls_at_once=self._calls_at_once,
             tries=self._tries,
             seconds=self._seconds if own_timer else None,

@@ -25,6 +25,7 @@ _EVICTS = " When its memory is full it drops keys that it chooses itself: set ma
 
 async def figures(link: Link) -> dict[str, Any]:
     """The `server` (name, version, whether it is a cluster) and its `persistence`; of a cluster, one node's."""
+    await link.make_room()
     client = link.client
     try:
         server = await client.info("server")
