@@ -122,20 +122,22 @@ def test_what_is_kept_up_is_what_would_be_made_anew(
         data.roster = roster = Roster({})
         roster.finish()
     batch: SessionData | None = None
+    held: list[Change] = []
     for change, where in steps:
         if where == "ask":
             found(index, batch or data)
         elif where == "ask beside":
             found(index, data)  # another task, which does not see the batch
         elif where == "batch" and batch is None:
-            batch = data.copy()
+            batch, held = data.copy(), []
         elif where == "drop":
             batch = None
         elif where == "keep" and batch is not None:
-            data, batch = batch, None
-            if isinstance(data.roster, Roster):
-                data.roster.forked_at = None
+            batch = None
+            for one in held:  # what a block made is made once more, on the live data
+                one.apply(data)
         change.apply(batch or data)
+        held.append(change)
         if batch is not None and where == "live":
             found(index, batch)
     current = batch or data
