@@ -132,7 +132,12 @@ def _made(url: URL, options: dict[str, Any]) -> AsyncEngine:
         # No transaction is ever left open (see `transaction`), so there is nothing to roll back.
         "pool_reset_on_return": None,
         "hide_parameters": True,
-        **({} if "poolclass" in options else {"pool_size": pool_size, "max_overflow": 0}),
+        # The connection that was used last is taken first: it knows the statements, and so does its server process.
+        **(
+            {}
+            if "poolclass" in options
+            else {"pool_size": pool_size, "max_overflow": 0, "pool_use_lifo": True}
+        ),
         **options,
         "connect_args": connect_args,
     }
