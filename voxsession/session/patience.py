@@ -24,13 +24,18 @@ class Patience:
 
     def __init__(self, clock: Clock, seconds: float) -> None:
         self._clock = clock
-        self._until = asyncio.get_running_loop().time() + seconds
+        self._seconds = seconds
+        self._until: float | None = None  # most saves need one try: the time runs from the end of that
         self._tries = 0
 
     def try_again(self) -> bool:
         """Whether there is another try; it is counted."""
-        if self._tries >= LEAST_TRIES and asyncio.get_running_loop().time() >= self._until:
-            return False
+        if self._tries:
+            now = asyncio.get_running_loop().time()
+            if self._until is None:
+                self._until = now + self._seconds
+            if self._tries >= LEAST_TRIES and now >= self._until:
+                return False
         self._tries += 1
         return True
 
