@@ -81,7 +81,7 @@ CHANCE: dict[str, tuple[str, ...]] = {
     "time.time": (),
     "time.time_ns": (),
     "os.getrandom": (),
-    "os.urandom": ("codec/cipher.py",),  # nonces
+    "os.urandom": (),
     "random": (),
     "secrets": (),
     # uuid.UUID only reads an id; the functions make one.
@@ -381,7 +381,7 @@ CASES = [
     (time_and_chance_come_in, "voxon.py", "import uuid\nuuid.uuid4()", True),
     (time_and_chance_come_in, "locks.py", "import uuid\nuuid.UUID('')", False),
     (time_and_chance_come_in, "voxon.py", "from secrets import token_hex", True),
-    (time_and_chance_come_in, "codec/cipher.py", "import os\nos.urandom(12)", False),
+    (time_and_chance_come_in, "codec/cipher.py", "import os\nos.urandom(12)", True),
     (time_and_chance_come_in, "codec/keys.py", "import os\nos.urandom(12)", True),
     (time_and_chance_come_in, "clock.py", "import os\nos.urandom(12)", False),
     (names_say_something, "core/utils.py", "", True),

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 
+from voxsession.clock import RandomPieces
 from voxsession.errors import ConfigurationError
 
 __all__ = ["CIPHERS", "METHODS", "AesGcmCipher", "ChaChaCipher", "Cipher", "SealBroken", "cipher_for"]
 
 NONCE_BYTES = 12
+_nonces = RandomPieces(NONCE_BYTES)
 
 
 class SealBroken(Exception):
@@ -43,7 +44,7 @@ class _Aead:
 
     def seal(self, plain: bytes, associated: bytes) -> bytes:
         """Encrypts under a fresh random nonce."""
-        nonce = os.urandom(NONCE_BYTES)
+        nonce = _nonces.take()
         return nonce + self._aead.encrypt(nonce, plain, associated)
 
     def open(self, sealed: bytes, associated: bytes) -> bytes:
