@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.patience import LONG_SECONDS, until
 from tests.session.stores import (
     TwoMethodStorage,
     WatchedStorage,
@@ -31,8 +34,9 @@ from voxsession import (
     SessionStorage,
     StorageUnavailableError,
 )
+from voxsession.codec.message_columns import decode_columns
 from voxsession.memory.context import Context, ContextParts
-from voxsession.session import assembling
+from voxsession.session import assembling, loader
 from voxsession.testing import ScriptedModel
 
 QUIET = SessionConfig(enable_learning=False)
@@ -580,3 +584,73 @@ async def test_a_context_that_takes_filed_messages_is_built_once(monkeypatch: py
         assert await turn() == (1, False) and "load_page" not in storage.calls
         session.config.context_tokens = 8000
         assert await turn() == (2, True)
+
+
+class _PagesTogether(WatchedStorage):
+    """Gives pages together, as files do; the second run of them waits for a word."""
+
+    def __init__(self) -> None:
+        super().__init__(MemorySessionStorage())
+        self.asked = self.running = 0
+        self.second_is_asked, self.may_go_on = asyncio.Event(), asyncio.Event()
+
+    async def load_pages(self, session_id: str, page_ids: Sequence[str]) -> list[Any]:
+        self.asked += 1
+        self.running += 1
+        try:
+            if self.asked == 2:
+                self.second_is_asked.set()
+                await asyncio.wait_for(self.may_go_on.wait(), LONG_SECONDS)
+            found: list[Any] = await self.inner.load_pages(session_id, page_ids)
+            return found
+        finally:
+            self.running -= 1
+
+
+async def test_the_next_pages_are_on_their_way_while_some_are_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was read is opened while the next is asked for; all of it comes in order."""
+    storage, opened = _PagesTogether(), list[str]()
+
+    def noted(body: bytes, record: str) -> Any:
+        opened.append(record)
+        return decode_columns(body, record)
+
+    monkeypatch.setattr(loader, "decode_columns", noted)
+    await filled(storage, 2500)
+    async with voxon_on(storage) as voxon, voxon.load_session("s") as session:
+        reading = asyncio.ensure_future((await session.conversation("c")).history())
+        await asyncio.wait_for(storage.second_is_asked.wait(), LONG_SECONDS)
+        await until(lambda: len(opened) == 16)
+        assert not reading.done()
+        storage.may_go_on.set()
+        assert contents(await reading) == names(2500)
+        assert storage.asked == 2 and len(opened) == len(session._core.data.pages)
+
+
+async def test_a_reader_who_goes_away_leaves_no_call_behind() -> None:
+    """Cancelled while the next pages are on their way, they are not waited for by anybody."""
+    storage = _PagesTogether()
+    await filled(storage, 2500)
+    async with voxon_on(storage) as voxon, voxon.load_session("s") as session:
+        conv = await session.conversation("c")
+        reading = asyncio.ensure_future(conv.history())
+        await asyncio.wait_for(storage.second_is_asked.wait(), LONG_SECONDS)
+        assert storage.running == 1
+        reading.cancel()
+        await asyncio.wait((reading,))
+        await until(lambda: not storage.running)
+        assert reading.cancelled() and contents(await conv.history()) == names(2500)
+
+
+@pytest.mark.parametrize(
+    "storage_of", [FileSessionStorage, lambda path: MemorySessionStorage()]
+)
+async def test_one_page_that_is_lost_is_named_among_many(tmp_path: Path, storage_of: Any) -> None:
+    """Whether pages are read together or one by one, the error tells which."""
+    storage = storage_of(tmp_path)
+    await filled(storage, 1000)
+    lost = (await pages_of(storage))[3]
+    await storage.delete_pages("s", [lost])
+    async with voxon_on(storage) as voxon, voxon.load_session("s") as session:
+        with pytest.raises(IntegrityError, match=lost):
+            await (await session.conversation("c")).history()

@@ -74,9 +74,7 @@ class Mending(SessionBase):
         while True:
             found: list[Message] = []
             refs = await page_refs(core, self._host)
-            for start in range(0, len(refs), _PAGES_AT_ONCE):
-                loading = (recorder.load_messages(core, ref) for ref in refs[start : start + _PAGES_AT_ONCE])
-                for page in await asyncio.gather(*loading):
-                    found += page
+            for page in await recorder.load_all_messages(core, refs):
+                found += page
             if len(found) == core.data.message_offset:  # else some were filed meanwhile
                 return found + core.data.messages

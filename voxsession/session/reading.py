@@ -26,7 +26,6 @@ __all__ = [
 ]
 
 Line = tuple[tuple[str, int | None], ...]
-_PAGES_AT_ONCE = 16  # they share their way to the storage and back; more would only hold more memory
 
 
 async def page_refs(core: LiveCore, host: SessionHost) -> list[PageRef]:
@@ -158,10 +157,10 @@ async def read_history(
     if first < data.message_offset and not _enough(found, limit, before):
         recorder = await host.ready()
         refs = [ref for ref in await page_refs(core, host) if ref.first_index + ref.count > first]
-        at_once = _PAGES_AT_ONCE if limit is None else 1
+        at_once = len(refs) if limit is None else 1
         while refs and not _enough(found, limit, before):
             refs, wanted = refs[:-at_once], refs[-at_once:]
-            pages = await asyncio.gather(*(recorder.load_messages(core, ref) for ref in wanted))
+            pages = await recorder.load_all_messages(core, wanted)
             earlier = [
                 message
                 for ref, page in zip(wanted, pages, strict=True)

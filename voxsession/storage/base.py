@@ -20,7 +20,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -108,6 +108,10 @@ class SessionStorage(ABC):
     async def load_page(self, session_id: str, page_id: str) -> Record | None:
         """A page, or None where there is none of this name."""
         raise self._lacking("load_page")
+
+    async def load_pages(self, session_id: str, page_ids: Sequence[str]) -> list[Record | None]:
+        """Several pages, in the order they are asked for; None for each that is not there."""
+        return await asyncio.gather(*(self.load_page(session_id, page_id) for page_id in page_ids))
 
     async def list_pages(self, session_id: str) -> list[tuple[str, datetime]]:
         """The names of all stored pages of a session, with the time each was written."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -145,6 +145,10 @@ class FileSessionStorage(SessionStorage):
     async def load_page(self, session_id: str, page_id: str) -> Record | None:
         """A page, or None where there is none of this name."""
         return await self._run("load_page", self._pages.load, session_id, page_id)
+
+    async def load_pages(self, session_id: str, page_ids: Sequence[str]) -> list[Record | None]:
+        """Several pages, read in one call of a thread."""
+        return await self._run("load_page", self._pages.load_all, session_id, list(page_ids))
 
     async def list_pages(self, session_id: str) -> list[tuple[str, datetime]]:
         """The names of all pages of a session, with the time each was written, ordered by name."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 
 from voxsession.core.envelope import Record, decode_line
@@ -54,6 +54,10 @@ class FilePages:
         if page.get("page_id") != page_id or page.get("session_id") != place.record_id:
             raise IntegrityError(name, "another page is stored there")
         return page
+
+    def load_all(self, key: str, page_ids: Iterable[str]) -> list[Record | None]:
+        """Pages in the order they are asked for; None for each that is not there."""
+        return [self.load(key, page_id) for page_id in page_ids]
 
     def names(self, key: str) -> list[tuple[str, datetime]]:
         """The names of all pages, and when each was written."""

@@ -28,6 +28,19 @@ class PageClaims:
         assert await storage.load_page("sess_1", "page_2") is None
         assert await storage.load_page("sess_2", "page_1") is None
 
+    async def test_several_pages_load_in_the_order_asked_for(self, storage: SessionStorage) -> None:
+        """Each as it was given, None where there is none, the same one twice where it is asked for twice."""
+        must_page(storage)
+        for page_id in ("page_1", "page_2"):
+            await storage.save_page("sess_1", a_page(page_id=page_id, body=page_id))
+
+        names = ["page_2", "page_3", "page_1", "page_2"]
+        found = await storage.load_pages("sess_1", names)
+        assert found == [await storage.load_page("sess_1", name) for name in names]
+        assert [page and page["page_id"] for page in found] == ["page_2", None, "page_1", "page_2"]
+        assert await storage.load_pages("sess_2", ["page_1"]) == [None]
+        assert await storage.load_pages("sess_1", []) == []
+
     async def test_a_page_may_come_before_its_document(self, storage: SessionStorage) -> None:
         """Pages are stored before the document that names them; a load of the session shows neither."""
         must_page(storage)
