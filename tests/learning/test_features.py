@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from voxsession.learning.features import features_of, is_english, word_count
@@ -17,6 +17,7 @@ ANY_TEXT = st.text(st.characters())  # lone surrogates, too
 
 
 @given(ANY_TEXT)
+@example("¹0MY")
 def test_any_text_has_features(text: str) -> None:
     """No text raises, and all scores lie from 0 to 1."""
     features = features_of(text)

@@ -170,13 +170,14 @@ def features_of(text: str) -> MessageFeatures:
     words = _words(text)
     sums = _sums(words)
     english = sums.is_english(len(words))
+    language = "en" if english else language_of(text)
     return MessageFeatures(
         words=count,
         formality=round(_formality(text, words, sums), 4) if english else None,
         technical_level=round(_technical(text, words, sums), 4) if english else None,
         verbosity=round(count / (count + 15), 4),
         kind=_kind(text, words),
-        language="en" if english else language_of(text),
+        language=language if english or language != "en" else None,  # in too few words to be told
     )
 
 

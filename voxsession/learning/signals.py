@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 __all__ = ["signals_of"]
@@ -11,6 +12,9 @@ __all__ = ["signals_of"]
 _LONGEST_TEXT = 2000
 _ALIKE = 0.7
 _FEWEST_WORDS = 2
+_KNOWN_TEXTS = (
+    512  # a text is looked at once when it is said, and as one of the earlier ones by those that follow
+)
 
 _THANKS: Final = re.compile(
     r"(?<!no )(?<!no, )\b(?:thanks(?! to\b)|thank (?:you|u)|thx|(?:much|really) appreciated|you(?:'re| are) the best|"
@@ -68,37 +72,29 @@ def signals_of(text: str, earlier: Iterable[str] = ()) -> list[str]:
         >>> signals_of("so when does the bakery open?", ["When does the bakery open?"])
         ['repeat']
     """
-    shown = text[:_LONGEST_TEXT].replace("’", "'").lower()
-    said_words = _WORDS.findall(shown)
+    shown = text[:_LONGEST_TEXT]
+    said_words = _words(shown)
     found = []
     if not _TELLING.isdisjoint(said_words):
+        shown = shown.replace("’", "'").lower()
         if _COMPLAINT.search(shown):
             found.append("complaint")
         elif _THANKS.search(shown):
             found.append("thanks")
-    words = frozenset(said_words) - _EMPTY
+    words = said_words - _EMPTY
     if len(words) >= _FEWEST_WORDS:
         for said in earlier:
-            if _is_repeated(words, said):
+            if _are_alike(words, _words(said[:_LONGEST_TEXT]) - _EMPTY):
                 found.append("repeat")
                 break
     return found
 
 
-def _is_repeated(words: frozenset[str], said: str) -> bool:
-    shown = said[:_LONGEST_TEXT].lower()
-    # Most texts are told apart by looking for a few of the words, which takes a tenth of cutting them up.
-    missing, most = 0, (1 - _ALIKE) * len(words)
-    for word in words:
-        missing += word not in shown
-        if missing > most:
-            return False
-    return _are_alike(words, _content(said))
-
-
-def _content(text: str) -> frozenset[str]:
-    return frozenset(_WORDS.findall(text[:_LONGEST_TEXT].lower())) - _EMPTY
+@lru_cache(_KNOWN_TEXTS)
+def _words(text: str) -> frozenset[str]:
+    return frozenset(_WORDS.findall(text.lower()))
 
 
 def _are_alike(words: frozenset[str], others: frozenset[str]) -> bool:
-    return len(words & others) >= _ALIKE * len(words | others)
+    shared = len(words & others)
+    return shared >= _ALIKE * (len(words) + len(others) - shared)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from functools import lru_cache
 
 from voxsession.clock import Clock
 from voxsession.codec.batch import checked_body, unstorable
@@ -37,6 +38,7 @@ from voxsession.storage.base import SessionStorage
 
 __all__ = ["Recorder"]
 
+_known_stamp = lru_cache(1024)(stamp)  # of what stays as it is as long as a session lives
 TAIL_FLOOR_BYTES = 64 * 1024
 TAIL_CHANGES = 128  # what packs well is small but takes as long to replay
 _log = logging.getLogger(__name__)
@@ -235,7 +237,7 @@ class Recorder(Loader):
             "seq": core.data.seq + 1 if core.exists else self._first_seq(),
             "base_seq": core.data.seq,
             "batch_id": self._clock.new_id("b"),
-            "created_at": stamp(core.data.created_at),
+            "created_at": _known_stamp(core.data.created_at),
             "updated_at": stamp(now),
             "expires_at": expires,
             "status": core.data.status,
