@@ -7,6 +7,8 @@ import asyncio
 import pytest
 
 from tests.patience import LONG_SECONDS
+from tests.session.stores import voxon_on
+from voxsession import MemorySessionStorage, StorageUnavailableError
 from voxsession.session.deadlines import Deadlines
 
 
@@ -112,3 +114,19 @@ def test_one_object_serves_one_event_loop_after_another() -> None:
 
     asyncio.run(twice())
     asyncio.run(twice())
+
+
+async def test_a_save_that_comes_between_one_and_the_next_waits_no_longer_than_others() -> None:
+    """The lock is free for a moment while its next holder is woken: who asks then is told in time as well."""
+    async with voxon_on(MemorySessionStorage(), storage_timeout_seconds=0.05) as voxon:
+        session = await voxon.create_session(session_id="s")
+        core, recorder = session._core, await session._host.ready()
+        lock = await recorder.take_turn(core)
+        holder = asyncio.ensure_future(lock.acquire())
+        await asyncio.sleep(0)
+        newcomer = asyncio.ensure_future(recorder.take_turn(core))
+        lock.release()
+        with pytest.raises(StorageUnavailableError):
+            await asyncio.wait_for(newcomer, LONG_SECONDS)
+        assert await holder is True
+        lock.release()

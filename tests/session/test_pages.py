@@ -642,9 +642,7 @@ async def test_a_reader_who_goes_away_leaves_no_call_behind() -> None:
         assert reading.cancelled() and contents(await conv.history()) == names(2500)
 
 
-@pytest.mark.parametrize(
-    "storage_of", [FileSessionStorage, lambda path: MemorySessionStorage()]
-)
+@pytest.mark.parametrize("storage_of", [FileSessionStorage, lambda path: MemorySessionStorage()])
 async def test_one_page_that_is_lost_is_named_among_many(tmp_path: Path, storage_of: Any) -> None:
     """Whether pages are read together or one by one, the error tells which."""
     storage = storage_of(tmp_path)

@@ -11,6 +11,7 @@ from sqlalchemy import Engine, event, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from tests.faults.proxy import Proxy
+from tests.patience import LONG_SECONDS
 from tests.servers.postgres import PostgresServer
 from voxsession.errors import ConflictError, StorageError, StorageUnavailableError
 from voxsession.storage.database import DatabaseSessionStorage
@@ -64,6 +65,25 @@ async def rounds(count: int = 4) -> None:
     """Lets everybody go on who can."""
     for _ in range(count):
         await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("rounds", range(4))
+async def test_cancelling_all_tasks_leaves_nobody_waiting_for_ever(rounds: int) -> None:
+    """As at a shutdown that saves and closes afterwards, also where a burst was cancelled before its first step."""
+    database = Database()
+    tasks = [database.ask(f"k{number}") for number in range(5)]
+    for _ in range(rounds):
+        await asyncio.sleep(0)
+    everybody = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    for task in everybody:
+        task.cancel()
+    await asyncio.gather(*everybody, return_exceptions=True)
+    assert all(task.cancelled() for task in tasks)
+
+    database.going.set()
+    later = [database.ask(f"n{number}") for number in range(3)]
+    await asyncio.wait_for(asyncio.gather(*later), LONG_SECONDS)
+    await asyncio.wait_for(database.appends.settle(), LONG_SECONDS)
 
 
 async def test_who_asks_while_others_are_served_goes_together() -> None:

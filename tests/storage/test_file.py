@@ -23,7 +23,6 @@ from voxsession.errors import (
 )
 from voxsession.storage import file_frames
 from voxsession.storage.file import FileSessionStorage
-from voxsession.storage.file_lock import FileLock
 from voxsession.testing import StorageConformance
 from voxsession.testing.records import a_batch, a_document, a_page
 
@@ -487,31 +486,3 @@ async def test_syncs_come_before_the_answer(folder: Path, monkeypatch: pytest.Mo
     relaxed = FileSessionStorage(folder, durability="relaxed")
     await relaxed.append("sess_1", a_batch(seq=3))
     assert steps == []
-
-
-async def test_many_at_once_share_lock_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Appends of a burst take each lock file once; two of one session at once leave one in place, one in conflict."""
-    storage = FileSessionStorage(folder)
-    names = [f"sess_{number}" for number in range(100)]
-    await asyncio.gather(*(storage.save(a_document(name)) for name in names))
-    taken: list[str] = []
-    take = FileLock.taken
-
-    def noted(lock: FileLock) -> bool:
-        taken.append(lock._path)
-        return take(lock)
-
-    monkeypatch.setattr(FileLock, "taken", noted)
-    await asyncio.gather(*(storage.append(name, a_batch(name)) for name in names))
-    assert len(taken) < 100
-
-    twice = await asyncio.gather(
-        *(storage.append(name, a_batch(name, seq=3, batch_id=which)) for name in names for which in "ab"),
-        return_exceptions=True,
-    )
-    assert [isinstance(one, ConflictError) for one in twice].count(True) == 100
-    for name in names:
-        record = await storage.load(name)
-        assert record is not None
-        assert [batch["seq"] for batch in record["tail"]] == [2, 3]
-    await storage.close()

@@ -136,10 +136,10 @@ def a_write(
     steps.append(f"{name} synced")
 
 
-async def in_one_burst(threads: BurstThreads, *writes: Parts, size: int = 1) -> None:
-    """Sends them while all threads are held up, so that one draws them one after another."""
+async def in_one_burst(threads: BurstThreads, *writes: Parts) -> None:
+    """Sends them while the only thread is held up, so that it draws them one after another."""
     go = threading.Event()
-    tasks = [asyncio.ensure_future(threads.run(lambda: go.wait(30))) for _ in range(size)]
+    tasks = [asyncio.ensure_future(threads.run(lambda: go.wait(30)))]
     tasks += [asyncio.ensure_future(threads.write(write)) for write in writes]
     await asyncio.sleep(0)
     go.set()
@@ -198,43 +198,6 @@ async def test_other_calls_wait_for_no_lock_of_a_write() -> None:
     await threads.close()
 
     assert steps == ["a written", "a synced", "read"]
-
-
-async def test_threads_share_the_syncs_of_a_burst() -> None:
-    """The writes of a burst are one thread's work; what waits for the disk then is many threads'."""
-    threads, meeting = BurstThreads("test"), threading.Barrier(THREADS, timeout=30)
-    wrote, synced = set[int](), list[int]()
-
-    def long_write() -> Parts:
-        wrote.add(threading.get_ident())
-        yield Pause.WRITTEN
-        yield Pause.SYNCING
-        if len(synced) < THREADS:
-            synced.append(threading.get_ident())
-            meeting.wait()
-
-    await in_one_burst(threads, *(long_write() for _ in range(40)), size=THREADS)
-    await threads.close()
-
-    assert len(wrote) == 1
-    assert len(set(synced)) == THREADS
-
-
-async def test_while_a_write_blocks_the_others_go_on() -> None:
-    """The thread that waits for a lock lets another one do the writes that come behind it."""
-    threads, steps, go = BurstThreads("test"), list[str](), threading.Event()
-    blocked = threading.Event()
-    held_up = [asyncio.ensure_future(threads.run(lambda: go.wait(30))) for _ in range(THREADS)]
-    waiting = asyncio.ensure_future(threads.write(a_write("b", steps, first=Pause.WAITING, blocked=blocked)))
-    others = [asyncio.ensure_future(threads.write(a_write(name, steps))) for name in "cdefgh"]
-    await asyncio.sleep(0)
-    go.set()
-    await asyncio.wait_for(asyncio.gather(*held_up, *others), 10)
-    assert not waiting.done()
-
-    blocked.set()
-    await waiting
-    await threads.close()
 
 
 async def test_a_write_that_fails_fails_alone() -> None:

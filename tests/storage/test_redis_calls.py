@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.patience import LONG_SECONDS
 from voxsession.storage.redis_calls import BURST, BURST_BYTES, Calls, Command
 
 
@@ -141,3 +142,23 @@ async def test_settling_waits_for_all() -> None:
     await settling
     assert all(task.done() for task in tasks) or await asyncio.gather(*tasks)
     assert server.at_once == 0
+
+
+@pytest.mark.parametrize("rounds", range(4))
+async def test_cancelling_all_tasks_leaves_nobody_waiting_for_ever(rounds: int) -> None:
+    """As at a shutdown that saves and closes afterwards, also where a burst was cancelled before its first step."""
+    server = Server()
+    calls = Calls(server.send, 2, together=True)
+    tasks = [asyncio.ensure_future(calls(["say", str(number)])) for number in range(5)]
+    for _ in range(rounds):
+        await asyncio.sleep(0)
+    everybody = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    for task in everybody:
+        task.cancel()
+    await asyncio.gather(*everybody, return_exceptions=True)
+    assert all(task.cancelled() for task in tasks)
+
+    server.going.set()
+    later = asyncio.gather(*(calls(["say", str(number)]) for number in range(3)))
+    assert await asyncio.wait_for(later, LONG_SECONDS) == ["0", "1", "2"]
+    await asyncio.wait_for(calls.settle(), LONG_SECONDS)

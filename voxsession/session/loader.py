@@ -28,6 +28,7 @@ from voxsession.errors import (
 from voxsession.session.deadlines import Deadlines
 from voxsession.session.filing import IndexPage, decode_index_page
 from voxsession.session.live import LiveCore
+from voxsession.session.tasks import take_outcome
 from voxsession.session.vault import Vault
 from voxsession.storage.base import SessionStorage
 
@@ -175,6 +176,8 @@ class Loader:
                 assert following is not None
                 records = await following
                 following = asyncio.ensure_future(self._records_of(core, after)) if after else None
+                if following is not None:
+                    following.add_done_callback(take_outcome)  # where this run fails nobody asks for the next
                 for ref, record in zip(run, records, strict=True):
                     found.append(await self._opened(core, ref, record))
                     if not len(found) % _PAGES_WITHOUT_A_BREAK:
@@ -314,7 +317,7 @@ class Loader:
     async def take_turn(self, core: LiveCore) -> asyncio.Lock:
         """The lock of a turn, taken; whoever takes it has to release it."""
         lock = core.save_lock.get()
-        await (self.call(lock.acquire(), "save") if lock.locked() else lock.acquire())
+        await self.call(lock.acquire(), "save")
         return lock
 
     async def call(self, operation: Awaitable[_T], name: str) -> _T:

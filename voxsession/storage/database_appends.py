@@ -60,14 +60,14 @@ class Appends:
         self._waiting: dict[str, deque[_Call]] = {}  # by record, who came first in front
         self._keys: set[str] = set()  # of the records that are being written
         self._running = 0
-        self._is_gathering = False
+        self._gathering: asyncio.Task[None] | None = None  # a burst that has not begun yet
         self._tasks: set[asyncio.Task[None]] = set()
         self._quiet = asyncio.Event()
         self._quiet.set()
 
     async def __call__(self, values: Values) -> None:
         """Adds one batch; raises what `add_one` raises."""
-        if not self._running:
+        if not self._running and values["key"] not in self._keys:
             self._running = 1
             self._keys.add(values["key"])
             self._quiet.clear()
@@ -94,13 +94,18 @@ class Appends:
 
     def _begin(self) -> None:
         """Lets a burst go, once all who are at work in this round of the event loop have asked."""
-        if self._is_gathering or self._running >= AT_ONCE or self._waiting.keys() <= self._keys:
+        if self._gathering is not None or self._running >= AT_ONCE or self._waiting.keys() <= self._keys:
             return
-        self._is_gathering = True
         self._running += 1
-        task = asyncio.get_running_loop().create_task(self._travel())
+        self._gathering = task = asyncio.get_running_loop().create_task(self._travel())
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._see_off)
+
+    def _see_off(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if task is self._gathering:  # all tasks of the loop were cancelled before its first step
+            self._gathering = None
+            self._end()
 
     def _end(self) -> None:
         self._running -= 1
@@ -109,7 +114,7 @@ class Appends:
             self._quiet.set()
 
     async def _travel(self) -> None:
-        self._is_gathering = False
+        self._gathering = None
         calls = self._next_calls()
         self._begin()
         rest: Sequence[_Call] = ()

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import queue
 import threading
 import weakref
-from collections import deque
 from collections.abc import Callable
-from enum import Enum, auto
 from typing import Any, TypeVar
 
-from voxsession.storage.file_jobs import Burst, Job, SharedSteps, tell
+from voxsession.storage.file_jobs import Burst, Job, tell
 from voxsession.storage.file_parts import Parts
 
 __all__ = ["BurstThreads"]
@@ -26,20 +23,12 @@ THREADS = 4
 CLOSING_SECONDS = 10.0  # a call may hang in a lock that a stopped process holds
 
 
-class _Writes(Enum):
-    WAITING = auto()
-
-
-_WRITES = _Writes.WAITING  # in the queue of calls: somebody should look at the writes
-
-
 class _Crew:
     """The threads of one process and their queue; it outlives no `BurstThreads` and knows no event loop."""
 
     def __init__(self, name: str, size: int) -> None:
         self.pid = os.getpid()
-        self.jobs: queue.SimpleQueue[Job | SharedSteps | _Writes | None] = queue.SimpleQueue()
-        self.writes: deque[Job] = deque()
+        self.jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self.threads: list[threading.Thread] = []
         self._idle: set[int] = set()
         self._name = name
@@ -47,23 +36,10 @@ class _Crew:
         self._lock = threading.Lock()
         self._dismissed = False
         self._at_work = 0
-        self._is_writing = False
         self._when_ended: Callable[[], object] | None = None
 
     def take(self, job: Job) -> None:
         """Queues a call, and sees to it that it does not wait behind one that takes long."""
-        if job.parts is None:
-            self._put(job)
-        else:
-            self.writes.append(job)
-            if not self._is_writing:
-                self._ask_for_writer()
-
-    def _ask_for_writer(self) -> None:
-        self._is_writing = True
-        self._put(_WRITES)
-
-    def _put(self, job: Job | SharedSteps | _Writes) -> None:
         self.jobs.put(job)
         if not self._idle and len(self.threads) < self._size:
             self.call_one()
@@ -100,7 +76,7 @@ class _Crew:
             thread.join(CLOSING_SECONDS)
 
     def _work(self) -> None:
-        burst, me = Burst(self._leave_writes, self._ask_for_help), threading.get_ident()
+        burst, me = Burst(), threading.get_ident()
         while True:
             try:
                 if not burst.jobs:
@@ -118,38 +94,8 @@ class _Crew:
                 return
             if len(self.threads) < self._size and self.jobs.qsize():
                 self.call_one()
-            if job is _WRITES:
-                self._write(burst)
-            elif isinstance(job, SharedSteps):
-                burst.end()
-                job.help()
-            else:
-                burst.take(job)
+            burst.take(job)
             del job
-
-    def _write(self, burst: Burst) -> None:
-        """Does the writes that wait, and those that come while it does; one thread at a time, or the locks collide."""
-        while True:
-            with contextlib.suppress(IndexError):  # another thread has taken the last one
-                while self.writes:
-                    burst.take(self.writes.popleft())
-            if burst.has_many_locks():
-                burst.end()
-                continue
-            self._is_writing = False
-            if not self.writes:
-                return
-            self._is_writing = True
-
-    def _ask_for_help(self, steps: SharedSteps) -> None:
-        for _ in range(self._size - 1):
-            self._put(steps)
-
-    def _leave_writes(self) -> None:
-        """Lets another thread do the writes that wait."""
-        self._is_writing = False
-        if self.writes:
-            self._ask_for_writer()
 
 
 def _note_end(ended: asyncio.Future[None]) -> None:

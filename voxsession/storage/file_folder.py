@@ -13,7 +13,6 @@ from voxsession.core.envelope import split_key
 from voxsession.errors import ConfigurationError, StorageError, StorageFullError, StorageUnavailableError
 from voxsession.storage.file_lock import FileLock
 from voxsession.storage.file_names import escaped
-from voxsession.storage.file_record_lock import HeldLocks, RecordLock
 from voxsession.storage.file_sync import sync_folder
 
 __all__ = ["ENDING", "FileFolder", "Place"]
@@ -93,7 +92,6 @@ class FileFolder:
         self.root = root
         self._keep_case = True
         self._ready = False
-        self._held = HeldLocks()
         self.place = lru_cache(_KNOWN_PLACES)(self._place)
 
     # --- its life
@@ -164,9 +162,9 @@ class FileFolder:
 
     # --- what is done to them
 
-    def locked(self, place: Place) -> RecordLock:
+    def locked(self, place: Place) -> FileLock:
         """The lock of a record; threads and processes take it in turns."""
-        return RecordLock(place.lock, place.key, self._held, self._make_locks)
+        return FileLock(place.lock, self._make_locks)
 
     def _make_locks(self) -> None:
         self.must_exist()

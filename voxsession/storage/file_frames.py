@@ -66,7 +66,7 @@ def _synced(fd: int, start: int, length: int) -> Parts:
     has_company = yield Pause.WRITTEN
     if has_company:
         begin_to_sync(fd, start, length)
-        yield Pause.SYNCING
+        yield Pause.WRITTEN
     sync_file(fd)
 
 

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 from voxsession.storage.file_parts import Parts, Pause
 
-__all__ = ["BURST_CALLS", "Burst", "Job", "SharedSteps", "tell"]
+__all__ = ["BURST_CALLS", "Burst", "Job", "tell"]
 
-BURST_CALLS = 128
-MANY_LOCKS = 4  # with so many the next write may find its lock taken here, and it pays to share the syncs
-BURST_SECONDS = 0.05  # nobody whose call is done waits longer than this for the others
+BURST_CALLS = 32
+BURST_SECONDS = 0.01  # nobody whose call is done waits longer than this for the others
 
 
 class Job:
@@ -61,47 +58,10 @@ class Job:
             self.future.set_exception(error)
 
 
-class SharedSteps:
-    """The next step of many writes, each of which waits for the disk: threads that help take one after another."""
-
-    def __init__(self, jobs: list[Job]) -> None:
-        self._waiting = deque(jobs)
-        self._count = len(jobs)
-        self._taken: list[Job] = []
-        self._all_taken = threading.Event()
-        self.paused: list[Job] = []
-
-    def help(self) -> None:
-        """Takes steps until all are taken or with somebody else."""
-        with contextlib.suppress(IndexError):
-            while True:
-                job = self._waiting.popleft()
-                if job.step(True) is not None:
-                    self.paused.append(job)
-                self._taken.append(job)
-                if len(self._taken) == self._count:
-                    self._all_taken.set()
-
-    def finish(self) -> list[Job]:
-        """Takes steps, waits for those who help, and tells which writes go on."""
-        self.help()
-        self._all_taken.wait()
-        return self.paused
-
-
 class Burst:
-    """What one thread does before it wakes the loops: writes that pause, to be finished together, and other calls.
+    """What one thread does before it wakes the loops: writes that pause, to be finished together, and other calls."""
 
-    Args:
-        before_blocking: called before a write blocks the thread, which then holds up what waits for it.
-        ask_for_help: told of steps that other threads may share.
-    """
-
-    def __init__(
-        self, before_blocking: Callable[[], object], ask_for_help: Callable[[SharedSteps], object]
-    ) -> None:
-        self._before_blocking = before_blocking
-        self._ask_for_help = ask_for_help
+    def __init__(self) -> None:
         self.jobs: list[Job] = []
         self._paused: list[Job] = []
         self._since = 0.0
@@ -120,17 +80,12 @@ class Burst:
             pause = job.step()
         if pause is Pause.WAITING:
             self.end()
-            self._before_blocking()
             pause = job.step()
         self.jobs.append(job)
         if pause is not None:
             self._paused.append(job)
         if len(self.jobs) >= BURST_CALLS or time.monotonic() - self._since > BURST_SECONDS:
             self.end()
-
-    def has_many_locks(self) -> bool:
-        """Whether the next write would probably find its lock taken here."""
-        return len(self._paused) >= MANY_LOCKS
 
     def end(self) -> None:
         """Finishes what paused and wakes each loop once for all that was done for it."""
@@ -141,16 +96,7 @@ class Burst:
         """Does the rest of the writes that paused."""
         while self._paused:
             has_company = len(self._paused) > 1
-            pauses = [(job, job.step(has_company)) for job in self._paused]
-            self._paused = [job for job, pause in pauses if pause is Pause.WRITTEN]
-            if begun := [job for job, pause in pauses if pause is Pause.SYNCING]:
-                self._paused += self._synced(begun)
-
-    def _synced(self, jobs: list[Job]) -> list[Job]:
-        steps = SharedSteps(jobs)
-        if len(jobs) >= MANY_LOCKS:
-            self._ask_for_help(steps)
-        return steps.finish()
+            self._paused = [job for job in self._paused if job.step(has_company) is not None]
 
 
 def _deliver(finished: list[Job]) -> None:

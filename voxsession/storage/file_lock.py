@@ -68,6 +68,8 @@ class FileLock:
         if sys.platform == "win32":
             os.lseek(fd, 0, os.SEEK_SET)
             msvcrt.locking(fd, msvcrt.LK_UNLCK, 1)
+        else:
+            fcntl.flock(fd, fcntl.LOCK_UN)  # a process that was forked meanwhile has the file open too
         os.close(fd)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Generator
 from enum import Enum, auto
 from typing import TypeAlias
 
-from voxsession.storage.file_record_lock import RecordLock
+from voxsession.storage.file_lock import FileLock
 
 __all__ = ["Parts", "Pause", "at_once", "lock_taken"]
 
@@ -16,8 +16,6 @@ class Pause(Enum):
 
     WRITTEN = auto()
     """It holds a lock; what the others write meanwhile reaches the disk together with it."""
-    SYNCING = auto()
-    """It holds a lock, the disk is at it; the next step waits for that, which many threads do better than one."""
     OCCUPIED = auto()
     """Its lock is somebody's; it goes on when its thread holds no other, so that no two wait for each other."""
     WAITING = auto()
@@ -34,7 +32,7 @@ def at_once(parts: Parts) -> None:
         pass
 
 
-def lock_taken(lock: RecordLock) -> Parts:
+def lock_taken(lock: FileLock) -> Parts:
     """Takes a lock without waiting for it, if that can be; the ``with`` that must follow waits where it cannot."""
     if not lock.taken():
         yield Pause.OCCUPIED

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import weakref
 from collections import defaultdict
 
 __all__ = ["SharedFolderSync", "begin_to_sync", "sync_file", "sync_folder"]
@@ -59,10 +60,27 @@ class _Turns:
         self.is_running = False
 
 
+_ALL: weakref.WeakSet[SharedFolderSync] = weakref.WeakSet()
+
+
+def _begin_all_anew() -> None:
+    for shared in list(_ALL):
+        shared.begin_anew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_all_anew)
+
+
 class SharedFolderSync:
     """Syncs folders that many threads change: those that ask while one runs share the next one."""
 
     def __init__(self) -> None:
+        self.begin_anew()
+        _ALL.add(self)
+
+    def begin_anew(self) -> None:
+        """Forgets the syncs that run: those of a forked process's parent never end there."""
         self._turns: defaultdict[str, _Turns] = defaultdict(_Turns)
         self._changed = threading.Condition()
 

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, TypeAlias
 
 __all__ = ["Calls", "Command"]
 
 Command: TypeAlias = Any  # a list of words, or the bytes of a whole command
 Send: TypeAlias = Callable[[list[Command]], Awaitable[list[Any]]]
+_Burst: TypeAlias = list[tuple[Command, asyncio.Future[Any]]]
 
 BURST, BURST_BYTES = 64, 1 << 18
+
+
+class _Journey:
+    """Calls that travel together; without a burst, those that were asked for until it begins."""
+
+    __slots__ = ("burst", "has_begun")
+
+    def __init__(self, burst: _Burst | None) -> None:
+        self.burst = burst
+        self.has_begun = False
 
 
 class Calls:
@@ -53,7 +65,7 @@ class Calls:
             if not self._is_gathering and self._running < self._at_once:
                 self._is_gathering = True
                 self._begin()
-                self._start(self._gather())
+                self._start(_Journey(None))
             answer = await future
         if isinstance(answer, BaseException):
             raise answer
@@ -73,26 +85,37 @@ class Calls:
             burst = self._next_burst()
             if burst:
                 self._begin()
-                self._start(self._travel(burst))
+                self._start(_Journey(burst))
         if not self._running:
             self._quiet.set()
 
-    def _start(self, journey: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(journey)
+    def _start(self, journey: _Journey) -> None:
+        task = asyncio.get_running_loop().create_task(self._go(journey))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(partial(self._see_off, journey))
 
-    async def _gather(self) -> None:
-        """A burst of all that was asked for in this round of the event loop."""
-        self._is_gathering = False
-        burst = self._next_burst()
+    async def _go(self, journey: _Journey) -> None:
+        journey.has_begun = True
+        burst = journey.burst
+        if burst is None:
+            self._is_gathering = False
+            burst = self._next_burst()
         if burst:
             await self._travel(burst)
         else:
             self._end()
 
-    def _next_burst(self) -> list[tuple[Command, asyncio.Future[Any]]]:
-        burst: list[tuple[Command, asyncio.Future[Any]]] = []
+    def _see_off(self, journey: _Journey, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not journey.has_begun:  # all tasks of the loop were cancelled before its first step
+            if journey.burst is None:
+                self._is_gathering = False
+            for _, future in journey.burst or ():
+                future.cancel()
+            self._end()
+
+    def _next_burst(self) -> _Burst:
+        burst: _Burst = []
         size = 0
         while self._waiting and len(burst) < self._most and size < BURST_BYTES:
             command, future = self._waiting.popleft()
@@ -101,7 +124,7 @@ class Calls:
                 size += len(command) if isinstance(command, bytes) else sum(map(len, command))
         return burst
 
-    async def _travel(self, burst: list[tuple[Command, asyncio.Future[Any]]]) -> None:
+    async def _travel(self, burst: _Burst) -> None:
         try:
             answers = await self._send([command for command, _ in burst])
         except asyncio.CancelledError:  # the event loop ends
