@@ -19,3 +19,11 @@ async def until(holds: Callable[[], Any]) -> None:
             if await answer if inspect.isawaitable(answer) else answer:
                 return
             await asyncio.sleep(0.002)
+
+
+async def cancel_everybody() -> None:
+    """Cancels all other tasks of the event loop, as a program that shuts down does, and waits for them."""
+    everybody = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    for task in everybody:
+        task.cancel()
+    await asyncio.gather(*everybody, return_exceptions=True)

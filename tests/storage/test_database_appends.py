@@ -11,7 +11,7 @@ from sqlalchemy import Engine, event, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from tests.faults.proxy import Proxy
-from tests.patience import LONG_SECONDS
+from tests.patience import LONG_SECONDS, cancel_everybody
 from tests.servers.postgres import PostgresServer
 from voxsession.errors import ConflictError, StorageError, StorageUnavailableError
 from voxsession.storage.database import DatabaseSessionStorage
@@ -74,10 +74,7 @@ async def test_cancelling_all_tasks_leaves_nobody_waiting_for_ever(rounds: int) 
     tasks = [database.ask(f"k{number}") for number in range(5)]
     for _ in range(rounds):
         await asyncio.sleep(0)
-    everybody = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-    for task in everybody:
-        task.cancel()
-    await asyncio.gather(*everybody, return_exceptions=True)
+    await cancel_everybody()
     assert all(task.cancelled() for task in tasks)
 
     database.going.set()

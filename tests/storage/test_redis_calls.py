@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.patience import LONG_SECONDS
+from tests.patience import LONG_SECONDS, cancel_everybody
 from voxsession.storage.redis_calls import BURST, BURST_BYTES, Calls, Command
 
 
@@ -152,10 +152,7 @@ async def test_cancelling_all_tasks_leaves_nobody_waiting_for_ever(rounds: int) 
     tasks = [asyncio.ensure_future(calls(["say", str(number)])) for number in range(5)]
     for _ in range(rounds):
         await asyncio.sleep(0)
-    everybody = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-    for task in everybody:
-        task.cancel()
-    await asyncio.gather(*everybody, return_exceptions=True)
+    await cancel_everybody()
     assert all(task.cancelled() for task in tasks)
 
     server.going.set()
