@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from tests.faults.proxy import Proxy
@@ -161,19 +161,6 @@ async def test_a_server_that_is_away_is_told_to_each() -> None:
 
 
 # --- on the server
-
-
-@pytest.fixture
-def statements() -> Iterator[list[str]]:
-    """The statements that any engine executes, as they come."""
-    seen: list[str] = []
-
-    def note(connection: object, cursor: object, statement: str, *rest: object) -> None:
-        seen.append(statement)
-
-    event.listen(Engine, "before_cursor_execute", note)
-    yield seen
-    event.remove(Engine, "before_cursor_execute", note)
 
 
 async def filled(url: str, **options: Any) -> DatabaseSessionStorage:

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from redis.asyncio import Redis
-from redis.asyncio.connection import Connection
 
 from tests.servers.redis import RedisServer, ask, new_prefix
 from tests.session.stores import KEY, contents
@@ -60,20 +59,6 @@ async def raw(redis_server: RedisServer) -> AsyncIterator[Redis]:
 
 def prefix_of(storage: RedisSessionStorage) -> str:
     return storage._keys.prefix
-
-
-@pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """Everything that is sent to the server from now on, one entry for each round trip."""
-    packets: list[bytes] = []
-    send = Connection.send_packed_command
-
-    async def noting(self: Connection, command: Any, check_health: bool = True) -> None:
-        packets.append(b"".join(command))
-        await send(self, command, check_health)
-
-    monkeypatch.setattr(Connection, "send_packed_command", noting)
-    return packets
 
 
 # --- keys and time to live

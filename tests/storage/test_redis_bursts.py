@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from redis.asyncio.connection import Connection
 
 from tests.faults.proxy import Proxy
 from tests.servers.redis import RedisServer, ask, new_prefix
@@ -33,20 +32,6 @@ async def storage(redis_server: RedisServer) -> AsyncIterator[RedisSessionStorag
     made = await filled(redis_server.url)
     yield made
     await made.close()
-
-
-@pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """Everything that is sent to the server from now on, one entry for each round trip."""
-    packets: list[bytes] = []
-    send = Connection.send_packed_command
-
-    async def noting(self: Connection, command: Any, check_health: bool = True) -> None:
-        packets.append(b"".join(command))
-        await send(self, command, check_health)
-
-    monkeypatch.setattr(Connection, "send_packed_command", noting)
-    return packets
 
 
 async def tails(storage: RedisSessionStorage) -> dict[str, list[int]]:

@@ -12,9 +12,8 @@ __all__ = ["signals_of"]
 _LONGEST_TEXT = 2000
 _ALIKE = 0.7
 _FEWEST_WORDS = 2
-_KNOWN_TEXTS = (
-    512  # a text is looked at once when it is said, and as one of the earlier ones by those that follow
-)
+# A text is looked at when it is said, and as one of the earlier ones by those that follow.
+_KNOWN_TEXTS = 512
 
 _THANKS: Final = re.compile(
     r"(?<!no )(?<!no, )\b(?:thanks(?! to\b)|thank (?:you|u)|thx|(?:much|really) appreciated|you(?:'re| are) the best|"

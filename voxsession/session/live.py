@@ -184,6 +184,11 @@ class LiveCore(Struct, kw_only=True, eq=False, weakref=True):
         """How many messages wait for the next save."""
         return sum(isinstance(pending.change, MessageAdded) for pending in self.pending)
 
+    def replace_data(self, data: SessionData) -> None:
+        """Goes on with other data: what was known of those before is in doubt."""
+        self.data, self.sound_total = data, _UNKNOWN
+        self.revision += 1
+
     def now(self) -> datetime:
         """The present moment, aware, in UTC."""
         return self.clock.now()

@@ -139,14 +139,13 @@ class Loader:
         )
         if not known <= found:
             core.index.filed_upto = 0  # others may have amended what lies in pages: they are read anew
-        core.data, core.sound_total = opened.data, -1
+        core.replace_data(opened.data)
         core.codec = loaded.codec
         core.owner = loaded.owner
         core.exists = True
         core.needs_whole = opened.torn or loaded.rewrapped
         core.document_bytes, core.tail_bytes = opened.document_bytes, opened.tail_bytes
         core.tail_changes = len(opened.tail_changes)
-        core.revision += 1
 
     # --- pages
 

@@ -149,8 +149,7 @@ class Recorder(Loader):
         if loaded is not None:
             self.adopt(core, loaded)
         else:
-            core.data, core.sound_total = data, -1
-            core.revision += 1
+            core.replace_data(data)
         core.pending = pending
         core.settle_anew()
         return [change.kind for change in bad]
