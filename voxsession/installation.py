@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Sequence
+from typing import Any, NamedTuple, TypeVar
 from weakref import WeakSet
 
 from voxsession.clock import Clock
@@ -25,7 +25,7 @@ from voxsession.session.pointers import Pointers
 from voxsession.session.recorder import Recorder
 from voxsession.session.tasks import take_outcome
 from voxsession.session.vault import Vault
-from voxsession.storage.base import SessionStorage
+from voxsession.storage.base import NOTHING_AT_HAND, RecordsAtHand, SessionStorage
 from voxsession.storage.registry import open_storage, storage_name
 from voxsession.voxon_config import VoxonConfig
 
@@ -33,6 +33,13 @@ __all__ = ["Installation", "ring_of", "storage_of", "within"]
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
+
+
+class Started(NamedTuple):
+    """An open installation, and the records that came along as it was opened."""
+
+    recorder: Recorder
+    at_hand: RecordsAtHand = NOTHING_AT_HAND
 
 
 class Installation:
@@ -64,7 +71,7 @@ class Installation:
         self._counter = counter
         self._opening: dict[str, asyncio.Future[Any]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._starting: asyncio.Future[Recorder] | None = None
+        self._starting: asyncio.Future[Started] | None = None
 
     def check_open(self) -> None:
         """Refuses a call of a facade that was closed: it would open the storage anew, and nobody would close it."""
@@ -89,31 +96,46 @@ class Installation:
         A session that outlives its facade is let in, so that what it holds is not lost.
         """
         self._meet_loop()
+        return self.recorder if self.recorder is not None else (await self._started()).recorder
+
+    async def _started(self, *wanted: str) -> Started:
+        """The same, and what came along of the records that the caller wants next, where it is the one to open."""
+        self._meet_loop()
         if self.recorder is not None:
-            return self.recorder
+            return Started(self.recorder)
         if self.is_closed:
             _log.warning("a session outlived its Voxon: the storage opens again and stays open until close()")
-        if self._starting is None or self._starting.done():
-            self._starting = asyncio.ensure_future(self._start())
+        is_first = self._starting is None or self._starting.done()
+        if is_first:
+            self._starting = asyncio.ensure_future(self._start(wanted))
             self._starting.add_done_callback(take_outcome)
+        assert self._starting is not None
         try:
-            return await asyncio.shield(self._starting)
+            started = await asyncio.shield(self._starting)
+            # Whoever came later may know of a write that was made after these records were read.
+            return started if is_first else Started(started.recorder)
         finally:
             if self._starting is not None and self._starting.done():
                 self._starting = None
 
-    async def _start(self) -> Recorder:
+    async def _start(self, wanted: Sequence[str]) -> Started:
         storage = storage_of(self.config)
+        vault = Vault(
+            storage,
+            self.clock,
+            ring_of(self.config),
+            self.config.session_encryption_method,
+            self.tenant,
+        )
         seconds = self.config.storage_timeout_seconds
-        await within(seconds, storage.open(), storage.storage_type)
+        opening = storage.open_and_load([vault.record_key, *wanted])
+        at_hand = await within(seconds, opening, storage.storage_type)
         if isinstance(self._counter, LateCounter) and not self._counter.exact:
             if self._counter.loads_at_once:
                 self._counter.load()
             else:
                 await asyncio.to_thread(self._counter.load)
-        ring = ring_of(self.config)
-        vault = Vault(storage, self.clock, ring, self.config.session_encryption_method, self.tenant)
-        await within(seconds, vault.open(), storage.storage_type)
+        await within(seconds, vault.open(at_hand), storage.storage_type)
         ttl = self.config.session_ttl_seconds
         rules = StorageRules(
             tenant=self.tenant,
@@ -128,7 +150,7 @@ class Installation:
         _log.info(
             "%s storage is open, encryption %s", storage.storage_type, self.config.session_encryption_method
         )
-        return recorder
+        return Started(recorder, at_hand)
 
     def _meet_loop(self) -> None:
         loop = asyncio.get_running_loop()
@@ -146,12 +168,13 @@ class Installation:
 
     async def live(self, session_id: str, lazy: bool) -> LiveCore | None:
         """The live core of a stored session; several openings at once load it once."""
-        recorder = await self.ready()
+        self.check_open()
+        recorder, at_hand = await self._started(storage_key("session", self.tenant, session_id))
         core = self.cores.get(session_id)
         if core is not None and core.exists and not core.is_gone and not core.has_conflict:
             return core
         if session_id not in self._opening:
-            task = asyncio.ensure_future(recorder.load(session_id, lazy=lazy))
+            task = asyncio.ensure_future(recorder.load(session_id, lazy=lazy, at_hand=at_hand))
             task.add_done_callback(take_outcome)
             self._opening[session_id] = task
         opening = self._opening[session_id]

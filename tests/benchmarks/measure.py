@@ -52,9 +52,12 @@ def turn(number: int) -> list[dict[str, str]]:
 
 
 async def interleaved(
-    rounds: int, *sides: Callable[[int], Awaitable[object]], warm_up: int = 5
+    rounds: int,
+    *sides: Callable[[int], Awaitable[object]],
+    warm_up: int = 5,
+    after: Callable[[], Awaitable[object]] | None = None,
 ) -> list[float]:
-    """Median milliseconds of each side, the sides taking turns."""
+    """Median milliseconds of each side, the sides taking turns; `after` follows each, and is not in its time."""
     times: list[list[float]] = [[] for _ in sides]
     for number in range(-warm_up, rounds):
         for place, side in enumerate(sides):
@@ -62,6 +65,8 @@ async def interleaved(
             await side(number + warm_up)
             if number >= 0:
                 times[place].append((time.perf_counter() - started) * 1000)
+            if after is not None:
+                await after()
     return [statistics.median(series) for series in times]
 
 

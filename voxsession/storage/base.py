@@ -20,14 +20,19 @@ from __future__ import annotations
 import asyncio
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar
+from types import MappingProxyType
+from typing import Any, ClassVar, TypeAlias
 
 from voxsession.core.envelope import Record, storage_key
 from voxsession.errors import ConfigurationError, VoxSessionError
 
-__all__ = ["SessionStorage"]
+__all__ = ["NOTHING_AT_HAND", "RecordsAtHand", "SessionStorage"]
+
+#: Records that were loaded a moment ago, by their key; None for one that is not there.
+RecordsAtHand: TypeAlias = Mapping[str, Record | None]
+NOTHING_AT_HAND: RecordsAtHand = MappingProxyType({})
 
 #: A key under which nothing is ever stored: whoever answers that there is nothing is there.
 _PROBE = storage_key("marker", "", ".health-check")  # the id of no device
@@ -173,6 +178,14 @@ class SessionStorage(ABC):
 
     async def open(self) -> None:
         """Gets ready; called once before the first use, harmless when called again."""
+
+    async def open_and_load(self, session_ids: Sequence[str]) -> RecordsAtHand:
+        """Gets ready like `open`, and gives those of these records that come along for nothing, as `load` does.
+
+        Whatever is left out is loaded by itself: by default all, and in any case what cannot be read.
+        """
+        await self.open()
+        return NOTHING_AT_HAND
 
     async def close(self) -> None:
         """Lets go of what `open` took; a later call opens it again."""

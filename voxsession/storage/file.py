@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from voxsession.clock import Clock, SystemClock
 from voxsession.core.envelope import HEADER_FIELDS, Record, record_key
 from voxsession.errors import ConfigurationError, ConflictError, IntegrityError, VoxSessionError
-from voxsession.storage.base import SessionStorage
+from voxsession.storage.base import RecordsAtHand, SessionStorage
 from voxsession.storage.file_burst import BurstThreads
 from voxsession.storage.file_folder import FileFolder
 from voxsession.storage.file_listing import FileListing
@@ -207,6 +207,10 @@ class FileSessionStorage(SessionStorage):
             StorageError: the folder may not be made.
         """
         await self._run("open", lambda: None)
+
+    async def open_and_load(self, session_ids: Sequence[str]) -> RecordsAtHand:
+        """The same and these records, in one call of a thread; a record that cannot be read is left out."""
+        return await self._run("open", self._records.load_readable, session_ids)
 
     async def close(self) -> None:
         """Waits for writes that have begun and lets the threads go; the next call opens again."""

@@ -6,10 +6,10 @@ import contextlib
 import itertools
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from voxsession.core.envelope import Record, decode_line, record_key
-from voxsession.errors import IntegrityError
+from voxsession.errors import IntegrityError, VoxSessionError
 from voxsession.storage.file_folder import FileFolder, Place
 from voxsession.storage.file_frames import (
     HEAD_BYTES,
@@ -181,6 +181,14 @@ class FileRecords:
         """The record with its tail; None where there is none."""
         raw = self._read(self._folder.place(key))
         return None if raw is None else record_of(raw, key)
+
+    def load_readable(self, keys: Sequence[str]) -> dict[str, Record | None]:
+        """Those of these records that can be read, or are not there; whoever asks for another is told what it has."""
+        found: dict[str, Record | None] = {}
+        for key in keys:
+            with contextlib.suppress(VoxSessionError, OSError):
+                found[key] = self.load(key)
+        return found
 
     def load_since(self, key: str, seq: int) -> list[Record] | None:
         """The batches after a version; None where they do not tell, or not alone."""

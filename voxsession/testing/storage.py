@@ -288,6 +288,15 @@ class StorageConformance(AppendClaims, PageClaims, ListingClaims):
         await storage.open()
         await storage.save(a_document(seq=2))
 
+    async def test_what_comes_along_is_what_loads(self, storage: SessionStorage) -> None:
+        """What opening gives of some records is what `load` gives, also for one that is not there."""
+        await storage.save(a_document())
+        await storage.close()
+
+        found = await storage.open_and_load(["sess_1", "sess_2"])
+        assert found.keys() <= {"sess_1", "sess_2"}
+        assert dict(found) == {key: await storage.load(key) for key in found}
+
     async def test_it_tells_of_itself(self, storage: SessionStorage) -> None:
         """Statistics name the type, and the health check of a working storage is healthy."""
         await storage.save(a_document())
