@@ -51,6 +51,7 @@ from voxsession.core.envelope import Record, stamp, storage_key
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import Message, Usage
 from voxsession.core.session_data import SessionData
+from voxsession.core.struct import spelt_out
 from voxsession.core.types import decode_json, encode_json
 from voxsession.session.filing import IndexPage
 from voxsession.session.vault import Vault
@@ -289,7 +290,9 @@ def content_of(data: SessionData) -> Any:
     skipped = ("open_memories", "open_messages", "held_memories", "held_messages", "local_memories")
     fields = {name: getattr(data, name) for name in data.__struct_fields__ if name not in skipped}
     return decode_json(
-        encode_json({**fields, "memories": list(data.memories.values()), "messages": data.messages})
+        encode_json(
+            spelt_out({**fields, "memories": list(data.memories.values()), "messages": data.messages})
+        )
     )
 
 

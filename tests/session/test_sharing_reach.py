@@ -318,7 +318,7 @@ async def test_all_frozen_content_together_is_bounded(monkeypatch: pytest.Monkey
     """Ended shares give their content back first."""
     from voxsession.session.shares import granting
 
-    monkeypatch.setattr(granting, "MAX_FROZEN_BYTES", 2_000)
+    monkeypatch.setattr(granting, "MAX_FROZEN_BYTES", 1_500)
     clock = FakeClock()
     async with owned(clock=clock) as (_, session):
         session.add_memory("word " * 150)

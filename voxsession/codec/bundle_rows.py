@@ -13,7 +13,7 @@ from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import Message
 from voxsession.core.preference import Evidence, Metric
 from voxsession.core.session_data import IMPORTED_AS, SessionData, Totals
-from voxsession.core.struct import Struct, evolve, field
+from voxsession.core.struct import Struct, evolve, field, spelt_out
 from voxsession.core.types import (
     JsonObject,
     UtcTime,
@@ -124,7 +124,7 @@ def session_row(data: SessionData) -> SessionRow:
 def row_of(kind: str, record: BundleRow) -> JsonObject:
     """The JSON-ready row of a record, without the fields that have their usual value."""
     usual = _USUAL[kind]
-    row: JsonObject = decode_json(encode_json(record))
+    row: JsonObject = decode_json(encode_json(spelt_out(record)))
     if row.get("preference_times") == {}:  # a field that came later is only there where it says something
         del row["preference_times"]
     return {name: value for name, value in row.items() if name not in usual or value != usual[name]}

@@ -1,8 +1,9 @@
 """The base of the house's plain records: classes made, filled and compared in C.
 
 A record names `frozen` and `kw_only` itself, for neither is told by its base to its own
-fields. Only the two configs and the state of the older interface, which check or
-hide fields of their own, are attrs classes.
+fields. A field with its usual value is not written, so no stored field may ever get another
+default. Only the two configs and the state of the older interface, which check or hide
+fields of their own, are attrs classes.
 
 Example:
     >>> class Point(Struct, frozen=True, kw_only=True):
@@ -14,14 +15,34 @@ Example:
 
 from __future__ import annotations
 
-from msgspec import Struct, field
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import field
 from msgspec.structs import asdict
 from msgspec.structs import replace as evolve
 
-__all__ = ["Closed", "Struct", "asdict", "evolve", "field"]
+__all__ = ["Closed", "Struct", "asdict", "evolve", "field", "spelt_out"]
+
+
+if TYPE_CHECKING:
+    from msgspec import Struct  # a type checker lets frozen records have no base of their own that is not
+else:
+
+    class Struct(msgspec.Struct, omit_defaults=True):
+        """The base of records."""
 
 
 class Closed(Struct, frozen=True):
     """A record whose repr shows nothing of what it holds."""
 
     __repr__ = object.__repr__
+
+
+def spelt_out(value: Any) -> Any:
+    """The same with dicts in place of its records, which have all their fields, also those with their usual value."""
+    if isinstance(value, Struct):
+        return {name: spelt_out(one) for name, one in asdict(value).items()}
+    if isinstance(value, dict):
+        return {name: spelt_out(one) for name, one in value.items()}
+    return [spelt_out(one) for one in value] if isinstance(value, list) else value
