@@ -9,7 +9,7 @@ from voxsession.core.config import SessionConfig
 from voxsession.core.message import Message, Usage
 from voxsession.core.struct import Struct, field
 from voxsession.core.types import JsonObject
-from voxsession.errors import ContextTooLongError, ModelCallError
+from voxsession.errors import ConfigurationError, ContextTooLongError, ModelCallError
 from voxsession.memory.context import Context
 
 if TYPE_CHECKING:
@@ -30,6 +30,11 @@ class Reply(str):
         tool_calls: functions that the model asks for, in the OpenAI form (`id`, `function.name`,
             `function.arguments` as JSON text).
 
+    None as the text or the calls is none, as chat endpoints answer.
+
+    Raises:
+        ConfigurationError: the text is no `str`.
+
     Example:
         >>> reply = Reply("Hello!")
         >>> reply.upper(), reply.interrupted
@@ -44,21 +49,26 @@ class Reply(str):
 
     def __new__(
         cls,
-        text: str = "",
+        text: str | None = "",
         *,
         message: Message | None = None,
         usage: Usage | None = None,
         context: Context | None = None,
         interrupted: bool = False,
-        tool_calls: Sequence[JsonObject] = (),
+        tool_calls: Sequence[JsonObject] | None = (),
     ) -> Reply:
         """Makes a reply of a text and what is known about it."""
+        # str() would make a text of anything, and "None" would be said to the person.
+        if not isinstance(text, str):
+            if text is not None:
+                raise ConfigurationError.out_of_range("text", type(text).__name__, "a str is needed")
+            text = ""
         reply = super().__new__(cls, text)
         reply.message = message
         reply.usage = usage
         reply.context = context
         reply.interrupted = interrupted
-        reply.tool_calls = list(tool_calls)
+        reply.tool_calls = list(tool_calls or ())
         return reply
 
     @property
