@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from voxsession.core.envelope import stamp
 from voxsession.core.memory_entry import MemoryEntry
@@ -80,7 +80,7 @@ class Portable(SessionBase):
     def import_memory(
         self,
         data: Mapping[str, Any] | list[Any],
-        on_conflict: str = "skip",
+        on_conflict: Literal["skip", "replace", "rename"] = "skip",
         dry_run: bool = False,
         *,
         format: str | None = None,
@@ -126,7 +126,7 @@ class Portable(SessionBase):
     async def import_memory_from(
         self,
         path: str | Path,
-        on_conflict: str = "skip",
+        on_conflict: Literal["skip", "replace", "rename"] = "skip",
         dry_run: bool = False,
         *,
         format: str | None = None,

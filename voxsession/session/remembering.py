@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, Literal
 
 from voxsession.core.changes import MemoryRemoved, MemoryUpdated
 from voxsession.core.memory_entry import Memory, MemoryEntry
@@ -38,7 +38,7 @@ __all__ = ["Remembering"]
 
 MAX_CATEGORY = 100
 MAX_DAYS = 36_500
-SOURCES = ("memories", "messages")
+SOURCES: Final = ("memories", "messages")
 
 
 class Remembering(SessionBase):
@@ -241,7 +241,7 @@ class Remembering(SessionBase):
         self,
         query: str,
         limit: int = 5,
-        sources: Sequence[str] = SOURCES,
+        sources: Sequence[Literal["memories", "messages"]] = SOURCES,
         at: datetime | None = None,
         *,
         as_of: datetime | None = None,
