@@ -110,3 +110,4 @@ def models() -> None:
     for model in (at_once, streaming):
         Voxon(model=model)
     Voxon(model=Stateful())
+    Voxon(model="gpt-4o")  # type: ignore[arg-type]

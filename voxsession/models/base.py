@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 from voxsession.core.config import SessionConfig
 from voxsession.core.message import Message, Usage
@@ -15,7 +15,7 @@ from voxsession.memory.context import Context
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-__all__ = ["ContextTooLongError", "Model", "ModelCallError", "ModelRequest", "Reply"]
+__all__ = ["ContextTooLongError", "Model", "ModelCallError", "ModelRequest", "Reply", "checked_model"]
 
 
 class Reply(str):
@@ -108,12 +108,28 @@ class Model(Protocol):
     It never writes to the session.
     """
 
-    def respond(self, request: ModelRequest) -> Any:
+    def respond(self, request: ModelRequest, /) -> Any:
         """Answers the newest message of `request`."""
         ...
 
 
 if TYPE_CHECKING:
-    ModelLike = (
-        Model | Callable[[ModelRequest], Awaitable[str | Reply | AsyncIterator[str]] | AsyncIterator[str]]
+    ModelLike: TypeAlias = (
+        Model | Callable[[ModelRequest], Awaitable[str | AsyncIterator[str]] | AsyncIterator[str] | str]
     )
+
+
+def checked_model(model: Any) -> Any:
+    """The model, if it is one; else the error comes where it is given, and not with the first message.
+
+    Raises:
+        ConfigurationError: it has no `respond` and is no callable; it is a class, or the name of a model.
+    """
+    if callable(getattr(model, "respond", model)) and not isinstance(model, type):
+        return model
+    allowed = "an object with respond(request), or an async callable, is needed"
+    if isinstance(model, str):
+        allowed += "; a service's model by its name is OpenAIModel(model=...)"
+    if isinstance(model, type):
+        allowed += f", and {model.__name__} is a class: make one with {model.__name__}(...)"
+    raise ConfigurationError.out_of_range("model", model, allowed)
