@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -228,6 +229,12 @@ def _given(data: object, form: str | None) -> tuple[str, str, list[Any]]:
         rows = data[key] if key is not None else None
     else:
         rows = data
+    if isinstance(data, (str, os.PathLike)):
+        raise ConfigurationError(
+            "This is a text or a path, and no export of memories. A file is taken in by "
+            "await session.import_memory_from(path), JSON text by session.import_memory(json.loads(text)).",
+            option="data",
+        )
     if not isinstance(rows, list):
         raise ConfigurationError(
             "This is no export of memories: it has no list under 'entries', 'results' or 'memories', and is none.",
