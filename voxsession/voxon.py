@@ -115,6 +115,10 @@ class Voxon(Creating, Upkeep, FleetView, ProfileUpkeep, Backups, Portability):
         self._admission: Admission | None = None
         self._calls: CallRegistry | None = None
 
+    def __repr__(self) -> str:
+        state = "closed" if self._home.is_closed else f"{len(self._home.cores)} open"
+        return f"Voxon({self.config!r}, {state})"
+
     async def __aenter__(self) -> Voxon:
         self._home.is_closed = False
         return self
@@ -151,7 +155,7 @@ class Voxon(Creating, Upkeep, FleetView, ProfileUpkeep, Backups, Portability):
         session_id: str | None = None,
         *,
         config: SessionConfig | None = None,
-        preset: Any = None,
+        preset: SessionConfig | str | None = None,
         preference_profile: SessionProfile | Mapping[str, Any] | str | None = None,
     ) -> Opening[Session]:
         """The person's most recently active session, or a new one; an unknown `session_id` is created.

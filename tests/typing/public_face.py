@@ -55,6 +55,8 @@ async def opening(voxon: Voxon) -> None:
     assert_type(await voxon.load_session("s"), Session)
     assert_type(await voxon.create_session(user_id="alice"), Session)
     assert_type(await session.resume_conversation(), Conversation)
+    voxon.session(user_id="alice", preset="educational")
+    voxon.session(user_id="alice", preset=SessionPresets.EDUCATIONAL)
     voxon.session(user_id="alice").add_memory("Prefers tea")  # type: ignore[attr-defined]
 
 
@@ -79,6 +81,8 @@ async def talking(conv: Conversation, session: Session) -> None:
     assert_type(await session.recall("tea", sources=["messages"]), list[MemoryMatch])
     assert_type(session.add_memory("Prefers tea"), MemoryEntry)
 
+    session.update_memory("mem_1", importance=0.9, pinned=True)
+    session.update_memory("mem_1", importanc=0.9)  # type: ignore[call-arg]
     await conv.send_message("Hello", on_busy="que")  # type: ignore[arg-type]
     await session.recall("tea", sources="messages")  # type: ignore[arg-type]
     session.to_records("weeks")  # type: ignore[arg-type]

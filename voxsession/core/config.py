@@ -243,6 +243,9 @@ class RecordingConfig(SessionConfig):
             )
         object.__getattribute__(self, "_record")(name, checked)
 
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *_SETTINGS]  # they are read through, so nothing else lists them
+
     def replace(self, **settings: Unpack[SessionSettings]) -> SessionConfig:
         """A plain copy with some settings changed."""
         return SessionConfig(**{**config_values(self), **settings})
