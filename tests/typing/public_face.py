@@ -78,6 +78,7 @@ async def talking(conv: Conversation, session: Session) -> None:
     async for chunk in conv.stream_message("Hello", on_busy="interrupt"):
         assert_type(chunk, str)
     assert_type(await conv.history(), list[Message])
+    assert_type(conv.messages[0].to_dict(), dict[str, Any])
     assert_type(await session.recall("tea", sources=["messages"]), list[MemoryMatch])
     assert_type(session.add_memory("Prefers tea"), MemoryEntry)
 
