@@ -10,7 +10,7 @@ import asyncio
 import json
 from typing import Any
 
-from voxsession import Voxon, VoxonConfig
+from voxsession import Conversation, Voxon, VoxonConfig
 
 
 async def call_the_model(messages: list[dict[str, Any]]) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def next_train(to: str) -> str:
     return f"20:48 to {to}, carriage 21"
 
 
-async def turn(conv: Any, text: str) -> str:
+async def turn(conv: Conversation, text: str) -> str:
     """One turn of a loop that may call functions."""
     # Instructions, memories, earlier messages and the new one, as far as the budget goes.
     context = await conv.build_context(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import os
 import subprocess
@@ -130,3 +131,24 @@ except VoxSessionError as error:
 """
     told = printed(program, tmp_path)
     assert f"pip install 'voxsession[{extra}]'" in told and told.splitlines()[-1] == name
+
+
+@pytest.mark.parametrize(
+    ("path", "config", "settings"),
+    [
+        ("core/config.py", "SessionConfig", "SessionSettings"),
+        ("voxon_config.py", "VoxonConfig", "VoxonSettings"),
+    ],
+)
+def test_type_checkers_know_every_setting(face: ModuleType, path: str, config: str, settings: str) -> None:
+    """What a config takes is written down for editors and type checkers, name by name; none is missing or left over."""
+    tree = ast.parse((ROOT / "voxsession" / path).read_text())
+    told = next(node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name == settings)
+    names = [
+        node.target.id
+        for node in told.body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    ]
+
+    assert names == list(vars(getattr(face, config)()))
+    assert names == list(getattr(face, config).__annotations__)

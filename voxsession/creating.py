@@ -42,7 +42,7 @@ class Creating:
         user_id: str | None = None,
         session_id: str | None = None,
         config: SessionConfig | None = None,
-        preset: Any = None,
+        preset: SessionConfig | str | None = None,
         preference_profile: SessionProfile | Mapping[str, Any] | str | None = None,
     ) -> Session:
         """A new session, at once; awaiting it (or its first save) writes its first record.

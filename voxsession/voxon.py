@@ -22,7 +22,7 @@ from voxsession.installation import Installation
 from voxsession.memory.embedding import BoundedEmbedder
 from voxsession.memory.facts import Fact
 from voxsession.memory.tokens import TokenCounter, checked_counter
-from voxsession.models.base import ModelRequest, Reply
+from voxsession.models.base import ModelRequest, Reply, checked_model
 from voxsession.moving.backups import Backups
 from voxsession.portability import Portability
 from voxsession.session.handlers import EventHub, Events
@@ -39,6 +39,7 @@ from voxsession.voxon_config import VoxonConfig
 if TYPE_CHECKING:
     from voxsession.calls.registry import CallRegistry
     from voxsession.learning.profiles import SessionProfile
+    from voxsession.models.base import ModelLike
     from voxsession.session.shares.admission import Admission
     from voxsession.session.shares.session import SharedSession
 
@@ -65,7 +66,7 @@ class Voxon(Creating, Upkeep, FleetView, ProfileUpkeep, Backups, Portability):
 
     Raises:
         ConfigurationError: a `SessionConfig` was given as `config`, or something that is no config; the
-            embedder is none, or NumPy is missing.
+            model, embedder, extractor, counter or summarizer is none, or NumPy is missing.
 
     Example:
         >>> import asyncio
@@ -83,7 +84,7 @@ class Voxon(Creating, Upkeep, FleetView, ProfileUpkeep, Backups, Portability):
         self,
         config: VoxonConfig | None = None,
         *,
-        model: Any = None,
+        model: ModelLike | None = None,
         embedder: Any = None,
         extractor: Any = None,
         summarizer: Any = None,
@@ -99,10 +100,10 @@ class Voxon(Creating, Upkeep, FleetView, ProfileUpkeep, Backups, Portability):
         self._host = SessionHost(
             clock=self._clock,
             counter=counter,
-            model=model if model is not None else _offline_model,
+            model=checked_model(model) if model is not None else _offline_model,
             model_writes=model is not None and getattr(model, "can_write", True),
             extractor=_checked_extractor(extractor),
-            summarizer=summarizer,
+            summarizer=_checked_summarizer(summarizer),
             embedder=BoundedEmbedder(embedder) if embedder is not None else None,
             autosave=self.config.autosave,
             ready=self._home.ready_for_handles,
@@ -113,6 +114,10 @@ class Voxon(Creating, Upkeep, FleetView, ProfileUpkeep, Backups, Portability):
         self._told_kept: set[tuple[str, ...]] = set()
         self._admission: Admission | None = None
         self._calls: CallRegistry | None = None
+
+    def __repr__(self) -> str:
+        state = "closed" if self._home.is_closed else f"{len(self._home.cores)} open"
+        return f"Voxon({self.config!r}, {state})"
 
     async def __aenter__(self) -> Voxon:
         self._home.is_closed = False
@@ -150,7 +155,7 @@ class Voxon(Creating, Upkeep, FleetView, ProfileUpkeep, Backups, Portability):
         session_id: str | None = None,
         *,
         config: SessionConfig | None = None,
-        preset: Any = None,
+        preset: SessionConfig | str | None = None,
         preference_profile: SessionProfile | Mapping[str, Any] | str | None = None,
     ) -> Opening[Session]:
         """The person's most recently active session, or a new one; an unknown `session_id` is created.
@@ -338,6 +343,14 @@ def _checked_extractor(extractor: Any) -> Any:
             "a ModelExtractor, an object with extract(text, ...), or a callable is needed",
         )
     return extractor
+
+
+def _checked_summarizer(summarizer: Any) -> Any:
+    if summarizer is None or callable(getattr(summarizer, "summarize", summarizer)):
+        return summarizer
+    raise ConfigurationError.out_of_range(
+        "summarizer", summarizer, "an async callable of a list of texts that gives a text is needed"
+    )
 
 
 def _checked_config(config: object) -> VoxonConfig:

@@ -6,7 +6,7 @@ import logging
 import os
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
@@ -15,6 +15,36 @@ from voxsession.codec.keys import KeyRing, parse_key
 from voxsession.core.types import check_number, check_text
 from voxsession.errors import ConfigurationError
 from voxsession.storage.registry import check_storage
+
+if TYPE_CHECKING:
+    from typing import TypedDict, Unpack
+
+    class VoxonSettings(TypedDict, total=False):
+        """What `VoxonConfig` takes, for editors and type checkers: what its fields take."""
+
+        session_storage: Any
+        session_storage_path: str | os.PathLike[str]
+        session_database_url: str | None
+        session_redis_url: str | None
+        session_encryption_key: bytes | str | KeyRing | None
+        session_encryption_method: str
+        session_ttl_seconds: float | None
+        session_prefix: str | None
+        tenant: str | None
+        max_sessions: int | None
+        max_session_age_hours: float | None
+        max_resume_attempts: int
+        max_resume_age_hours: float
+        cleanup_interval_seconds: float
+        cleanup_batch_size: int
+        storage_timeout_seconds: float
+        lock_ttl_seconds: float
+        enable_metrics: bool
+        metrics_interval_seconds: float
+        autosave: bool
+        durability: Literal["full", "relaxed"]
+        person_profiles: bool
+
 
 __all__ = ["MAX_LOCK_TTL_SECONDS", "MIN_LOCK_TTL_SECONDS", "VoxonConfig", "config_on"]
 
@@ -190,27 +220,29 @@ class VoxonConfig:
     enable_metrics: bool
     metrics_interval_seconds: float
     autosave: bool
-    durability: str
+    durability: Literal["full", "relaxed"]
     person_profiles: bool
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, **settings: Unpack[VoxonSettings]) -> None:
         for name, value in settings.items():
             setattr(self, name, value)
         for name, (default, _) in _SETTINGS.items():
             if name not in settings:
                 object.__setattr__(self, name, default)
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name not in _SETTINGS:
-            import difflib  # only for the hint
+    if not TYPE_CHECKING:  # type checkers know the fields, so they find a misspelt one by themselves
 
-            near = difflib.get_close_matches(name, _SETTINGS, 1)
-            hint = f"Did you mean {near[0]!r}?" if near else "Known: " + ", ".join(_SETTINGS) + "."
-            raise ConfigurationError(f"There is no setting {name!r} of VoxonConfig. {hint}", option=name)
-        object.__setattr__(self, name, _SETTINGS[name][1](name, value))
+        def __setattr__(self, name: str, value: Any) -> None:
+            if name not in _SETTINGS:
+                import difflib  # only for the hint
+
+                near = difflib.get_close_matches(name, _SETTINGS, 1)
+                hint = f"Did you mean {near[0]!r}?" if near else "Known: " + ", ".join(_SETTINGS) + "."
+                raise ConfigurationError(f"There is no setting {name!r} of VoxonConfig. {hint}", option=name)
+            object.__setattr__(self, name, _SETTINGS[name][1](name, value))
 
     @classmethod
-    def from_env(cls, **settings: Any) -> VoxonConfig:
+    def from_env(cls, **settings: Unpack[VoxonSettings]) -> VoxonConfig:
         """The settings that the environment names; arguments win.
 
         REDIS_PASSWORD and REDIS_DB go before what REDIS_URL, or a URL in SESSION_STORAGE, has. Where sessions are kept

@@ -28,7 +28,7 @@ from voxsession import (
     Voxon,
     VoxonConfig,
 )
-from voxsession.testing import FakeClock
+from voxsession.testing import FakeClock, ScriptedModel
 
 KEY = "hex:" + "17" * 32
 HOSTILE_IDS = [
@@ -350,6 +350,23 @@ async def test_wrong_configs_are_named() -> None:
         else:
             with pytest.raises(ConfigurationError, match=name):
                 make()
+
+
+@pytest.mark.parametrize(
+    ("part", "given", "remedy"),
+    [
+        ("model", "gpt-4o", r"OpenAIModel\(model=\.\.\.\)"),
+        ("model", ScriptedModel, r"make one with ScriptedModel\(\.\.\.\)"),
+        ("model", {"model": "gpt-4o"}, r"respond\(request\), or an async callable"),
+        ("summarizer", "in short", "gives a text"),
+    ],
+)
+def test_what_cannot_answer_is_refused_where_it_is_given(part: str, given: Any, remedy: str) -> None:
+    """The name of a model, a class in place of one and the like are told at once, not by the first message."""
+    with pytest.raises(ConfigurationError, match=remedy) as refused:
+        Voxon(**{part: given})
+
+    assert refused.value.option == part
 
 
 async def test_settings_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -98,6 +98,21 @@ def test_a_path_is_answered_with_its_url(
     assert place == os.path.abspath(os.path.expanduser(given.lower().removeprefix("sqlite:")))
 
 
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("sqlite", "sqlite:///sessions.db"),
+        ("PostgreSQL", "postgresql://..."),
+        ("postgres", "postgres://..."),
+        ("valkey", "valkey://..."),
+    ],
+)
+def test_the_kind_of_a_database_is_answered_with_the_form_of_its_url(given: str, meant: str) -> None:
+    """A kind alone says no place, so the error shows how a URL of it begins."""
+    with pytest.raises(ConfigurationError, match=rf"Did you mean '{re.escape(meant)}'\?"):
+        open_storage(given)
+
+
 def test_a_missing_package_is_an_import_error_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever tries to import, and whoever handles our errors, meets one error; it looks like the public one."""
 

@@ -3,13 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import attrs
 
 from voxsession.core.rules import check_categories, check_milestones, check_shares
 from voxsession.core.types import check_flag, check_id, check_number, check_text, check_user_id, copy_json
 from voxsession.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import TypedDict, Unpack
+
+    class SessionSettings(TypedDict, total=False):
+        """What `SessionConfig` takes, for editors and type checkers: what its fields take."""
+
+        session_id: str | None
+        user_id: str | None
+        instructions: str
+        voice: str
+        language: str | None
+        temperature: float
+        max_output_tokens: int
+        enable_functions: bool
+        memory_mode: MemoryMode
+        max_memory_size: int
+        memory_categories: Mapping[str, Mapping[str, float]]
+        memory_archive_days: float | None
+        enable_learning: bool
+        enable_analytics: bool
+        enable_adaptation: bool
+        milestones: Mapping[str, Sequence[float]]
+        context_tokens: int
+        context_shares: Mapping[str, float]
+        timezone: str
+
 
 __all__ = [
     "MEMORY_MODES",
@@ -21,6 +49,7 @@ __all__ = [
 ]
 
 MEMORY_MODES = ("ephemeral", "persistent", "hybrid")
+MemoryMode: TypeAlias = Literal["ephemeral", "persistent", "hybrid"]
 _Check = Callable[[str, Any], Any]
 
 
@@ -141,7 +170,7 @@ class SessionConfig:
     temperature: float
     max_output_tokens: int
     enable_functions: bool
-    memory_mode: str
+    memory_mode: MemoryMode
     max_memory_size: int
     memory_categories: dict[str, dict[str, float]]
     memory_archive_days: float | None
@@ -153,18 +182,21 @@ class SessionConfig:
     context_shares: dict[str, float]
     timezone: str
 
-    def __init__(self, **settings: Any) -> None:
-        for name, value in settings.items():
+    def __init__(self, **settings: Unpack[SessionSettings]) -> None:
+        given: Mapping[str, object] = settings
+        for name, value in given.items():
             check_setting(name, value)
         for name, (default, _) in _SETTINGS.items():
             object.__setattr__(
-                self, name, check_setting(name, settings[name]) if name in settings else copy_json(default)
+                self, name, check_setting(name, given[name]) if name in given else copy_json(default)
             )
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        object.__setattr__(self, name, check_setting(name, value))
+    if not TYPE_CHECKING:  # type checkers know the fields, so they find a misspelt one by themselves
 
-    def replace(self, **settings: Any) -> SessionConfig:
+        def __setattr__(self, name: str, value: Any) -> None:
+            object.__setattr__(self, name, check_setting(name, value))
+
+    def replace(self, **settings: Unpack[SessionSettings]) -> SessionConfig:
         """A copy with some settings changed."""
         return SessionConfig(**{**vars(self), **settings})
 
@@ -211,7 +243,10 @@ class RecordingConfig(SessionConfig):
             )
         object.__getattribute__(self, "_record")(name, checked)
 
-    def replace(self, **settings: Any) -> SessionConfig:
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *_SETTINGS]  # they are read through, so nothing else lists them
+
+    def replace(self, **settings: Unpack[SessionSettings]) -> SessionConfig:
         """A plain copy with some settings changed."""
         return SessionConfig(**{**config_values(self), **settings})
 

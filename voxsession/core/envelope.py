@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
-from voxsession.core.struct import Struct
-from voxsession.core.types import UtcTime, decode_json, encode_json
+from voxsession.core.struct import Struct, as_json
+from voxsession.core.types import JsonObject, UtcTime, decode_json, encode_json
 from voxsession.errors import ConfigurationError, IntegrityError
 
 __all__ = [
@@ -66,6 +66,10 @@ class SessionInfo(Struct, frozen=True, kw_only=True):
     created_at: UtcTime
     updated_at: UtcTime
     expires_at: UtcTime | None = None
+
+    def to_dict(self) -> JsonObject:
+        """All fields, ready for JSON: a copy, with times as ISO texts in UTC."""
+        return as_json(self)
 
 
 def stamp(moment: datetime) -> str:

@@ -56,10 +56,15 @@ class Event:
         return MappingProxyType(dict(self._fields))
 
     def __getattr__(self, name: str) -> Any:
-        try:
-            return object.__getattribute__(self, "_fields")[name]
-        except (AttributeError, KeyError):
-            raise AttributeError(f"Event has no field {name!r}") from None
+        if name in Event.__slots__:  # not filled yet, as while it is copied
+            raise AttributeError(name)
+        if name in self._fields:
+            return self._fields[name]
+        own = ", ".join(sorted(self._fields)) or "none of its own"
+        raise AttributeError(f"Event has no field {name!r}; {self.type!r} has {own}", name=name, obj=self)
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self._fields]
 
     def __repr__(self) -> str:
         # Field values may be private text, so only their names are shown.

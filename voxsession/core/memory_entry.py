@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from voxsession.core.display import bar, page_of, table
-from voxsession.core.struct import Struct
+from voxsession.core.struct import Struct, as_json
 from voxsession.core.types import Count, JsonObject, Share, UtcTime
 
 __all__ = ["Memory", "MemoryEntry", "is_original", "is_summary", "summary_slot"]
@@ -68,6 +68,10 @@ class MemoryEntry(Struct, frozen=True, kw_only=True):
     def begins_at(self) -> datetime:
         """From when on what it says holds, as far as is known."""
         return self.valid_from or self.timestamp
+
+    def to_dict(self) -> JsonObject:
+        """All fields, ready for JSON: a copy, with times as ISO texts in UTC; of a sensitive entry the content too."""
+        return as_json(self)
 
     def __repr__(self) -> str:
         kind = "sensitive " if self.sensitive else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, Literal, TypeAlias
 
-from voxsession.core.struct import Struct
+from voxsession.core.struct import Struct, as_json
 from voxsession.core.types import Count, JsonObject, UtcTime
 
 __all__ = ["DOUBLED", "ROLES", "Message", "Role", "Usage", "sound_usages", "total_usage"]
@@ -57,6 +57,10 @@ class Message(Struct, frozen=True, gc=False):
     def is_double(self) -> bool:
         """Whether it is another message recorded once more: no history and no search gives it."""
         return self.repair is not None and self.repair.get("set_aside") == DOUBLED
+
+    def to_dict(self) -> JsonObject:
+        """All fields, ready for JSON, as a web service answers with: a copy, with `at` as an ISO text in UTC."""
+        return as_json(self)
 
     def __repr__(self) -> str:
         return f"Message(id={self.id!r}, role={self.role!r}, token_count={self.token_count})"

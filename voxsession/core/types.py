@@ -99,9 +99,11 @@ def json_decoder(kind: Any) -> Callable[[bytes | msgspec.Raw], Any]:
 def as_utc(option: str, value: datetime) -> datetime:
     """The moment in UTC; a naive time is refused because its zone would be a guess."""
     if not isinstance(value, datetime) or value.utcoffset() is None:
-        raise ConfigurationError.out_of_range(
-            option, value, "give a datetime with a time zone, such as datetime(2026, 5, 1, tzinfo=UTC)"
-        )
+        allowed = "give a datetime with a time zone, such as datetime(2026, 5, 1, tzinfo=UTC)"
+        given: object = value
+        if isinstance(given, str):
+            allowed += "; datetime.fromisoformat(...) makes one of a text"
+        raise ConfigurationError.out_of_range(option, value, allowed)
     try:
         moment = value.astimezone(UTC)
         if _FIRST_MOMENT <= moment <= _LAST_MOMENT:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 from voxsession.core.config import SessionConfig
 from voxsession.core.message import Message, Usage
 from voxsession.core.struct import Struct, field
 from voxsession.core.types import JsonObject
-from voxsession.errors import ContextTooLongError, ModelCallError
+from voxsession.errors import ConfigurationError, ContextTooLongError, ModelCallError
 from voxsession.memory.context import Context
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-__all__ = ["ContextTooLongError", "Model", "ModelCallError", "ModelRequest", "Reply"]
+__all__ = ["ContextTooLongError", "Model", "ModelCallError", "ModelRequest", "Reply", "checked_model"]
 
 
 class Reply(str):
@@ -29,6 +29,11 @@ class Reply(str):
         interrupted: it was cut off; the text is what was delivered or heard.
         tool_calls: functions that the model asks for, in the OpenAI form (`id`, `function.name`,
             `function.arguments` as JSON text).
+
+    None as the text or the calls is none, as chat endpoints answer.
+
+    Raises:
+        ConfigurationError: the text is no `str`.
 
     Example:
         >>> reply = Reply("Hello!")
@@ -44,21 +49,26 @@ class Reply(str):
 
     def __new__(
         cls,
-        text: str = "",
+        text: str | None = "",
         *,
         message: Message | None = None,
         usage: Usage | None = None,
         context: Context | None = None,
         interrupted: bool = False,
-        tool_calls: Sequence[JsonObject] = (),
+        tool_calls: Sequence[JsonObject] | None = (),
     ) -> Reply:
         """Makes a reply of a text and what is known about it."""
+        # str() would make a text of anything, and "None" would be said to the person.
+        if not isinstance(text, str):
+            if text is not None:
+                raise ConfigurationError.out_of_range("text", type(text).__name__, "a str is needed")
+            text = ""
         reply = super().__new__(cls, text)
         reply.message = message
         reply.usage = usage
         reply.context = context
         reply.interrupted = interrupted
-        reply.tool_calls = list(tool_calls)
+        reply.tool_calls = list(tool_calls or ())
         return reply
 
     @property
@@ -98,12 +108,28 @@ class Model(Protocol):
     It never writes to the session.
     """
 
-    def respond(self, request: ModelRequest) -> Any:
+    def respond(self, request: ModelRequest, /) -> Any:
         """Answers the newest message of `request`."""
         ...
 
 
 if TYPE_CHECKING:
-    ModelLike = (
-        Model | Callable[[ModelRequest], Awaitable[str | Reply | AsyncIterator[str]] | AsyncIterator[str]]
+    ModelLike: TypeAlias = (
+        Model | Callable[[ModelRequest], Awaitable[str | AsyncIterator[str]] | AsyncIterator[str] | str]
     )
+
+
+def checked_model(model: Any) -> Any:
+    """The model, if it is one; else the error comes where it is given, and not with the first message.
+
+    Raises:
+        ConfigurationError: it has no `respond` and is no callable; it is a class, or the name of a model.
+    """
+    if callable(getattr(model, "respond", model)) and not isinstance(model, type):
+        return model
+    allowed = "an object with respond(request), or an async callable, is needed"
+    if isinstance(model, str):
+        allowed += "; a service's model by its name is OpenAIModel(model=...)"
+    if isinstance(model, type):
+        allowed += f", and {model.__name__} is a class: make one with {model.__name__}(...)"
+    raise ConfigurationError.out_of_range("model", model, allowed)

@@ -16,7 +16,7 @@ from voxsession.memory.fact_answer import MAX_ANSWER_CHARS, ReadAnswer, label_of
 from voxsession.memory.fact_schema import ANSWER_SCHEMA, TASK
 from voxsession.memory.facts import Fact
 from voxsession.models.asking import whole_answer
-from voxsession.models.base import ModelRequest
+from voxsession.models.base import ModelRequest, checked_model
 
 __all__ = ["ModelExtractor"]
 
@@ -68,10 +68,7 @@ class ModelExtractor:
         wait_seconds: float = 10,
         fallback_to_patterns: bool = False,
     ) -> None:
-        if not callable(getattr(model, "respond", model)) or isinstance(model, type):
-            raise ConfigurationError.out_of_range(
-                "model", model, "an object with respond(request), or an async callable, is needed"
-            )
+        checked_model(model)
         if not getattr(model, "can_write", True):
             raise ConfigurationError(
                 "ModelExtractor needs a language model; the offline model finds facts by patterns, which is what a "

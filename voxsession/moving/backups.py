@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Literal
 
 from voxsession.clock import Clock
 from voxsession.errors import ConfigurationError
@@ -63,7 +64,7 @@ class Backups:
         self,
         path: str | os.PathLike[str],
         *,
-        on_conflict: str = "reject",
+        on_conflict: Literal["reject", "skip", "replace"] = "reject",
         dry_run: bool = False,
         progress: Progress | None = None,
     ) -> Receipt:

@@ -154,7 +154,8 @@ def checked_calls(calls: Sequence[Any]) -> list[JsonObject]:
         function = call.get("function") if isinstance(call, dict) else None
         if not isinstance(function, dict):
             raise ModelError(
-                f"Call {place} of the model is in no form that can be read: it names no function."
+                f"Call {place} of the model is in no form that can be read: it names no function. Give dicts of the "
+                'form {"id": ..., "function": {"name": ..., "arguments": ...}}; objects of a client have model_dump().'
             )
         call_id = str(call.get("id") or "")
         if not call_id or call_id in seen:

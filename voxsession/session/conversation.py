@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from voxsession.core.changes import ConversationEnded, MessageInterrupted
 from voxsession.core.conversation import ConversationEntry
@@ -32,6 +32,9 @@ from voxsession.session.turn import Turn
 
 if TYPE_CHECKING:
     from voxsession.learning.figures import Figures
+    from voxsession.session.gate import OnBusy
+
+_F = TypeVar("_F", bound=Callable[..., Any])
 
 __all__ = ["Conversation"]
 
@@ -122,7 +125,7 @@ class Conversation:
     # --- talking
 
     async def send_message(
-        self, text: str, *, metadata: JsonObject | None = None, on_busy: str = "queue"
+        self, text: str, *, metadata: JsonObject | None = None, on_busy: OnBusy = "queue"
     ) -> Reply:
         """Says something and gives the model's answer; the turn is durable when this returns.
 
@@ -144,7 +147,7 @@ class Conversation:
         return turn.reply
 
     def stream_message(
-        self, text: str, *, metadata: JsonObject | None = None, on_busy: str = "queue"
+        self, text: str, *, metadata: JsonObject | None = None, on_busy: OnBusy = "queue"
     ) -> ReplyStream:
         """The same as `send_message`, the text chunk by chunk as the model gives it."""
         return ReplyStream(self._turn(text), text, metadata, on_busy)
@@ -257,6 +260,12 @@ class Conversation:
             token_count=core.counter.count(checked),
             estimated=not core.counter.exact,
         )
+
+    @overload
+    def register_function(self, fn: _F, *, timeout_seconds: float = ...) -> _F: ...
+
+    @overload
+    def register_function(self, fn: None = None, *, timeout_seconds: float = ...) -> Callable[[_F], _F]: ...
 
     def register_function(
         self, fn: Callable[..., Any] | None = None, *, timeout_seconds: float = FUNCTION_TIMEOUT_SECONDS

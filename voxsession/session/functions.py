@@ -205,6 +205,8 @@ def schema_of(call: Callable[..., Any]) -> JsonObject:
         >>> schema_of(order_status)["function"]["parameters"]["required"]
         ['order_id']
     """
+    if not callable(call):
+        raise ConfigurationError.out_of_range("function", type(call).__name__, "give the function itself")
     name = getattr(call, "__name__", "")
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
         raise ConfigurationError.out_of_range(

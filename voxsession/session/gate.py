@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias, get_args
 
 from voxsession.errors import ConfigurationError, ConversationBusyError
 from voxsession.session.loop_bound import LoopBound
 
-__all__ = ["ON_BUSY", "TurnGate"]
+__all__ = ["ON_BUSY", "OnBusy", "TurnGate"]
 
-ON_BUSY = ("queue", "reject", "interrupt")
+OnBusy: TypeAlias = Literal["queue", "reject", "interrupt"]
+ON_BUSY: tuple[str, ...] = get_args(OnBusy)
 
 
 class Running(Protocol):

@@ -32,6 +32,25 @@ class _Subscription:
         return self.pattern in ("*", name) or ("*" in self.pattern and fnmatchcase(name, self.pattern))
 
 
+def _is_ever_told(pattern: str) -> bool:
+    if "*" in pattern:
+        return any(fnmatchcase(name, pattern) for name in EVENT_NAMES)
+    return pattern in EVENT_NAMES
+
+
+def _unknown_event(pattern: object) -> ConfigurationError:
+    import difflib  # only for the hint
+
+    near = difflib.get_close_matches(pattern, EVENT_NAMES, 1) if isinstance(pattern, str) else []
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return ConfigurationError.out_of_range(
+        "event",
+        pattern,
+        f"{hint}choose an event name or a pattern such as 'memory.*'; known: "
+        + ", ".join(sorted(EVENT_NAMES)),
+    )
+
+
 class EventHub:
     """Delivers events in order, one after another, and isolates the handlers' failures.
 
@@ -53,13 +72,8 @@ class EventHub:
 
     def on(self, pattern: str, handler: Handler, *, once: bool = False) -> Unsubscribe:
         """Subscribes; the returned callable ends the subscription."""
-        if not isinstance(pattern, str) or ("*" not in pattern and pattern not in EVENT_NAMES):
-            raise ConfigurationError.out_of_range(
-                "event",
-                pattern,
-                "choose an event name or a pattern such as 'memory.*'; known: "
-                + ", ".join(sorted(EVENT_NAMES)),
-            )
+        if not isinstance(pattern, str) or not _is_ever_told(pattern):
+            raise _unknown_event(pattern)
         if not callable(handler):
             raise ConfigurationError.out_of_range(
                 "handler", handler, "a callable that takes the event is needed"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ from voxsession.session.recorder import Recorder
 __all__ = ["SessionHost"]
 
 LEARNING_WAIT_SECONDS = 10.0
+_log = logging.getLogger(__name__)
 
 
 class SessionHost(Struct, kw_only=True, eq=False):
@@ -31,6 +33,7 @@ class SessionHost(Struct, kw_only=True, eq=False):
         embedder: turns texts into vectors; None leaves recall to words.
         fold: puts what a stored session taught into its person's profile, or only again; whether that changed it.
         person_profiles: closing and ending do that too.
+        told_uncalled: the log has said why functions are not called.
     """
 
     clock: Clock
@@ -45,6 +48,18 @@ class SessionHost(Struct, kw_only=True, eq=False):
     release: Callable[[LiveCore], None]
     fold: Callable[[LiveCore, bool], Awaitable[bool]]
     person_profiles: bool = False
+    told_uncalled: bool = False
+
+    def tell_uncalled(self, session_id: str) -> None:
+        """Says in the log, once, that functions are there or asked for, and why none is called."""
+        if not self.told_uncalled:
+            self.told_uncalled = True
+            _log.warning(
+                "session %s: functions are registered, or the model asked for some, and none is called. That takes "
+                "conv.register_function(...) as well as SessionConfig(enable_functions=True) or, for a session that "
+                "exists, session.config.enable_functions = True.",
+                session_id,
+            )
 
     async def save(self, core: LiveCore) -> bool:
         """Saves what is pending; inside a batch nothing is saved before it ends."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from voxsession.core.changes import MetricTracked
 from voxsession.session.base import SessionBase
@@ -84,7 +84,9 @@ class Measured(SessionBase):
 
         return custom_metrics(self._core.view.metrics)
 
-    def to_records(self, rows: str = "conversations") -> list[dict[str, Any]]:
+    def to_records(
+        self, rows: Literal["conversations", "days", "metrics"] = "conversations"
+    ) -> list[dict[str, Any]]:
         """Flat rows that any data frame library reads.
 
         Args:

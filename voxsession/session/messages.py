@@ -37,12 +37,12 @@ async def new_message(
         ConfigurationError: the text is empty, no str or no Unicode; the metadata is not JSON-ready.
     """
     if content is not None:
-        check_text("text", content, allow_empty=role != "user")
+        _check_content(content, allow_empty=role != "user")
         is_short = len(content) <= SHORT_CHARACTERS
         tokens = core.counter.count(content) if is_short else await count_long(core.counter, content)
     elif not tool_calls:
         raise ConfigurationError(
-            "text is missing: only a message with tool_calls can be without.", option="text"
+            "content is missing: only a message with tool_calls can be without.", option="content"
         )
     else:
         tokens = 0
@@ -60,6 +60,16 @@ async def new_message(
         tool_call_id=tool_call_id,
         origin=origin,
     )
+
+
+def _check_content(content: object, *, allow_empty: bool) -> None:
+    if isinstance(content, (list, tuple)):
+        raise ConfigurationError.out_of_range(
+            "content",
+            type(content).__name__,
+            "a str is needed; of a list of parts give the text of those that have one",
+        )
+    check_text("content", content, allow_empty=allow_empty)
 
 
 def storable(text: str) -> str:
@@ -86,7 +96,9 @@ async def message_from_dict(
         )
     if not given.keys() <= _KEYS:
         raise ConfigurationError.out_of_range(
-            where, sorted(map(str, set(given) - _KEYS)), "known keys are " + ", ".join(sorted(_KEYS))
+            where,
+            sorted(map(str, set(given) - _KEYS)),
+            f"known keys are {', '.join(sorted(_KEYS))}; leave others out, or put them into metadata",
         )
     role = given.get("role")
     if role not in ROLES:

@@ -47,6 +47,11 @@ class Opening(Generic[_T]):
         if self._opened is not None:
             await self._opened.__aexit__(kind, error, trace)
 
+    def __repr__(self) -> str:
+        if self._opened is not None:
+            return f"<Opening of {self._opened!r}>"
+        return "<Opening: `opened = await ...`, or `async with ... as opened`>"
+
     if not TYPE_CHECKING:  # type checkers find the mistake by themselves
 
         def __getattr__(self, name: str) -> Any:

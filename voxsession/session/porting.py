@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from voxsession.core.envelope import stamp
 from voxsession.core.memory_entry import MemoryEntry
@@ -80,7 +81,7 @@ class Portable(SessionBase):
     def import_memory(
         self,
         data: Mapping[str, Any] | list[Any],
-        on_conflict: str = "skip",
+        on_conflict: Literal["skip", "replace", "rename"] = "skip",
         dry_run: bool = False,
         *,
         format: str | None = None,
@@ -126,7 +127,7 @@ class Portable(SessionBase):
     async def import_memory_from(
         self,
         path: str | Path,
-        on_conflict: str = "skip",
+        on_conflict: Literal["skip", "replace", "rename"] = "skip",
         dry_run: bool = False,
         *,
         format: str | None = None,
@@ -228,6 +229,12 @@ def _given(data: object, form: str | None) -> tuple[str, str, list[Any]]:
         rows = data[key] if key is not None else None
     else:
         rows = data
+    if isinstance(data, (str, os.PathLike)):
+        raise ConfigurationError(
+            "This is a text or a path, and no export of memories. A file is taken in by "
+            "await session.import_memory_from(path), JSON text by session.import_memory(json.loads(text)).",
+            option="data",
+        )
     if not isinstance(rows, list):
         raise ConfigurationError(
             "This is no export of memories: it has no list under 'entries', 'results' or 'memories', and is none.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from voxsession.core.changes import MemoryRemoved, MemoryUpdated
 from voxsession.core.memory_entry import Memory, MemoryEntry
@@ -34,11 +34,27 @@ from voxsession.session.reading import load_everything
 from voxsession.session.scope import with_origins
 from voxsession.session.taking import keeps_local
 
+if TYPE_CHECKING:
+    from typing import TypedDict, Unpack
+
+    class EntryEdits(TypedDict, total=False):
+        """What `update_memory` takes, for editors and type checkers."""
+
+        content: str
+        category: str
+        importance: float
+        expires_at: datetime | None
+        sensitive: bool
+        pinned: bool
+        speaker: str | None
+        metadata: JsonObject | None
+
+
 __all__ = ["Remembering"]
 
 MAX_CATEGORY = 100
 MAX_DAYS = 36_500
-SOURCES = ("memories", "messages")
+SOURCES: Final = ("memories", "messages")
 
 
 class Remembering(SessionBase):
@@ -126,7 +142,7 @@ class Remembering(SessionBase):
             entry, local=keeps_local(str(self._setting("memory_mode")), weight, learned=False)
         )
 
-    def update_memory(self, id: str, **changes: Any) -> MemoryEntry:
+    def update_memory(self, id: str, **changes: Unpack[EntryEdits]) -> MemoryEntry:
         """Gives an entry other values.
 
         Args:
@@ -146,7 +162,7 @@ class Remembering(SessionBase):
             raise ConfigurationError(
                 f"There is no memory entry {id!r} in this session.", option="id", value=id
             )
-        values = {name: self._checked(name, value) for name, value in changes.items()}
+        values = {name: self._checked(name, value) for name, value in dict[str, Any](changes).items()}
         if "content" in values:
             values["slot"] = values["value"] = None  # an edited sentence may say something else
         entry = evolve(old, **values)
@@ -241,7 +257,7 @@ class Remembering(SessionBase):
         self,
         query: str,
         limit: int = 5,
-        sources: Sequence[str] = SOURCES,
+        sources: Sequence[Literal["memories", "messages"]] = SOURCES,
         at: datetime | None = None,
         *,
         as_of: datetime | None = None,

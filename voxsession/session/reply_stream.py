@@ -30,6 +30,13 @@ class ReplyStream(AsyncIterator[str]):
         """The whole reply once the stream is over."""
         return self._turn.reply
 
+    def __repr__(self) -> str:
+        return (
+            "<ReplyStream: `async for chunk in ...`>"
+            if self.reply is None
+            else "<ReplyStream: over, see .reply>"
+        )
+
     def __aiter__(self) -> ReplyStream:
         return self
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from voxsession.core.types import copy_json
 
 __all__ = ["StateView"]
+
+_READ_ONLY = (
+    "The state is given out to be read. session.update_state(name=value) changes it, session.replace_state(state) "
+    "puts another in its place."
+)
 
 
 class StateView(Mapping[str, Any]):
@@ -39,6 +44,14 @@ class StateView(Mapping[str, Any]):
 
     def __contains__(self, name: object) -> bool:
         return name in self._values
+
+    if not TYPE_CHECKING:  # type checkers find the mistake by themselves
+
+        def __setitem__(self, name: str, value: Any) -> None:
+            raise TypeError(_READ_ONLY)
+
+        def __delitem__(self, name: str) -> None:
+            raise TypeError(_READ_ONLY)
 
     def __repr__(self) -> str:
         return f"StateView({self._values!r})"

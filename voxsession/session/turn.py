@@ -82,6 +82,8 @@ class Turn:
         """Runs the turn; gives the reply's text as it comes."""
         if self._may_call():
             self._calling.check_no_batch()
+        elif self._functions.schemas:
+            self._host.tell_uncalled(self._core.data.session_id)
         await self._gate.enter(self, on_busy, self._core.data.session_id)
         try:
             await self._begin(text, metadata)
@@ -273,6 +275,8 @@ class Turn:
         """Takes a reply, or the closing word of a stream; gives what of its text was not delivered yet."""
         if closing.tool_calls or closing.usage:
             self._answer = closing
+        if closing.tool_calls and not self._may_call():
+            self._host.tell_uncalled(self._core.data.session_id)
         self._usages += sound_usages(closing.usage)
         return storable(closing.text).removeprefix("".join(self._delivered))
 

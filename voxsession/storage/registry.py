@@ -142,9 +142,11 @@ def _sqlite_file(name: str) -> str | None:
 
 
 def _url_meant(name: str) -> str | None:
-    """The URL for a path that was given as it is."""
+    """The URL for a path that was given as it is, or for the kind of a database."""
     if len(name) > _SHOWN:
         return None
+    if (kind := name.lower()) in _SCHEMES:
+        return "sqlite:///sessions.db" if kind == "sqlite" else f"{kind}://..."
     if file := _sqlite_file(name):
         return f"sqlite:///{file}"
     is_path = _PLAIN.fullmatch(name) and ("/" in name or "\\" in name or name[:1] in "~.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 from voxsession.core.envelope import stamp
 from voxsession.core.types import JsonObject, check_text, encode_json
@@ -26,6 +26,32 @@ MAX_ROUNDS = 4
 
 class Exporting(SessionBase):
     """A whole session on its way out."""
+
+    @overload
+    async def export_full(
+        self,
+        to: None = None,
+        include_sensitive: bool = False,
+        passphrase: str | None = None,
+        *,
+        include_messages: bool = True,
+        include_learning: bool = True,
+        redact: Redact | None = None,
+        progress: Progress | None = None,
+    ) -> JsonObject: ...
+
+    @overload
+    async def export_full(
+        self,
+        to: str | Path,
+        include_sensitive: bool = False,
+        passphrase: str | None = None,
+        *,
+        include_messages: bool = True,
+        include_learning: bool = True,
+        redact: Redact | None = None,
+        progress: Progress | None = None,
+    ) -> Path: ...
 
     async def export_full(
         self,

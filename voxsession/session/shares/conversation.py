@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from voxsession.core.changes import (
     Change,
@@ -25,6 +26,9 @@ from voxsession.session.reading import find_conversation
 from voxsession.session.shares.admission import REFUSED, Admission, Ticket
 from voxsession.session.shares.guest_turn import GuestTurn
 from voxsession.session.shares.reading import read_guests
+
+if TYPE_CHECKING:
+    from voxsession.session.gate import OnBusy
 
 __all__ = ["SharedConversation", "open_shared"]
 
@@ -46,7 +50,7 @@ class SharedConversation:
         self.conversation_id = conversation_id
 
     async def send_message(
-        self, text: str, *, metadata: JsonObject | None = None, on_busy: str = "queue"
+        self, text: str, *, metadata: JsonObject | None = None, on_busy: OnBusy = "queue"
     ) -> Reply:
         """Says something and gives the model's answer; the turn is durable when this returns.
 
@@ -70,7 +74,7 @@ class SharedConversation:
             return turn.reply
 
     async def stream_message(
-        self, text: str, *, metadata: JsonObject | None = None, on_busy: str = "queue"
+        self, text: str, *, metadata: JsonObject | None = None, on_busy: OnBusy = "queue"
     ) -> AsyncIterator[str]:
         """The same as `send_message`, the text chunk by chunk as the model gives it."""
         _check_size(metadata)
