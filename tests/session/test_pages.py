@@ -642,6 +642,52 @@ async def test_a_reader_who_goes_away_leaves_no_call_behind() -> None:
         assert reading.cancelled() and contents(await conv.history()) == names(2500)
 
 
+class _PagesCounted(WatchedStorage):
+    """Notes how many pages are asked for together."""
+
+    def __init__(self) -> None:
+        super().__init__(MemorySessionStorage())
+        self.together: list[int] = []
+
+    async def load_pages(self, session_id: str, page_ids: Sequence[str]) -> list[Any]:
+        self.together.append(len(page_ids))
+        found: list[Any] = await self.inner.load_pages(session_id, page_ids)
+        return found
+
+
+@pytest.mark.parametrize(("quick_seconds", "together"), [(60.0, [3, 9, 4]), (0.0, [3, 3, 3, 3, 3, 1])])
+async def test_a_storage_that_is_quick_is_asked_for_more_pages(
+    monkeypatch: pytest.MonkeyPatch, quick_seconds: float, together: list[int]
+) -> None:
+    """Where reading takes time, it is done while pages are opened; the history is the same."""
+    monkeypatch.setattr(loader, "_PAGES_AT_ONCE", 3)
+    monkeypatch.setattr(loader, "_PAGES_IF_QUICK", 9)
+    monkeypatch.setattr(loader, "_QUICK_SECONDS", quick_seconds)
+    storage = _PagesCounted()
+    await filled(storage, 2200)
+    async with voxon_on(storage) as voxon, voxon.load_session("s") as session:
+        assert contents(await (await session.conversation("c")).history()) == names(2200)
+        assert storage.together == together and sum(together) == len(session._core.data.pages)
+
+
+async def test_no_more_calls_run_at_once_than_a_pool_may_have_connections() -> None:
+    """A storage that reads pages one by one is not asked for all of them at the same time."""
+    running, most = 0, 0
+
+    class OneByOne(MemorySessionStorage):
+        async def load_page(self, session_id: str, page_id: str) -> Any:
+            nonlocal running, most
+            running += 1
+            most = max(most, running)
+            await asyncio.sleep(0)
+            running -= 1
+            return {"page_id": page_id}
+
+    found = await OneByOne().load_pages("s", [f"p{number}" for number in range(50)])
+    assert [page and page["page_id"] for page in found] == [f"p{number}" for number in range(50)]
+    assert most == 16
+
+
 @pytest.mark.parametrize("storage_of", [FileSessionStorage, lambda path: MemorySessionStorage()])
 async def test_one_page_that_is_lost_is_named_among_many(tmp_path: Path, storage_of: Any) -> None:
     """Whether pages are read together or one by one, the error tells which."""

@@ -15,11 +15,12 @@ from typing import Any
 
 import msgspec
 
-from voxsession.core.message import Message
-from voxsession.core.types import decode_json, encode_json
+from voxsession.core.message import Message, Role
+from voxsession.core.struct import Closed
+from voxsession.core.types import RawJson, decode_json, encode_json, json_decoder
 from voxsession.errors import IntegrityError
 
-__all__ = ["decode_columns", "encode_columns"]
+__all__ = ["FiledMessages", "decode_columns", "encode_columns"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -41,6 +42,41 @@ _OPTIONAL: dict[str, Any] = {
 }
 
 
+class _Columns(Closed, frozen=True, kw_only=True):
+    """A page as it is parsed; what mostly repeats itself is left for a look at its bytes."""
+
+    id: list[Any]
+    conversation_id: RawJson
+    role: RawJson
+    content: list[Any]
+    at: list[Any]
+    name: list[Any] | None = None
+    metadata: list[Any] | None = None
+    token_count: list[Any] | None = None
+    estimated: list[Any] | None = None
+    tool_calls: list[Any] | None = None
+    tool_call_id: list[Any] | None = None
+    interrupted: list[Any] | None = None
+    origin: list[Any] | None = None
+    redacted: list[Any] | None = None
+    repair: list[Any] | None = None
+
+
+class FiledMessages(list[Message]):
+    """The messages of a page.
+
+    Attributes:
+        only_of: the conversation that all of them are of, where the columns tell so and none was repaired.
+    """
+
+    __slots__ = ("only_of",)
+    only_of: str | None
+
+
+_decode_page = json_decoder(_Columns)
+_decode_roles = json_decoder(list[Role])
+
+
 def encode_columns(messages: Sequence[Message]) -> bytes:
     """The messages as the JSON of one object of columns."""
     columns: dict[str, list[Any]] = {name: _column(name, messages) for name in _REQUIRED}
@@ -57,39 +93,65 @@ def _column(name: str, messages: Sequence[Message]) -> list[Any]:
     return list(map(attrgetter(name), messages))
 
 
-def decode_columns(body: bytes, record: str) -> list[Message]:
+def decode_columns(body: bytes, record: str) -> FiledMessages:
     """The messages of a page, in session order.
 
     Raises:
         IntegrityError: the columns are missing, of unequal length or of the wrong kind.
     """
     try:
-        columns = decode_json(body)
-        columns["at"] = _times(list(accumulate(columns["at"])))
-        return _messages(columns, len(columns["at"]))
+        page = _decode_page(body)
+        moments, count = _times(page.at), len(page.at)
+        talk = _repeated(page.conversation_id, count)
+        talks = repeat(talk, count) if talk is not None else list(decode_json(page.conversation_id))
+        messages = FiledMessages(_messages(page, count, at=moments, conversation_id=talks, role=_roles(page)))
+        messages.only_of = talk if page.repair is None else None
+        return messages
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         raise IntegrityError(record, f"its messages are not readable ({error})") from None
 
 
-def _times(moments: list[int]) -> list[datetime]:
-    """The times that lie so many microseconds after 1970."""
-    if moments and min(moments) > -_EXACT and max(moments) < _EXACT:
+def _repeated(column: RawJson, count: int) -> str | None:
+    """The text that a column consists of; None where it has several values."""
+    raw = bytes(column)
+    first = raw[1:-1].partition(b",")[0]
+    if not count or raw != b"[" + b",".join([first] * count) + b"]":
+        return None
+    value = decode_json(first)
+    return value if isinstance(value, str) else None
+
+
+def _roles(page: _Columns) -> list[Any]:
+    try:
+        found: list[Any] = _decode_roles(page.role)  # one string for each role, not for each message
+        return found
+    except ValueError:  # one that is not known here
+        return list(decode_json(page.role))
+
+
+def _times(steps: list[int]) -> list[datetime]:
+    """The times after 1970 that lie so many microseconds apart."""
+    if sum(map(abs, steps)) < _EXACT:  # so none of them is beyond it
+        moments = accumulate(steps, initial=0.0)
+        next(moments)
         found: list[datetime] = msgspec.convert(
             [moment / 1e6 for moment in moments], list[datetime], strict=False
         )
         return found  # an eighth of the time of adding each to 1970
-    return [_EPOCH + timedelta(0, 0, moment) for moment in moments]
+    return [_EPOCH + timedelta(0, 0, moment) for moment in accumulate(steps)]
 
 
-def _messages(columns: dict[str, list[Any]], count: int) -> list[Message]:
+def _messages(page: _Columns, count: int, **known: Iterable[Any]) -> list[Message]:
     """Makes all messages in one pass in C, which is why `Message` takes its fields by place as well."""
     values: list[Iterable[Any]] = []
-    for name in Message.__struct_fields__:
-        column = columns.get(name)
+    given = 0
+    for place, name in enumerate(Message.__struct_fields__, 1):
+        column = known[name] if name in known else getattr(page, name)
         if column is None:
             values.append(repeat(_OPTIONAL[name], count))
-        elif len(column) == count:
-            values.append(column)
-        else:
+            continue
+        if isinstance(column, list) and len(column) != count:
             raise ValueError(f"the column {name} has {len(column)} values instead of {count}")
-    return list(map(Message, *values))
+        values.append(column)
+        given = place
+    return list(map(Message, *values[:given]))  # the fields behind these are at their defaults

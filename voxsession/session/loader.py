@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Sequence
-from itertools import zip_longest
 from typing import Any, TypeVar
 
 from voxsession.codec.document import decode_memories
@@ -39,7 +38,9 @@ _T = TypeVar("_T")
 LARGE_BYTES = 512 * 1024
 LARGE_COUNT = 2_000
 _PAGES_WITHOUT_A_BREAK = 4  # opening one takes a fifth of a millisecond
-_PAGES_AT_ONCE = 16  # they share their way to the storage and back; more would only hold more memory
+_PAGES_AT_ONCE = 16  # they share their way to the storage and back
+_PAGES_IF_QUICK = 64  # more would only hold more memory
+_QUICK_SECONDS = 50e-6  # for one page: half of what opening it takes
 _SAVES = ("save", "append", "save_page")
 
 
@@ -174,17 +175,19 @@ class Loader:
 
     async def load_all_messages(self, core: LiveCore, refs: Sequence[PageRef]) -> list[list[Message]]:
         """The messages of many pages, in the same order; while some are opened the next are on their way."""
-        runs = [refs[start : start + _PAGES_AT_ONCE] for start in range(0, len(refs), _PAGES_AT_ONCE)]
         found: list[list[Message]] = []
-        following = asyncio.ensure_future(self._records_of(core, runs[0])) if runs else None
+        run, rest = refs[:_PAGES_AT_ONCE], refs[_PAGES_AT_ONCE:]
+        following = asyncio.ensure_future(self._records_of(core, run)) if run else None
         try:
-            for run, after in zip_longest(runs, runs[1:]):
-                assert following is not None
-                records = await following
-                following = asyncio.ensure_future(self._records_of(core, after)) if after else None
+            while following is not None:
+                records, seconds = await following
+                # A thread that reads beside this one waits for it more than it saves, where reading takes no time.
+                size = _PAGES_IF_QUICK if seconds < _QUICK_SECONDS * len(run) else _PAGES_AT_ONCE
+                here, run, rest = run, rest[:size], rest[size:]
+                following = asyncio.ensure_future(self._records_of(core, run)) if run else None
                 if following is not None:
                     following.add_done_callback(take_outcome)  # where this run fails nobody asks for the next
-                for ref, record in zip(run, records, strict=True):
+                for ref, record in zip(here, records, strict=True):
                     found.append(await self._opened(core, ref, record))
                     if not len(found) % _PAGES_WITHOUT_A_BREAK:
                         await asyncio.sleep(0)
@@ -193,11 +196,16 @@ class Loader:
                 following.cancel()
         return found
 
-    async def _records_of(self, core: LiveCore, refs: Sequence[PageRef]) -> list[Record | None]:
+    async def _records_of(
+        self, core: LiveCore, refs: Sequence[PageRef]
+    ) -> tuple[Sequence[Record | None], float]:
+        """The records of pages, and how many seconds it took to load them."""
+        loop = asyncio.get_running_loop()
+        began_at, records = loop.time(), self.storage.load_pages(core.key, [ref.id for ref in refs])
         try:
-            return await self.call(self.storage.load_pages(core.key, [ref.id for ref in refs]), "load_page")
+            return await self.call(records, "load_page"), loop.time() - began_at
         except IntegrityError:  # of one of them, which others may have replaced
-            return [None] * len(refs)
+            return [None] * len(refs), loop.time() - began_at
 
     async def _opened(self, core: LiveCore, ref: PageRef, record: Record | None) -> list[Message]:
         """The messages of a page that was loaded, or of the one that has taken its place."""

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
+from voxsession.codec.message_columns import FiledMessages
 from voxsession.core.conversation import ConversationEntry
 from voxsession.core.message import Message
 from voxsession.core.session_data import PageRef, SessionData
@@ -115,10 +116,12 @@ async def index_of_message(core: LiveCore, host: SessionHost, line: Line, messag
 
 
 def visible(messages: Sequence[Message], first_index: int, line: Line) -> list[Message]:
-    """The messages among these that the last conversation of the line sees."""
+    """The messages among these that the last conversation of the line sees; perhaps these themselves."""
     limits = dict(line)
     if len(line) == 1 and line[0][1] is None:  # mostly
         name = line[0][0]
+        if isinstance(messages, FiledMessages) and messages.only_of == name:
+            return messages
         return [
             message
             for message in messages
@@ -161,11 +164,9 @@ async def read_history(
         while refs and not _enough(found, limit, before):
             refs, wanted = refs[:-at_once], refs[-at_once:]
             pages = await recorder.load_all_messages(core, wanted)
-            earlier = [
-                message
-                for ref, page in zip(wanted, pages, strict=True)
-                for message in visible(page, ref.first_index, line)
-            ]
+            earlier: list[Message] = []
+            for ref, page in zip(wanted, pages, strict=True):
+                earlier += visible(page, ref.first_index, line)
             found, before = _cut(earlier + found, before)
     if isinstance(before, str):
         raise ConfigurationError.out_of_range(

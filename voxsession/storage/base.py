@@ -37,6 +37,7 @@ NOTHING_AT_HAND: RecordsAtHand = MappingProxyType({})
 #: A key under which nothing is ever stored: whoever answers that there is nothing is there.
 _PROBE = storage_key("marker", "", ".health-check")  # the id of no device
 _HEALTH_SECONDS = 5.0
+_PAGES_AT_ONCE = 16  # no more than the pool of a driver may have connections
 
 
 class SessionStorage(ABC):
@@ -116,7 +117,11 @@ class SessionStorage(ABC):
 
     async def load_pages(self, session_id: str, page_ids: Sequence[str]) -> list[Record | None]:
         """Several pages, in the order they are asked for; None for each that is not there."""
-        return await asyncio.gather(*(self.load_page(session_id, page_id) for page_id in page_ids))
+        found: list[Record | None] = []
+        for start in range(0, len(page_ids), _PAGES_AT_ONCE):
+            run = page_ids[start : start + _PAGES_AT_ONCE]
+            found += await asyncio.gather(*(self.load_page(session_id, page_id) for page_id in run))
+        return found
 
     async def list_pages(self, session_id: str) -> list[tuple[str, datetime]]:
         """The names of all stored pages of a session, with the time each was written."""
