@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from voxsession.core.changes import Change, FunctionCompleted, MessageInterrupted
+from voxsession.core.changes import Change, FunctionCompleted
 from voxsession.core.message import Message
 from voxsession.core.types import ENCODING_ERRORS, JsonObject, encode_json
 from voxsession.errors import ConfigurationError, ModelError
 from voxsession.memory.tokens import count_long
 from voxsession.session.functions import FunctionTable, failure
 from voxsession.session.host import SessionHost
+from voxsession.session.interrupting import cut_off
 from voxsession.session.live import LiveCore
 from voxsession.session.messages import new_message
 from voxsession.session.noting import additions, local_day
@@ -84,18 +85,7 @@ class Calling:
             if heard.startswith(content):
                 heard = heard[len(content) :]
             elif content.startswith(heard):
-                core = self._core
-                core.record(
-                    MessageInterrupted(
-                        at=core.now(),
-                        local_day=local_day(core, core.now()),
-                        message_id=message.id,
-                        conversation_id=self._conversation_id,
-                        content=heard,
-                        token_count=core.counter.count(heard),
-                        estimated=not core.counter.exact,
-                    )
-                )
+                cut_off(self._core, message, heard)
                 return ""
         return heard
 

@@ -136,8 +136,9 @@ class Turn:
             task.add_done_callback(take_outcome)
 
     def stop(self, heard: str | None) -> None:
-        """Cuts the reply off from outside; `heard` is what reached the person."""
-        self._stopped, self._heard = True, heard
+        """Cuts the reply off from outside; `heard` is what reached the person, where that is known."""
+        self._stopped = True
+        self._heard = self._heard if heard is None else heard
         if self._waiting is not None:
             self._waiting.cancel()
 
