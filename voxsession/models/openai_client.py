@@ -9,11 +9,11 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from voxsession.core.types import check_number, check_text
+from voxsession.core.types import check_number, check_text, decode_json
 from voxsession.errors import ConfigurationError, ModelCallError
 from voxsession.models.openai_failures import as_model_error, hide_key
 
-__all__ = ["OpenAIClient", "text_or_env"]
+__all__ = ["OpenAIClient", "text_or_env", "whole_answer_of"]
 
 OFFICIAL_URL = "https://api.openai.com/v1"
 
@@ -100,6 +100,20 @@ class OpenAIClient:
         )
         self._load(client)
         return client
+
+
+def whole_answer_of(body: bytes) -> Any:
+    """The answer in a body, as the package `openai` would give it; text where it is no JSON.
+
+    Raises:
+        ValueError: it looks like JSON and is none.
+    """
+    if body.startswith(b"<"):
+        return "text"
+    from openai.types.chat import ChatCompletion  # loaded already: it asked for the answer
+
+    said = decode_json(body)
+    return ChatCompletion.construct(**said) if isinstance(said, dict) else said
 
 
 def text_or_env(option: str, value: str | None, variable: str) -> str:

@@ -48,14 +48,15 @@ def as_model_error(error: Exception, *, host: str, model: str, retries: int) -> 
     """
     status = getattr(error, "status_code", None)
     status = status if isinstance(status, int) else None
-    if _is_too_long(error, status):
+    told = status or _told_status(error)
+    if _is_too_long(error, told):
         return ContextTooLongError(
             f"The context is too long for the model {model!r} at {host}. Set a smaller context_tokens "
             "or max_output_tokens. What the service said is the cause of this error.",
             fits=_share_that_fits(str(error)),
             status=status,
         )
-    kind, what = _kind_of(error, status)
+    kind, what = _kind_of(error, told)
     tried = f" It was tried up to {retries + 1} times." if retries and kind in _RETRIED else ""
     answer = f" ({status}{_words(error)})" if status is not None else _words(error, " ({})")
     return ModelCallError(
@@ -100,6 +101,13 @@ def _without(value: Any, key: str) -> Any:
     if isinstance(value, list):
         return [_without(item, key) for item in value]
     return value
+
+
+def _told_status(error: Exception) -> int | None:
+    """The status that an error names which came with status 200, as in the middle of a stream."""
+    body = getattr(error, "body", None)
+    code = body.get("code") if isinstance(body, dict) else None
+    return code if isinstance(code, int) and 400 <= code <= 599 else None
 
 
 def _kind_of(error: Exception, status: int | None) -> tuple[str, str]:
