@@ -154,8 +154,10 @@ class OpenAIModel:
             has_ended = reader.finish_reason is not None
             try:
                 # Signs of life that hold nothing keep a connection open, but they are no answer.
-                seconds = self._service.timeout_seconds
-                async with asyncio.timeout(min(seconds, USAGE_WAIT_SECONDS) if has_ended else seconds):
+                seconds = self._service.silence_seconds
+                if has_ended:
+                    seconds = min(seconds or USAGE_WAIT_SECONDS, USAGE_WAIT_SECONDS)
+                async with asyncio.timeout(seconds):
                     chunk = await anext(chunks, None)
             except Exception as error:
                 if has_ended:
