@@ -20,6 +20,8 @@ from voxsession.session.noting import additions, local_day
 __all__ = ["Calling", "checked_calls"]
 
 MESSAGE_TOKENS = 16  # what a call or a result takes beside its text: ids, names, separators
+NOT_RUN = "it was not run: the turn was cut short"
+BEGUN = "the turn was cut short while it ran; whether it had an effect is not known"
 SPARE_SHARE = 0.1  # of the context: room for the calls of further rounds
 
 
@@ -45,6 +47,7 @@ class Calling:
         self._next_id = next_id
         self._taken_tokens = 0
         self._said: list[Message] = []
+        self._is_begun = False
 
     async def run(
         self, calls: Sequence[JsonObject], said: str, room_tokens: int, is_stopped: Callable[[], bool]
@@ -59,11 +62,24 @@ class Calling:
         """
         self._taken_tokens += await count_long(self._core.counter, said + encode_json(calls).decode())
         self._said.append(await self._record("assistant", said or None, tool_calls=calls))
-        for call in calls:
-            await self._host.autosave_now(self._core)
-            left = int(room_tokens * (1 - SPARE_SHARE)) - self._taken_tokens - MESSAGE_TOKENS * len(calls)
-            await self._run_one(call, left, is_stopped())
+        for place, call in enumerate(calls):
+            self._is_begun = False
+            try:
+                await self._host.autosave_now(self._core)
+                left = int(room_tokens * (1 - SPARE_SHARE)) - self._taken_tokens - MESSAGE_TOKENS * len(calls)
+                await self._run_one(call, left, is_stopped())
+            except BaseException:  # mostly it was cancelled
+                await self._give_up(calls[place:])
+                raise
         await self._host.autosave_now(self._core)
+
+    async def _give_up(self, calls: Sequence[JsonObject]) -> None:
+        """Completes the pairs of a turn that ends here, so that the model is told what is known of each call."""
+        why = BEGUN if self._is_begun else NOT_RUN
+        for call in calls:
+            name = call["function"]["name"]
+            await self._record("tool", failure(why), name=name, tool_call_id=call["id"])
+            why = NOT_RUN
 
     def check_no_batch(self) -> None:
         """Refuses functions in a batch: a crash would lose the record of them, and they would run a second time."""
@@ -96,6 +112,7 @@ class Calling:
         if is_stopped:
             result, worked = failure("it was not run: the reply was interrupted"), False
         else:
+            self._is_begun = True
             result, worked = await self._functions.run(name, call["function"]["arguments"])
         tokens = await count_long(core.counter, result)
         if tokens > left_tokens and worked:
