@@ -498,3 +498,25 @@ async def test_a_call_that_could_not_be_saved_is_not_run_and_is_told_so() -> Non
         told = [message["content"] for message in server.messages if message["role"] == "tool"]
 
     assert runs == [] and len(told) == 1 and "was not run" in told[0]
+
+
+async def test_calls_that_no_context_could_hold_are_not_run() -> None:
+    """Arguments larger than the context are a ModelError before anything ran; what was said is kept."""
+    runs: list[int] = []
+    with OpenAIServer([calls(("look", {"text": "word " * 3000}), text="Let me look."), "again"]) as server:
+        async with talking(server, enable_functions=True, context_tokens=2000) as conv:
+
+            @conv.function
+            def look(text: str) -> str:
+                """Looks."""
+                runs.append(len(text))
+                return "found"
+
+            with pytest.raises(ModelError, match="None was run"):
+                await conv.send_message("hi")
+            again = await conv.send_message("well?")
+            kept = [(message.role, message.content) for message in await conv.history()]
+        assert not server.refused
+
+    assert runs == [] and again == "again"
+    assert kept[:3] == [("user", "hi"), ("assistant", "Let me look."), ("user", "well?")]

@@ -49,18 +49,33 @@ class Calling:
         self._said: list[Message] = []
         self._is_begun = False
 
-    async def run(
-        self, calls: Sequence[JsonObject], said: str, room_tokens: int, is_stopped: Callable[[], bool]
-    ) -> None:
-        """Records the calls, saves, runs each, records its result, saves: nothing runs twice after a crash.
+    async def admit(self, calls: Sequence[JsonObject], said: str, room_tokens: int) -> None:
+        """Makes room for calls; nothing is recorded or run yet.
 
         Args:
             calls: as `checked_calls` gives them.
-            said: what it said before it called.
+            said: what the model said before it called.
             room_tokens: what the turn may add to the context.
-            is_stopped: whether the reply was cut off; functions that wait for their turn do not run then.
+
+        Raises:
+            ModelError: the next context could not hold the calls.
         """
         self._taken_tokens += await count_long(self._core.counter, said + encode_json(calls).decode())
+        needed = self._taken_tokens + MESSAGE_TOKENS * len(calls)
+        if needed > room_tokens:
+            raise ModelError(
+                f"The calls that the model asks for need {needed} tokens of the next context, and {room_tokens} are "
+                "left. None was run. Raise context_tokens, or lower max_output_tokens."
+            )
+
+    async def run(
+        self, calls: Sequence[JsonObject], said: str, room_tokens: int, is_stopped: Callable[[], bool]
+    ) -> None:
+        """Records calls that were admitted, saves, runs each, records its result, saves: none runs twice after a crash.
+
+        Args:
+            is_stopped: whether the reply was cut off; functions that wait for their turn do not run then.
+        """
         self._said.append(await self._record("assistant", said or None, tool_calls=calls))
         for place, call in enumerate(calls):
             self._is_begun = False

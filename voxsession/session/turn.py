@@ -310,11 +310,12 @@ class Turn:
     async def _call_functions(self, answer: Reply) -> None:
         self._calling.check_no_batch()  # the reader may have entered a block since the turn began
         core, calls, said = self._core, checked_calls(answer.tool_calls), "".join(self._delivered)
-        self._delivered.clear()
         assert self._user_message is not None
         budget = self._budget_tokens or int(core.view.config.get("context_tokens", 8000))
         instructions = await count_long(core.counter, str(core.view.config.get("instructions", "")))
         room = budget - instructions - self._user_message.token_count
+        await self._calling.admit(calls, said, room)
+        self._delivered.clear()
         await self._calling.run(calls, said, room, self._is_stopped)
         self._context = None  # the next round sees the results
 
