@@ -220,3 +220,36 @@ async def test_an_earlier_reply_is_not_taken_for_one_that_never_came(heard: str 
         await conv.interrupt(heard=heard)
 
     assert (await talk.kept())[:2] == [("user", "a", False), ("assistant", "a whole answer", False)]
+
+
+@pytest.mark.parametrize("how", ["raises", "goes on", "in one piece"])
+async def test_how_a_model_takes_an_interruption_is_no_failure(how: str) -> None:
+    """A model that raises when it is cut off, or does not stop, gives an interrupted reply all the same."""
+    begun = asyncio.Event()
+
+    async def stream(request: ModelRequest) -> AsyncIterator[str]:
+        yield "so "
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            if how == "raises":
+                raise RuntimeError("the connection would not close") from None
+        yield "on"
+
+    async def whole(request: ModelRequest) -> str:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise RuntimeError("the connection would not close")
+
+    async with (talk := Talk(whole if how == "in one piece" else stream)) as conv:
+        turn = asyncio.create_task(conv.send_message("a"))
+        await begun.wait()
+        await asyncio.sleep(0.01)
+        await conv.interrupt()
+        reply = await asyncio.wait_for(turn, 10)
+
+    said = [("assistant", "so ", True)] if how != "in one piece" else []
+    assert reply.interrupted and await talk.kept() == [("user", "a", False), *said]

@@ -297,6 +297,10 @@ class Turn:
             if not self._stopped:
                 raise ModelError("The model's call was cancelled from inside the model.") from None
             return None
+        except Exception:
+            if not self._stopped:
+                raise
+            return None  # how it takes being cut off is nobody's failure
         finally:
             if not self._waiting.done():
                 self._waiting.cancel()
