@@ -15,7 +15,15 @@ import pytest
 
 from tests.models.openai_server import OpenAIServer, Say, calls
 from tests.models.openai_talk import stored, talking
-from voxsession import ConfigurationError, MemorySessionStorage, ModelError, Reply, Voxon, VoxonConfig
+from voxsession import (
+    ConfigurationError,
+    MemorySessionStorage,
+    ModelError,
+    Reply,
+    StorageError,
+    Voxon,
+    VoxonConfig,
+)
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -413,3 +421,102 @@ async def test_the_support_bot_talks_calls_and_remembers(tmp_path: Path, home: P
     assert "[order_status]" in shown[0] and "[request_refund]" in shown[0]
     assert '"paid_back_within_days":5' in shown[0] and "refunds asked for: [1043]" in shown[0]
     assert "Mira" in system
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+async def test_a_turn_cancelled_in_a_function_leaves_complete_pairs(kind: str) -> None:
+    """Cancelling keeps what is known: the one that ran may have had an effect, those behind it were not run."""
+    storage = MemorySessionStorage()
+    runs: list[str] = []
+    begun, release = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def pay_sync() -> str:
+        """Pays."""
+        runs.append("pay")
+        loop.call_soon_threadsafe(begun.set)
+        release.wait(20)
+        return "paid"
+
+    async def pay_async() -> str:
+        """Pays."""
+        runs.append("pay")
+        begun.set()
+        await asyncio.Event().wait()
+        return "paid"
+
+    def ship() -> str:
+        """Ships."""
+        runs.append("ship")
+        return "shipped"
+
+    pay = {"sync": pay_sync, "async": pay_async}[kind]
+    with OpenAIServer([calls((pay.__name__, {}), ("ship", {})), "again"]) as server:
+        async with talking(server, storage, enable_functions=True) as conv:
+            conv.register_function(pay)
+            conv.register_function(ship)
+            turn = asyncio.create_task(conv.send_message("do it"))
+            await asyncio.wait_for(begun.wait(), 20)
+            turn.cancel()
+            await asyncio.gather(turn, return_exceptions=True)
+            assert await conv.send_message("well?") == "again"
+            release.set()
+        assert not server.refused
+        told = [message["content"] for message in server.messages if message["role"] == "tool"]
+    kept = await stored(storage)
+
+    assert runs == ["pay"]
+    assert "whether it had an effect is not known" in told[0] and "was not run" in told[1]
+    assert [role for role, _, _ in kept] == ["user", "assistant", "tool", "tool", "user", "assistant"]
+
+
+async def test_a_call_that_could_not_be_saved_is_not_run_and_is_told_so() -> None:
+    """Where the storage fails before a function, it does not run; call and result are a pair all the same."""
+    runs: list[str] = []
+    storage = MemorySessionStorage()
+    works = storage.append
+
+    async def refuse(*given: Any, **named: Any) -> Any:
+        raise OSError("no disk")
+
+    with OpenAIServer([calls(("pay", {})), "again"]) as server:
+        async with talking(server, storage, enable_functions=True) as conv:
+
+            @conv.function
+            def pay() -> str:
+                """Pays."""
+                runs.append("pay")
+                return "paid"
+
+            await conv.add_messages([{"role": "user", "content": "hello"}])
+            storage.append = refuse  # type: ignore[method-assign]
+            with pytest.raises(StorageError):
+                await conv.send_message("do it")
+            storage.append = works  # type: ignore[method-assign]
+            assert await conv.send_message("well?") == "again"
+        assert not server.refused
+        told = [message["content"] for message in server.messages if message["role"] == "tool"]
+
+    assert runs == [] and len(told) == 1 and "was not run" in told[0]
+
+
+async def test_calls_that_no_context_could_hold_are_not_run() -> None:
+    """Arguments larger than the context are a ModelError before anything ran; what was said is kept."""
+    runs: list[int] = []
+    with OpenAIServer([calls(("look", {"text": "word " * 3000}), text="Let me look."), "again"]) as server:
+        async with talking(server, enable_functions=True, context_tokens=2000) as conv:
+
+            @conv.function
+            def look(text: str) -> str:
+                """Looks."""
+                runs.append(len(text))
+                return "found"
+
+            with pytest.raises(ModelError, match="None was run"):
+                await conv.send_message("hi")
+            again = await conv.send_message("well?")
+            kept = [(message.role, message.content) for message in await conv.history()]
+        assert not server.refused
+
+    assert runs == [] and again == "again"
+    assert kept[:3] == [("user", "hi"), ("assistant", "Let me look."), ("user", "well?")]

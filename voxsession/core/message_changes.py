@@ -108,7 +108,11 @@ class MessageAdded(Change, frozen=True, kw_only=True):
 
 @change_kind
 class MessageInterrupted(Change, frozen=True, kw_only=True):
-    """A reply was cut off: its message now holds what was delivered or heard."""
+    """A reply was cut off: its message now holds what was delivered or heard.
+
+    Attributes:
+        again: it was cut off before, and counted then.
+    """
 
     kind: ClassVar[str] = "message.interrupted"
     event: ClassVar[str | None] = "message.interrupted"
@@ -118,10 +122,11 @@ class MessageInterrupted(Change, frozen=True, kw_only=True):
     token_count: int = 0
     estimated: bool = False
     local_day: str | None = None
+    again: bool = False
 
     def apply(self, data: SessionData) -> None:
         entry = touched(data, self.conversation_id, self.at)
-        if counts_in(data, entry):
+        if counts_in(data, entry) and not self.again:
             data.conversations[entry.id] = evolve(entry, interruption_count=entry.interruption_count + 1)
             data.totals.interruption_count += 1
             data.totals.count_day(day_of(self), interruption_count=1)

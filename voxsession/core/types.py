@@ -22,6 +22,7 @@ __all__ = [
     "RawJson",
     "Share",
     "UtcTime",
+    "as_type",
     "as_utc",
     "check_flag",
     "check_id",
@@ -36,6 +37,7 @@ __all__ = [
     "encode_json",
     "json_decoder",
     "later",
+    "schema_of_type",
 ]
 
 UtcTime: TypeAlias = Annotated[datetime, Meta(tz=True)]
@@ -94,6 +96,36 @@ def json_decoder(kind: Any) -> Callable[[bytes | msgspec.Raw], Any]:
             raise ValueError(str(error)) from None
 
     return checked
+
+
+def as_type(value: Any, kind: Any, make: Callable[[Any, Any], Any]) -> Any:
+    """A JSON value as a value of a type: a member of an enumeration, a date, a dataclass; numbers from their text too.
+
+    Args:
+        make: gives a value of a type that is not known here; it raises `NotImplementedError` where it cannot.
+
+    Raises:
+        ValueError: it does not fit; the path is named.
+        TypeError: the type is none that values can be made of.
+    """
+    for is_strict in (True, False):
+        try:
+            return msgspec.convert(value, kind, strict=is_strict, str_keys=True, dec_hook=make)
+        except (msgspec.MsgspecError, RecursionError) as error:
+            failure = str(error)
+    raise ValueError(failure)
+
+
+def schema_of_type(kind: Any, describe: Callable[[Any], JsonObject]) -> JsonObject:
+    """The JSON schema of a type, with `$ref` and `$defs` where it has parts.
+
+    Args:
+        describe: gives the schema of a type that is not known here; it raises `NotImplementedError` where it cannot.
+
+    Raises:
+        TypeError: it has none.
+    """
+    return msgspec.json.schema(kind, schema_hook=describe)
 
 
 def as_utc(option: str, value: datetime) -> datetime:

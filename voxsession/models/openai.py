@@ -12,7 +12,7 @@ from voxsession.core.types import JsonObject, check_json
 from voxsession.errors import ConfigurationError
 from voxsession.models.base import ModelCallError, ModelRequest, Reply
 from voxsession.models.openai_answers import AnswerReader
-from voxsession.models.openai_client import OpenAIClient, text_or_env
+from voxsession.models.openai_client import OpenAIClient, text_or_env, whole_answer_of
 from voxsession.models.openai_messages import call_ids, chat_functions, chat_messages
 
 __all__ = ["OpenAIModel"]
@@ -20,6 +20,7 @@ __all__ = ["OpenAIModel"]
 DEFAULT_MODEL = "gpt-4o-mini"
 OFFICIAL_HOSTS = ("openai.com", "openai.azure.com")
 USAGE_WAIT_SECONDS = 5.0  # what follows an ended answer is its usage; nobody is kept waiting for that
+NOT_STREAMED = frozenset({"application/json", "application/problem+json", "text/html"})
 _OWN_PARAMETERS = frozenset({"messages", "model", "stream", "tools"})
 
 
@@ -97,11 +98,12 @@ class OpenAIModel:
         except Exception as error:
             raise self._failure(error, self._service.max_retries) from error
         if not self._stream:
-            text = self._read(reader, answer)
-            closing = reader.closing()
-            yield Reply(text, usage=closing.usage, tool_calls=closing.tool_calls)
+            yield self._whole(reader, answer)
             return
         try:
+            if (unstreamed := await self._unstreamed(answer)) is not None:
+                yield self._whole(reader, unstreamed)
+                return
             async with contextlib.aclosing(self._texts(answer, reader)) as texts:
                 async for text in texts:
                     yield text
@@ -128,6 +130,23 @@ class OpenAIModel:
 
     # --- the call
 
+    def _whole(self, reader: AnswerReader, answer: Any) -> Reply:
+        text = self._read(reader, answer)
+        closing = reader.closing(is_whole=True)
+        return Reply(text, usage=closing.usage, tool_calls=closing.tool_calls)
+
+    async def _unstreamed(self, answer: Any) -> Any:
+        """What a server gave that does not stream, though it was asked to; None where it does."""
+        response = getattr(answer, "response", None)
+        kind = str(getattr(response, "headers", {}).get("content-type", "")).partition(";")[0].strip().lower()
+        if response is None or kind not in NOT_STREAMED:
+            return None
+        try:
+            said = (await response.aread()).strip()  # what is a stream all the same can still be read as one
+            return whole_answer_of(said) if said[:1] in (b"{", b"[", b"<") else None
+        except Exception as error:
+            raise self._failure(error) from error
+
     async def _texts(self, answer: Any, reader: AnswerReader) -> AsyncGenerator[str, None]:
         """The texts of a stream; once the answer has ended, only its usage is waited for, and not for long."""
         chunks = aiter(answer)
@@ -135,8 +154,10 @@ class OpenAIModel:
             has_ended = reader.finish_reason is not None
             try:
                 # Signs of life that hold nothing keep a connection open, but they are no answer.
-                seconds = self._service.timeout_seconds
-                async with asyncio.timeout(min(seconds, USAGE_WAIT_SECONDS) if has_ended else seconds):
+                seconds = self._service.silence_seconds
+                if has_ended:
+                    seconds = min(seconds or USAGE_WAIT_SECONDS, USAGE_WAIT_SECONDS)
+                async with asyncio.timeout(seconds):
                     chunk = await anext(chunks, None)
             except Exception as error:
                 if has_ended:

@@ -9,12 +9,13 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from voxsession.core.types import check_number, check_text
+from voxsession.core.types import check_number, check_text, decode_json
 from voxsession.errors import ConfigurationError, ModelCallError
 from voxsession.models.openai_failures import as_model_error, hide_key
 
-__all__ = ["OpenAIClient", "text_or_env"]
+__all__ = ["OpenAIClient", "text_or_env", "whole_answer_of"]
 
+_SECRETS = ("api_key", "admin_api_key", "_azure_ad_token")
 OFFICIAL_URL = "https://api.openai.com/v1"
 
 
@@ -31,6 +32,7 @@ class OpenAIClient:
 
     Attributes:
         host: host and port, without what an address may hold of names and keys.
+        silence_seconds: how long the server may be silent in an answer; None where a given client sets no limit.
 
     Raises:
         ConfigurationError: the package `openai` is missing, or the key; an argument is wrong.
@@ -48,12 +50,14 @@ class OpenAIClient:
     ) -> None:
         self.timeout_seconds = float(check_number("timeout_seconds", timeout_seconds, 0.001, 86_400))
         self.max_retries = int(check_number("max_retries", max_retries, 0, 100, whole=True))
+        self.silence_seconds: float | None = self.timeout_seconds
         self._load = load
         self._given = client
         self._clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Any] = weakref.WeakKeyDictionary()
         if client is not None:
             self._url = str(getattr(client, "base_url", ""))
-            self._secret = str(getattr(client, "api_key", "") or "")
+            self._secret = ""
+            self.silence_seconds = _silence_of(client)
             self.max_retries = int(getattr(client, "max_retries", 0))
         else:
             self._url = text_or_env("base_url", base_url, "OPENAI_BASE_URL") or OFFICIAL_URL
@@ -80,7 +84,9 @@ class OpenAIClient:
 
     def failure(self, error: Exception, model: str, retries: int) -> ModelCallError:
         """The error that a failed call is told as, without the key; the caller raises it from `error`."""
-        hide_key(error, self._secret)
+        # A client of the app's own may have got another key since.
+        for secret in {self._secret, *(getattr(self._given, name, None) for name in _SECRETS)}:
+            hide_key(error, secret if isinstance(secret, str) else "")
         return as_model_error(error, host=self.host, model=model, retries=retries)
 
     def _make(self) -> Any:
@@ -100,6 +106,27 @@ class OpenAIClient:
         )
         self._load(client)
         return client
+
+
+def whole_answer_of(body: bytes) -> Any:
+    """The answer in a body, as the package `openai` would give it; text where it is no JSON.
+
+    Raises:
+        ValueError: it looks like JSON and is none.
+    """
+    if body.startswith(b"<"):
+        return "text"
+    from openai.types.chat import ChatCompletion  # loaded already: it asked for the answer
+
+    said = decode_json(body)
+    return ChatCompletion.construct(**said) if isinstance(said, dict) else said
+
+
+def _silence_of(client: Any) -> float | None:
+    """How long a given client waits for more: its time-out, or the part of it that is for reading."""
+    timeout = getattr(client, "timeout", None)
+    seconds = getattr(timeout, "read", timeout)
+    return float(seconds) if isinstance(seconds, (int, float)) else None
 
 
 def text_or_env(option: str, value: str | None, variable: str) -> str:

@@ -22,7 +22,8 @@ _KINDS = {
 }
 _TOO_LONG = re.compile(
     r"context.{0,3}(length|window|size)|maximum context|too many (input )?tokens|prompt is too long"
-    r"|input is too long|exceed_context|reduce the length",
+    r"|input is too long|exceed_context|reduce the length|maximum (model|prompt|sequence|input) length"
+    r"|maximum number of (input )?tokens|max_new_tokens\W{1,3}must be|context the overflows",
     re.IGNORECASE,
 )
 _LIMIT = re.compile(r"(?:context (?:length|window|size)|n_ctx)\D{0,24}?([\d,]{2,12})", re.IGNORECASE)
@@ -48,14 +49,15 @@ def as_model_error(error: Exception, *, host: str, model: str, retries: int) -> 
     """
     status = getattr(error, "status_code", None)
     status = status if isinstance(status, int) else None
-    if _is_too_long(error, status):
+    told = status or _told_status(error)
+    if _is_too_long(error, told):
         return ContextTooLongError(
             f"The context is too long for the model {model!r} at {host}. Set a smaller context_tokens "
             "or max_output_tokens. What the service said is the cause of this error.",
             fits=_share_that_fits(str(error)),
             status=status,
         )
-    kind, what = _kind_of(error, status)
+    kind, what = _kind_of(error, told)
     tried = f" It was tried up to {retries + 1} times." if retries and kind in _RETRIED else ""
     answer = f" ({status}{_words(error)})" if status is not None else _words(error, " ({})")
     return ModelCallError(
@@ -83,11 +85,11 @@ def hide_key(error: BaseException, key: str) -> None:
             continue
         seen.add(id(one))
         one.args = tuple(_without(argument, key) for argument in one.args)
-        for name in ("message", "body", "code", "param", "doc"):
+        for name in ("message", "body", "code", "param", "doc", "object"):
             if hasattr(one, name):
                 try:
                     setattr(one, name, _without(getattr(one, name), key))
-                except AttributeError:
+                except (AttributeError, TypeError):
                     continue
         waiting += [one.__cause__, one.__context__]
 
@@ -95,6 +97,8 @@ def hide_key(error: BaseException, key: str) -> None:
 def _without(value: Any, key: str) -> Any:
     if isinstance(value, str):
         return value.replace(key, "[key]")
+    if isinstance(value, bytes):
+        return value.replace(key.encode(), b"[key]")
     if isinstance(value, dict):
         return {_without(name, key): _without(item, key) for name, item in value.items()}
     if isinstance(value, list):
@@ -102,7 +106,16 @@ def _without(value: Any, key: str) -> Any:
     return value
 
 
+def _told_status(error: Exception) -> int | None:
+    """The status that an error names which came with status 200, as in the middle of a stream."""
+    body = getattr(error, "body", None)
+    code = body.get("code") if isinstance(body, dict) else None
+    return code if isinstance(code, int) and 400 <= code <= 599 else None
+
+
 def _kind_of(error: Exception, status: int | None) -> tuple[str, str]:
+    if getattr(error, "code", None) == "content_filter":
+        return "filtered", "withheld the answer by a content filter"
     if status in _KINDS:
         return _KINDS[status]
     if status is not None:
@@ -128,7 +141,8 @@ def _is_too_long(error: Exception, status: int | None) -> bool:
     code, kind = getattr(error, "code", None), getattr(error, "type", None)
     if "context_length_exceeded" in (code, kind) or kind == "exceed_context_size_error":
         return True
-    return status in (400, 413, 422) and _TOO_LONG.search(str(error)) is not None
+    is_in_stream = status is None and getattr(error, "body", None) is not None
+    return (status in (400, 413, 422) or is_in_stream) and _TOO_LONG.search(str(error)) is not None
 
 
 def _share_that_fits(said: str) -> float | None:

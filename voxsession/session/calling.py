@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from voxsession.core.changes import Change, FunctionCompleted, MessageInterrupted
+from voxsession.core.changes import Change, FunctionCompleted
 from voxsession.core.message import Message
 from voxsession.core.types import ENCODING_ERRORS, JsonObject, encode_json
 from voxsession.errors import ConfigurationError, ModelError
 from voxsession.memory.tokens import count_long
 from voxsession.session.functions import FunctionTable, failure
 from voxsession.session.host import SessionHost
+from voxsession.session.interrupting import cut_off
 from voxsession.session.live import LiveCore
 from voxsession.session.messages import new_message
 from voxsession.session.noting import additions, local_day
@@ -19,6 +20,8 @@ from voxsession.session.noting import additions, local_day
 __all__ = ["Calling", "checked_calls"]
 
 MESSAGE_TOKENS = 16  # what a call or a result takes beside its text: ids, names, separators
+NOT_RUN = "it was not run: the turn was cut short"
+BEGUN = "the turn was cut short while it ran; whether it had an effect is not known"
 SPARE_SHARE = 0.1  # of the context: room for the calls of further rounds
 
 
@@ -44,25 +47,54 @@ class Calling:
         self._next_id = next_id
         self._taken_tokens = 0
         self._said: list[Message] = []
+        self._is_begun = False
+
+    async def admit(self, calls: Sequence[JsonObject], said: str, room_tokens: int) -> None:
+        """Makes room for calls; nothing is recorded or run yet.
+
+        Args:
+            calls: as `checked_calls` gives them.
+            said: what the model said before it called.
+            room_tokens: what the turn may add to the context.
+
+        Raises:
+            ModelError: the next context could not hold the calls.
+        """
+        self._taken_tokens += await count_long(self._core.counter, said + encode_json(calls).decode())
+        needed = self._taken_tokens + MESSAGE_TOKENS * len(calls)
+        if needed > room_tokens:
+            raise ModelError(
+                f"The calls that the model asks for need {needed} tokens of the next context, and {room_tokens} are "
+                "left. None was run. Raise context_tokens, or lower max_output_tokens."
+            )
 
     async def run(
         self, calls: Sequence[JsonObject], said: str, room_tokens: int, is_stopped: Callable[[], bool]
     ) -> None:
-        """Records the calls, saves, runs each, records its result, saves: nothing runs twice after a crash.
+        """Records calls that were admitted, saves, runs each, records its result, saves: none runs twice after a crash.
 
         Args:
-            calls: as `checked_calls` gives them.
-            said: what it said before it called.
-            room_tokens: what the turn may add to the context.
             is_stopped: whether the reply was cut off; functions that wait for their turn do not run then.
         """
-        self._taken_tokens += await count_long(self._core.counter, said + encode_json(calls).decode())
         self._said.append(await self._record("assistant", said or None, tool_calls=calls))
-        for call in calls:
-            await self._host.autosave_now(self._core)
-            left = int(room_tokens * (1 - SPARE_SHARE)) - self._taken_tokens - MESSAGE_TOKENS * len(calls)
-            await self._run_one(call, left, is_stopped())
+        for place, call in enumerate(calls):
+            self._is_begun = False
+            try:
+                await self._host.autosave_now(self._core)
+                left = int(room_tokens * (1 - SPARE_SHARE)) - self._taken_tokens - MESSAGE_TOKENS * len(calls)
+                await self._run_one(call, left, is_stopped())
+            except BaseException:  # mostly it was cancelled
+                await self._give_up(calls[place:])
+                raise
         await self._host.autosave_now(self._core)
+
+    async def _give_up(self, calls: Sequence[JsonObject]) -> None:
+        """Completes the pairs of a turn that ends here, so that the model is told what is known of each call."""
+        why = BEGUN if self._is_begun else NOT_RUN
+        for call in calls:
+            name = call["function"]["name"]
+            await self._record("tool", failure(why), name=name, tool_call_id=call["id"])
+            why = NOT_RUN
 
     def check_no_batch(self) -> None:
         """Refuses functions in a batch: a crash would lose the record of them, and they would run a second time."""
@@ -84,18 +116,7 @@ class Calling:
             if heard.startswith(content):
                 heard = heard[len(content) :]
             elif content.startswith(heard):
-                core = self._core
-                core.record(
-                    MessageInterrupted(
-                        at=core.now(),
-                        local_day=local_day(core, core.now()),
-                        message_id=message.id,
-                        conversation_id=self._conversation_id,
-                        content=heard,
-                        token_count=core.counter.count(heard),
-                        estimated=not core.counter.exact,
-                    )
-                )
+                cut_off(self._core, message, heard)
                 return ""
         return heard
 
@@ -106,6 +127,7 @@ class Calling:
         if is_stopped:
             result, worked = failure("it was not run: the reply was interrupted"), False
         else:
+            self._is_begun = True
             result, worked = await self._functions.run(name, call["function"]["arguments"])
         tokens = await count_long(core.counter, result)
         if tokens > left_tokens and worked:

@@ -8,7 +8,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from voxsession.core.changes import ConversationEnded, MessageInterrupted
+from voxsession.core.changes import ConversationEnded
 from voxsession.core.conversation import ConversationEntry
 from voxsession.core.memory_entry import MemoryEntry
 from voxsession.core.message import Message
@@ -21,6 +21,7 @@ from voxsession.session.branches.merging import merge_summary
 from voxsession.session.functions import FUNCTION_TIMEOUT_SECONDS, FunctionTable
 from voxsession.session.gate import TurnGate
 from voxsession.session.host import SessionHost
+from voxsession.session.interrupting import cut_off, reply_after, reply_to_cut
 from voxsession.session.learn import learn_from
 from voxsession.session.live import LiveCore
 from voxsession.session.messages import message_from_dict, new_message_id
@@ -132,7 +133,7 @@ class Conversation:
         Args:
             text: what the user says.
             metadata: the app's own JSON-ready data for the message.
-            on_busy: while another turn runs: ``queue``, ``reject`` or ``interrupt`` it.
+            on_busy: while another turn runs: ``queue``, ``reject`` or ``interrupt`` it, and those that wait.
 
         Raises:
             BudgetError: the message can never fit the context; nothing was recorded.
@@ -193,33 +194,22 @@ class Conversation:
 
         Args:
             heard: what reached the person; history and later contexts hold that. None keeps what was delivered.
+                A reply that was cut off before, or spoken over, can still be shortened to a beginning of it.
         """
         core = self._writable()
         text = None if heard is None else check_text("heard", heard)
         running = self._gate.running
-        if running is not None:
+        if running is not None and running.reply is None:
             running.stop(text)
             if running.is_abandoned():
                 await running.close()
             return
-        last = next(
-            (m for m in reversed(self.messages) if m.role == "assistant" and m.conversation_id == self._id),
-            None,
-        )
-        if last is None or last.interrupted:
+        last = reply_to_cut(self.messages, self._id, text)
+        if last is None:
             return
-        kept = text if text is not None else last.content or ""
-        core.record(
-            MessageInterrupted(
-                at=core.now(),
-                local_day=local_day(core, core.now()),
-                message_id=last.id,
-                conversation_id=self._id,
-                content=kept,
-                token_count=core.counter.count(kept),
-                estimated=not core.counter.exact,
-            )
-        )
+        cut = cut_off(core, last, text if text is not None else last.content or "")
+        if running is not None and running.reply is not None:
+            running.reply = reply_after(running.reply, cut)  # its caller gets it when it is saved
         await self._host.autosave_now(core)
 
     # --- context, functions

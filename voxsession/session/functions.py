@@ -10,12 +10,13 @@ import re
 import threading
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from voxsession.core.struct import Struct
 from voxsession.core.types import JsonObject, check_json, decode_json, encode_json
 from voxsession.errors import ConfigurationError
+from voxsession.session.function_types import fitted, shown_type, types_of
 
 __all__ = ["FUNCTION_TIMEOUT_SECONDS", "Function", "FunctionTable", "failure", "schema_of"]
 
@@ -39,6 +40,8 @@ class Function(Struct, frozen=True, kw_only=True):
     call: Callable[..., Any]
     schema: JsonObject
     timeout_seconds: float
+    signature: inspect.Signature
+    types: dict[str, Any]
 
 
 class FunctionTable:
@@ -56,7 +59,14 @@ class FunctionTable:
         """
         schema = schema_of(call)
         name = schema["function"]["name"]
-        self._functions[name] = Function(name=name, call=call, schema=schema, timeout_seconds=timeout_seconds)
+        self._functions[name] = Function(
+            name=name,
+            call=call,
+            schema=schema,
+            timeout_seconds=timeout_seconds,
+            signature=inspect.signature(call),
+            types=types_of(call),
+        )
         return call
 
     @property
@@ -77,9 +87,9 @@ class FunctionTable:
             given = decode_json(arguments or "{}")
             if not isinstance(given, dict):
                 raise ValueError("the arguments are no JSON object")
-            inspect.signature(function.call).bind(**given)
-        except (ValueError, TypeError) as error:
-            return failure(f"bad arguments: {error}"), False
+            given = fitted(function.signature, function.types, given)
+        except Exception as error:  # a type may be checked by code of the app's own
+            return failure(f"bad arguments: {_words(error) or type(error).__name__}"), False
         try:
             return await _within(function, given), True
         except _TooSlowError:
@@ -100,6 +110,9 @@ async def _within(function: Function, given: dict[str, Any]) -> str:
             raise _TooSlowError
         if work.cancelled():
             raise RuntimeError("it was cancelled")
+        error = work.exception()
+        if error is not None and not isinstance(error, Exception):
+            raise RuntimeError(type(error).__name__) from error
         return work.result()
     finally:
         if not work.done():
@@ -116,14 +129,22 @@ def _forget(work: asyncio.Task[Any]) -> None:
 
 async def _invoke(call: Callable[..., Any], given: dict[str, Any]) -> str:
     if inspect.iscoroutinefunction(call):
-        return _as_text(await call(**given))
+        return _as_text(await _without_exit(call(**given)))
 
     def run() -> Any:
         result = call(**given)
         return result if inspect.isawaitable(result) else _as_text(result)
 
     result = await _in_thread(run)
-    return result if isinstance(result, str) else _as_text(await result)
+    return result if isinstance(result, str) else _as_text(await _without_exit(result))
+
+
+async def _without_exit(work: Awaitable[Any]) -> Any:
+    """What an async function gives; its sys.exit() would end the event loop."""
+    try:
+        return await work
+    except SystemExit as error:
+        raise RuntimeError("SystemExit") from error
 
 
 async def _in_thread(run: Callable[[], Any]) -> Any:
@@ -187,10 +208,15 @@ def failure(why: str) -> str:
 
 
 def _told(error: Exception) -> str:
+    words = _words(error)
+    return f"{type(error).__name__}: {words}" if words is not None else type(error).__name__
+
+
+def _words(error: Exception) -> str | None:
     try:
-        return f"{type(error).__name__}: {error}"
+        return str(error)
     except Exception:  # its own __str__ is broken
-        return type(error).__name__
+        return None
 
 
 def schema_of(call: Callable[..., Any]) -> JsonObject:
@@ -210,16 +236,18 @@ def schema_of(call: Callable[..., Any]) -> JsonObject:
     name = getattr(call, "__name__", "")
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
         raise ConfigurationError.out_of_range(
-            "function", name or call, "a named function of 1 to 64 letters, digits, _ or - is needed"
+            "function",
+            name or type(call).__name__,  # what a partial binds may be a secret
+            "a named function of 1 to 64 letters, digits, _ or - is needed; wrap it in a def of such a name",
         )
     try:
-        hints = typing.get_type_hints(call, include_extras=True)
+        hints = types_of(call)
         signature = inspect.signature(call)
     except NameError as error:
         raise ConfigurationError.out_of_range(
             "function", name, f"{error}; import what its signature names at the top of the module"
         ) from None
-    except (TypeError, ValueError):
+    except Exception:
         raise ConfigurationError.out_of_range(
             "function",
             name,
@@ -255,7 +283,9 @@ def _schema(hint: Any) -> JsonObject:
     if origin in (typing.Union, types.UnionType):
         kinds = [_schema(argument) for argument in arguments if argument is not type(None)]
         return kinds[0] if len(kinds) == 1 else {"anyOf": kinds}
-    kind = _JSON_TYPES.get(origin or hint)
+    kind = _JSON_TYPES.get(origin or hint) if hint is not Any else ""
+    if kind is None:
+        return shown_type(hint)
     if kind == "array":
         kinds = [argument for argument in arguments if argument is not ...]
         return {"type": kind, "items": _schema(kinds[0]) if len(set(kinds)) == 1 else {}}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from typing import Literal, Protocol, TypeAlias, get_args
 
 from voxsession.errors import ConfigurationError, ConversationBusyError
+from voxsession.models.base import Reply
 from voxsession.session.loop_bound import LoopBound
 
 __all__ = ["ON_BUSY", "OnBusy", "TurnGate"]
@@ -18,6 +20,7 @@ class Running(Protocol):
     """What a gate needs to know of a turn."""
 
     conversation_id: str
+    reply: Reply | None
 
     def stop(self, heard: str | None) -> None:
         """Cuts its reply off; `heard` is what reached the person."""
@@ -30,10 +33,14 @@ class Running(Protocol):
 
 
 class TurnGate:
-    """One turn at a time, in the order they came."""
+    """One turn at a time, in the order they came.
+
+    The place goes straight from the one that leaves to the next, so that nobody finds it free who came later.
+    """
 
     def __init__(self) -> None:
-        self._lock: LoopBound[asyncio.Lock] = LoopBound(asyncio.Lock)
+        self._queue: LoopBound[deque[tuple[Running, asyncio.Future[None]]]] = LoopBound(deque)
+        self._loop: asyncio.AbstractEventLoop | None = None
         self.running: Running | None = None
 
     async def enter(self, turn: Running, on_busy: str, session_id: str) -> None:
@@ -45,27 +52,41 @@ class TurnGate:
         if on_busy not in ON_BUSY:
             raise ConfigurationError.out_of_range("on_busy", on_busy, "choose one of " + ", ".join(ON_BUSY))
         await self.settle_abandoned()
-        lock = self._lock.get()
-        if self.running is not None or lock.locked():
-            if on_busy == "reject":
-                raise ConversationBusyError(session_id, turn.conversation_id)
-            if on_busy == "interrupt" and self.running is not None:
-                self.running.stop(None)
-        await lock.acquire()
-        self.running = turn
+        loop = asyncio.get_running_loop()
+        if self.running is None or (self._loop is not None and self._loop.is_closed()):
+            self.running, self._loop = turn, loop
+            return
+        if on_busy == "reject":
+            raise ConversationBusyError(session_id, turn.conversation_id)
+        queue = self._queue.get()
+        if on_busy == "interrupt":
+            for one in (self.running, *(waiting for waiting, _ in queue)):
+                one.stop(None)
+        place: asyncio.Future[None] = loop.create_future()
+        queue.append((turn, place))
+        try:
+            await place
+        except BaseException:
+            self.leave(turn)  # where the place came in the same moment
+            raise
 
     def leave(self, turn: Running) -> None:
         """Lets the next one in; harmless when repeated."""
-        if self.running is turn:
-            self.running = None
-            lock = self._lock.get()
-            if lock.locked():
-                lock.release()
+        if self.running is not turn:
+            return
+        self.running = self._loop = None
+        queue = self._queue.get()
+        while queue:
+            following, place = queue.popleft()
+            if not place.done():  # else it was cancelled
+                self.running, self._loop = following, place.get_loop()
+                place.set_result(None)
+                return
 
     @property
     def is_idle(self) -> bool:
         """Whether no turn runs and none waits."""
-        return self.running is None and not self._lock.get().locked()
+        return self.running is None
 
     async def settle_abandoned(self) -> None:
         """Closes a stream whose reader went away without closing it."""

@@ -138,8 +138,8 @@ class Turn:
             task.add_done_callback(take_outcome)
 
     def stop(self, heard: str | None) -> None:
-        """Cuts the reply off from outside; `heard` is what reached the person."""
-        self._stopped, self._heard = True, heard
+        """Cuts the reply off from outside; `heard` is what reached the person, where that is known."""
+        self._stopped, self._heard = True, self._heard if heard is None else heard
         if self._waiting is not None:
             self._waiting.cancel()
 
@@ -300,6 +300,10 @@ class Turn:
             if not self._stopped:
                 raise ModelError("The model's call was cancelled from inside the model.") from None
             return None
+        except Exception:
+            if not self._stopped:
+                raise
+            return None  # how it takes being cut off is nobody's failure
         finally:
             if not self._waiting.done():
                 self._waiting.cancel()
@@ -313,11 +317,12 @@ class Turn:
     async def _call_functions(self, answer: Reply) -> None:
         self._calling.check_no_batch()  # the reader may have entered a block since the turn began
         core, calls, said = self._core, checked_calls(answer.tool_calls), "".join(self._delivered)
-        self._delivered.clear()
         assert self._user_message is not None
         budget = self._budget_tokens or int(core.view.config.get("context_tokens", 8000))
         instructions = await count_long(core.counter, str(core.view.config.get("instructions", "")))
         room = budget - instructions - self._user_message.token_count
+        await self._calling.admit(calls, said, room)
+        self._delivered.clear()
         await self._calling.run(calls, said, room, self._is_stopped)
         self._context = None  # the next round sees the results
 
@@ -351,7 +356,8 @@ class Turn:
                 interrupted=interrupted,
                 origin=self.origin,
             )
-            usage = usage or self._estimated_usage(message)
+            sent = self._context.token_count if self._context else 0
+            usage = usage or Usage(input_tokens=sent, output_tokens=message.token_count)
             spent_ms = max(0.0, (core.clock.monotonic() - self._asked_at) * 1000)
             core.record(
                 *additions(core, [message]),
@@ -388,10 +394,6 @@ class Turn:
         first = self._user_message.id if self._user_message is not None else None
         self._messages_made += 1
         return new_message_id(self._core, first, self._messages_made - 1)
-
-    def _estimated_usage(self, message: Message) -> Usage:
-        sent = self._context.token_count if self._context else 0
-        return Usage(input_tokens=sent, output_tokens=message.token_count)
 
     def _config(self) -> SessionConfig:
         data = self._core.view
