@@ -316,7 +316,14 @@ class Loader:
     async def take_turn(self, core: LiveCore) -> asyncio.Lock:
         """The lock of a turn, taken; whoever takes it has to release it."""
         lock = core.save_lock.get()
-        await self.call(lock.acquire(), "save")
+        if not (lock.locked() or core.waiting_turns):
+            await lock.acquire()  # it waits for nobody, so it needs no deadline
+            return lock
+        core.waiting_turns += 1
+        try:
+            await self.call(lock.acquire(), "save")
+        finally:
+            core.waiting_turns -= 1
         return lock
 
     async def call(self, operation: Awaitable[_T], name: str) -> _T:
