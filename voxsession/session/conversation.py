@@ -81,7 +81,8 @@ class Conversation:
 
     @property
     def _gate(self) -> TurnGate:
-        gate: TurnGate = self._core.gates.setdefault(self._id, TurnGate())
+        gates = self._core.gates
+        gate: TurnGate = gates.get(self._id) or gates.setdefault(self._id, TurnGate())
         return gate
 
     def _writable(self) -> LiveCore:
