@@ -169,7 +169,9 @@ class Conversation:
             ConfigurationError: one of them is wrong; it names which, and none was recorded.
         """
         core = self._writable()
-        if isinstance(messages, (str, bytes, Mapping)) or not isinstance(messages, Iterable):
+        if type(messages) is not list and (
+            isinstance(messages, (str, bytes, Mapping)) or not isinstance(messages, Iterable)
+        ):
             raise ConfigurationError.out_of_range(
                 "messages", type(messages).__name__, "a list of dicts is needed"
             )

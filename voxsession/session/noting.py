@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, tzinfo
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import chain, islice
 from typing import NamedTuple
 
@@ -82,10 +82,15 @@ def additions(core: LiveCore, messages: Sequence[Message], *, by_hour: bool = Tr
 
 
 def _signals(core: LiveCore, message: Message, before: Sequence[MessageAdded]) -> list[str] | None:
-    # Its patterns take a millisecond that an import need not.
+    return _reader()(message.content or "", _said_before(core, message, before)) or None
+
+
+@cache
+def _reader() -> Callable[[str, Iterable[str]], list[str]]:
+    # Its patterns take a millisecond that an import need not; asked for once, as the statement takes two microseconds.
     from voxsession.learning.signals import signals_of
 
-    return signals_of(message.content or "", _said_before(core, message, before)) or None
+    return signals_of
 
 
 def _said_before(core: LiveCore, message: Message, before: Sequence[MessageAdded]) -> Iterator[str]:
