@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from tests.session.stores import WatchedStorage, only, voxon_on
-from voxsession import StorageUnavailableError
 from voxsession.session.tasks import shielded
 
 
@@ -84,20 +83,3 @@ def test_an_adapter_that_ends_the_program(operation: str) -> None:
     with pytest.raises(SystemExit) as left:
         asyncio.run(main())
     assert left.value.code == 3
-
-
-async def test_a_turn_that_falls_free_for_another_has_a_deadline_still() -> None:
-    """Who comes while the one that waits has not taken its turn yet waits behind that one, and is told in time."""
-    async with voxon_on(WatchedStorage(), storage_timeout_seconds=0.05) as voxon:
-        session = await voxon.session("ann", session_id="s")
-        core, recorder = session._core, await session._host.ready()
-        first = await recorder.take_turn(core)
-        second = asyncio.create_task(recorder.take_turn(core))
-        await asyncio.sleep(0)
-        first.release()
-        assert not first.locked()
-        with pytest.raises(StorageUnavailableError):
-            async with asyncio.timeout(2):  # in this task: a new one would come too late
-                await recorder.take_turn(core)
-        (await second).release()
-        (await recorder.take_turn(core)).release()

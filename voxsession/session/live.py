@@ -44,6 +44,7 @@ from voxsession.session.loop_bound import LoopBound
 from voxsession.session.pending import Pending, applied, named_conversations
 from voxsession.session.reports import CompressionReport
 from voxsession.session.settling import filled_slots, missing_repair, settle_memory
+from voxsession.session.turn_lock import TurnLock
 
 __all__ = ["Attempt", "FiledTalks", "LiveCore"]
 
@@ -94,8 +95,8 @@ class LiveCore(Struct, kw_only=True, eq=False, weakref=True):
         short_heads: conversations whose loaded messages did not fill their latest context: it took filed ones too.
         batches: the `batch_update()` blocks that are open, of all tasks.
         became: id of an entry that is no more -> that which others learned as well, for blocks that name the one.
-        loose_pages: pages that no stored document is known to name, or no longer names: the next save removes them.
-        waiting_turns: how many wait for their turn to save or reload.
+        loose_pages: pages that were written here and that no stored document is known to name, or that one named
+            and no longer does: they are removed with the next save.
         has_conflict: what is pending cannot be put behind what others wrote, until `reload`: new handles get
             a core of their own.
         compressions: the reports of compressions that are not saved yet: each is corrected should it be dropped.
@@ -136,8 +137,7 @@ class LiveCore(Struct, kw_only=True, eq=False, weakref=True):
     compressions: WeakKeyDictionary[Change, CompressionReport] = field(default_factory=WeakKeyDictionary)
     counted: Counted | None = None
     preparing: LoopBound[asyncio.Lock] = field(default_factory=lambda: LoopBound(asyncio.Lock))
-    waiting_turns: int = 0
-    save_lock: LoopBound[asyncio.Lock] = field(default_factory=lambda: LoopBound(asyncio.Lock))
+    save_lock: LoopBound[TurnLock] = field(default_factory=lambda: LoopBound(TurnLock))
 
     @property
     def view(self) -> SessionData:

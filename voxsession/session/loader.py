@@ -316,14 +316,10 @@ class Loader:
     async def take_turn(self, core: LiveCore) -> asyncio.Lock:
         """The lock of a turn, taken; whoever takes it has to release it."""
         lock = core.save_lock.get()
-        if not (lock.locked() or core.waiting_turns):
-            await lock.acquire()  # it waits for nobody, so it needs no deadline
-            return lock
-        core.waiting_turns += 1
-        try:
+        if lock.is_free:
+            await lock.acquire()  # at once, so it needs no deadline
+        else:
             await self.call(lock.acquire(), "save")
-        finally:
-            core.waiting_turns -= 1
         return lock
 
     async def call(self, operation: Awaitable[_T], name: str) -> _T:
