@@ -85,6 +85,17 @@ def test_a_question_asked_again() -> None:
     ]
 
 
+@given(
+    st.lists(st.text("bkxz09_QW", min_size=2, max_size=6), min_size=3, max_size=12, unique_by=str.lower),
+    st.text(" .,;-?!'\"\n\t\x00\x1f", min_size=1, max_size=3),
+)
+def test_words_are_cut_alike_in_any_script(words: list[str], between: str) -> None:
+    """The same words count, whatever stands between them, one letter or a letter outside ASCII as well."""
+    said = " ".join(words)
+    for other in (between.join(words), f"{between}q{between}".join(words), f"{said} ü", f"ö{between}{said}"):
+        assert "repeat" in signals_of(said, [other]) and "repeat" in signals_of(other, [said])
+
+
 @given(st.text(max_size=300), st.lists(st.text(max_size=100), max_size=3))
 def test_any_text_is_looked_at(text: str, earlier: list[str]) -> None:
     """Whatever is said gives signals of the known names, each at most once."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache
+from types import GenericAlias
 from typing import Any
 
 import msgspec
@@ -22,6 +23,12 @@ _decode_pairs = json_decoder(list[tuple[str, msgspec.Raw]])
 @cache
 def _decoder(kind: str) -> Callable[[bytes | msgspec.Raw], Any]:
     return json_decoder(KINDS[kind])
+
+
+@cache
+def _decoder_of_pairs(kind: str) -> Callable[[bytes | msgspec.Raw], Any]:
+    pair = GenericAlias(tuple, (str, KINDS[kind]))
+    return json_decoder(GenericAlias(list, (pair,)))
 
 
 def encode_changes(changes: Sequence[Change]) -> bytes:
@@ -57,10 +64,18 @@ def checked_body(changes: Sequence[Change]) -> bytes | None:
     """What `encode_changes` gives, after a look that it can be read again; None where it cannot, or be made."""
     try:
         body = encode_changes(changes)
-        decode_changes(body, "")
+        _read_again(body, changes)
         return body
     except (*ENCODING_ERRORS, IntegrityError):
         return None
+
+
+def _read_again(body: bytes, changes: Sequence[Change]) -> None:
+    kinds = {change.kind for change in changes}
+    if len(kinds) == 1 and len(changes) <= _PIECE:
+        _decoder_of_pairs(kinds.pop())(body)  # at once, which takes half the time
+    else:
+        decode_changes(body, "")
 
 
 def unstorable(changes: Sequence[Change]) -> list[Change]:

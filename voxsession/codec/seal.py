@@ -44,7 +44,7 @@ class Seal:
                 packing, packed = DEFLATE, smaller
         lead = bytes((self._code, packing))
         sealed = self._cipher(self._code, part).seal(packed, _associated(header, part, lead))
-        return base64.b64encode(lead + sealed).decode()
+        return binascii.b2a_base64(lead + sealed, newline=False).decode()
 
     def open(self, header: Mapping[str, Any], part: str, sealed: object, record: str) -> bytes:
         """The body; `IntegrityError` naming `record` unless every bit is as it was sealed."""

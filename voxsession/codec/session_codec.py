@@ -83,8 +83,8 @@ class SessionCodec:
         return record
 
     def batch(self, header: Mapping[str, Any], body: bytes) -> Record:
-        """The encoded changes of one save as one record."""
-        record: Record = {name: header[name] for name in HEADER_FIELDS}
+        """The encoded changes of one save as one record; the header holds its fields in order and nothing else."""
+        record: Record = dict(header)
         if self._seal is None:
             record["changes"] = decode_json(body)
         else:

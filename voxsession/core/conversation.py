@@ -160,7 +160,7 @@ class ConversationEntry(Struct, frozen=True, kw_only=True):
         is_counted: bool = True,
         step: Step | None = None,
     ) -> ConversationEntry:
-        """The entry with one more message; written out, since this runs for every message ever said.
+        """The entry with one more message.
 
         Args:
             index: its index in the session.
@@ -171,36 +171,21 @@ class ConversationEntry(Struct, frozen=True, kw_only=True):
             step: how far it takes the present span; None leaves that.
         """
         moved = step or Step(pause_seconds=self.pause_seconds)
-        return ConversationEntry(
-            id=self.id,
-            started_at=self.started_at,
+        return evolve(
+            self,
             last_at=at,
-            parent_id=self.parent_id,
-            branch_index=self.branch_index,
-            status=self.status,
-            opened_at=self.opened_at,
-            ended_at=self.ended_at,
             first_index=index if self.first_index is None else self.first_index,
             last_index=index,
             message_count=self.message_count + 1,
             turn_count=self.turn_count + is_user,
             interruption_count=self.interruption_count + interrupted,
-            injection_count=self.injection_count,
-            response_count=self.response_count,
-            response_ms=self.response_ms,
-            duration_seconds=self.duration_seconds,
-            resumed_count=self.resumed_count,
-            call=self.call,
             active_until=moved.until or self.active_until,
             running_seconds=self.running_seconds + moved.counted_seconds,
             skipped_seconds=self.skipped_seconds + moved.skipped_seconds,
             pause_seconds=moved.pause_seconds,
             replayed_seconds=self.replayed_seconds + moved.replayed_seconds,
             is_uncounted=self.is_uncounted and not is_counted,
-            counted_day=self.counted_day,
             uncounted_messages=self.uncounted_messages + (not is_counted),
-            merged_ids=self.merged_ids,
-            guest=self.guest,
         )
 
 

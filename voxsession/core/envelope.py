@@ -76,6 +76,8 @@ def stamp(moment: datetime) -> str:
     """A moment as fixed-width text in UTC, so that text order is time order."""
     if moment.tzinfo is not UTC:
         moment = moment.astimezone(UTC)
+    if moment.microsecond and type(moment) is datetime:
+        return encode_json(moment)[1:-1].decode()  # the same in a tenth of the time
     return moment.isoformat(timespec="microseconds")[:-6] + "Z"
 
 

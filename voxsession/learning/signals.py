@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
@@ -36,6 +37,9 @@ _COMPLAINT: Final = re.compile(
     re.IGNORECASE,
 )
 _WORDS: Final = re.compile(r"\w{2,}")
+_LETTERS: Final = string.ascii_letters + string.digits + "_"
+# Blanks for all bytes but letters: what is ASCII is cut at these in a quarter of the time.
+_BLANKED: Final = bytes(byte if chr(byte) in _LETTERS else 32 for byte in range(128)).ljust(256)
 # Each phrase above has one of these words: what has none of them, as most has, need not be looked through.
 _TELLING: Final = frozenset(
     """
@@ -52,7 +56,7 @@ _EMPTY: Final = frozenset(
     and or please tell know what which how an be have has had with about so again just then there
     der die das ist sind ein eine und oder bitte mir was wie kannst du ich
     """.split()
-)
+).union(_LETTERS)
 
 
 def signals_of(text: str, earlier: Iterable[str] = ()) -> list[str]:
@@ -72,26 +76,33 @@ def signals_of(text: str, earlier: Iterable[str] = ()) -> list[str]:
         ['repeat']
     """
     shown = text[:_LONGEST_TEXT]
-    said_words = _words(shown)
+    words, is_telling = _looked_at(shown)
     found = []
-    if not _TELLING.isdisjoint(said_words):
+    if is_telling:
         shown = shown.replace("’", "'").lower()
         if _COMPLAINT.search(shown):
             found.append("complaint")
         elif _THANKS.search(shown):
             found.append("thanks")
-    words = said_words - _EMPTY
     if len(words) >= _FEWEST_WORDS:
         for said in earlier:
-            if _are_alike(words, _words(said[:_LONGEST_TEXT]) - _EMPTY):
+            if _are_alike(words, _looked_at(said[:_LONGEST_TEXT])[0]):
                 found.append("repeat")
                 break
     return found
 
 
 @lru_cache(_KNOWN_TEXTS)
+def _looked_at(text: str) -> tuple[frozenset[str], bool]:
+    """The words of a text that say what is asked, and whether any of its words could be of a phrase above."""
+    words = _words(text.lower())
+    return words - _EMPTY, not _TELLING.isdisjoint(words)
+
+
 def _words(text: str) -> frozenset[str]:
-    return frozenset(_WORDS.findall(text.lower()))
+    if text.isascii():
+        return frozenset(text.encode().translate(_BLANKED).decode().split())
+    return frozenset(_WORDS.findall(text))
 
 
 def _are_alike(words: frozenset[str], others: frozenset[str]) -> bool:

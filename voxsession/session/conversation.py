@@ -85,7 +85,8 @@ class Conversation:
 
     @property
     def _gate(self) -> TurnGate:
-        gate: TurnGate = self._core.gates.setdefault(self._id, TurnGate())
+        gates = self._core.gates
+        gate: TurnGate = gates.get(self._id) or gates.setdefault(self._id, TurnGate())
         return gate
 
     def _writable(self) -> LiveCore:
@@ -172,7 +173,9 @@ class Conversation:
             ConfigurationError: one of them is wrong; it names which, and none was recorded.
         """
         core = self._writable()
-        if isinstance(messages, (str, bytes, Mapping)) or not isinstance(messages, Iterable):
+        if type(messages) is not list and (
+            isinstance(messages, (str, bytes, Mapping)) or not isinstance(messages, Iterable)
+        ):
             raise ConfigurationError.out_of_range(
                 "messages", type(messages).__name__, "a list of dicts is needed"
             )

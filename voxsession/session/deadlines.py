@@ -35,7 +35,8 @@ class Deadlines:
         Raises:
             TimeoutError: it took longer, and was cancelled.
         """
-        calls, task = self._calls.get(), asyncio.current_task()
+        calls = self._calls.get()
+        task = asyncio.current_task(calls.loop)
         assert task is not None
         call, before = calls.begin(task), task.cancelling()
         try:
@@ -64,25 +65,25 @@ class _Calls:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self._running: dict[_Call, None] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self, task: asyncio.Task[Any]) -> _Call:
-        call = _Call(task, self._loop.time() + self._seconds)
+        call = _Call(task, self.loop.time() + self._seconds)
         self._running[call] = None
         if self._timer is None:
-            self._timer = self._loop.call_at(call.ends_at, self._cancel_late)
+            self._timer = self.loop.call_at(call.ends_at, self._cancel_late)
         return call
 
     def end(self, call: _Call) -> None:
         self._running.pop(call, None)
 
     def _cancel_late(self) -> None:
-        self._timer, now = None, self._loop.time()
+        self._timer, now = None, self.loop.time()
         for call in list(self._running):
             if call.ends_at > now:
-                self._timer = self._loop.call_at(call.ends_at, self._cancel_late)
+                self._timer = self.loop.call_at(call.ends_at, self._cancel_late)
                 return
             del self._running[call]
             call.is_late = True

@@ -23,7 +23,7 @@ from voxsession.session.pending import Pending, applied
 
 __all__ = ["landed"]
 
-_WATCHED = (MemoryCompressed, MemoryEvicted, MemoryExpired, MemorySuperseded, MemoryUpdated)
+_WATCHED = frozenset({MemoryCompressed, MemoryEvicted, MemoryExpired, MemorySuperseded, MemoryUpdated})
 _NEW = (MemoryAdded, MemoryRestored)
 
 
@@ -33,7 +33,7 @@ def landed(change: Change, data: SessionData) -> list[Pending]:
     Where a sensitive entry is superseded, compressed, edited, expires or is evicted, marks of its words stay. One
     that lives with the process is known nowhere else, so its marks, its messages and its attribute are noted at once.
     """
-    if not (change.local or isinstance(change, _WATCHED)):
+    if not (change.local or type(change) in _WATCHED):
         return [applied(change, data)]
     before, extra = _touched_by(change, data), data.extra
     found = [applied(change, data)]

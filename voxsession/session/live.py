@@ -44,6 +44,7 @@ from voxsession.session.loop_bound import LoopBound
 from voxsession.session.pending import Pending, applied, named_conversations
 from voxsession.session.reports import CompressionReport
 from voxsession.session.settling import filled_slots, missing_repair, settle_memory
+from voxsession.session.turn_lock import TurnLock
 
 __all__ = ["Attempt", "FiledTalks", "LiveCore"]
 
@@ -136,7 +137,7 @@ class LiveCore(Struct, kw_only=True, eq=False, weakref=True):
     compressions: WeakKeyDictionary[Change, CompressionReport] = field(default_factory=WeakKeyDictionary)
     counted: Counted | None = None
     preparing: LoopBound[asyncio.Lock] = field(default_factory=lambda: LoopBound(asyncio.Lock))
-    save_lock: LoopBound[asyncio.Lock] = field(default_factory=lambda: LoopBound(asyncio.Lock))
+    save_lock: LoopBound[TurnLock] = field(default_factory=lambda: LoopBound(TurnLock))
 
     @property
     def view(self) -> SessionData:

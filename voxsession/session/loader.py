@@ -331,7 +331,10 @@ class Loader:
     async def take_turn(self, core: LiveCore) -> asyncio.Lock:
         """The lock of a turn, taken; whoever takes it has to release it."""
         lock = core.save_lock.get()
-        await self.call(lock.acquire(), "save")
+        if lock.is_free:
+            await lock.acquire()  # at once, so it needs no deadline
+        else:
+            await self.call(lock.acquire(), "save")
         return lock
 
     async def call(self, operation: Awaitable[_T], name: str) -> _T:

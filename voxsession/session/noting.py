@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, tzinfo
-from functools import lru_cache
+from functools import cache, lru_cache
+from itertools import chain, islice
 from typing import NamedTuple
 
 from voxsession.core.changes import MessageAdded
@@ -34,11 +35,11 @@ _UNCOUNTED = Moment(None, None, None)
 
 def moment_in(core: LiveCore, moment: datetime) -> Moment:
     """Where a moment stands on the clocks of the session's zone, as it is set now."""
-    return _placed(core, moment) if core.view.counts else _UNCOUNTED
+    return _placed(core, moment, core.now()) if core.view.counts else _UNCOUNTED
 
 
-def _placed(core: LiveCore, moment: datetime) -> Moment:
-    now, counted_at = core.now(), None
+def _placed(core: LiveCore, moment: datetime, now: datetime) -> Moment:
+    counted_at = None
     if moment > now:
         moment = counted_at = now
     name = str(core.view.config.get("timezone", "UTC"))
@@ -51,7 +52,7 @@ def _placed(core: LiveCore, moment: datetime) -> Moment:
 
 def local_day(core: LiveCore, moment: datetime) -> str | None:
     """The date in the session's zone; None where it is that of UTC."""
-    return _placed(core, moment).day
+    return _placed(core, moment, core.now()).day
 
 
 def additions(core: LiveCore, messages: Sequence[Message], *, by_hour: bool = True) -> list[MessageAdded]:
@@ -63,9 +64,9 @@ def additions(core: LiveCore, messages: Sequence[Message], *, by_hour: bool = Tr
         by_hour: They count for the hour of the day; what no person says or hears does not.
     """
     changes: list[MessageAdded] = []
-    counts = core.view.counts
+    counts, now = core.view.counts, core.now()
     for message in messages:
-        hour, day, counted_at = _placed(core, message.at) if counts else _UNCOUNTED
+        hour, day, counted_at = _placed(core, message.at, now) if counts else _UNCOUNTED
         is_said = message.role == "user" and message.content and message.origin == "said"
         changes.append(
             MessageAdded(
@@ -81,24 +82,27 @@ def additions(core: LiveCore, messages: Sequence[Message], *, by_hour: bool = Tr
 
 
 def _signals(core: LiveCore, message: Message, before: Sequence[MessageAdded]) -> list[str] | None:
-    # Its patterns take a millisecond that an import need not.
+    return _reader()(message.content or "", _said_before(core, message, before)) or None
+
+
+@cache
+def _reader() -> Callable[[str, Iterable[str]], list[str]]:
+    # Its patterns take a millisecond that an import need not; asked for once, as the statement takes two microseconds.
     from voxsession.learning.signals import signals_of
 
-    return signals_of(message.content or "", _said_before(core, message, before)) or None
+    return signals_of
 
 
-def _said_before(core: LiveCore, message: Message, before: Sequence[MessageAdded]) -> list[str]:
-    """What the person said last in this conversation; a look at a bounded number of messages."""
-    recent = [change.message for change in before[-_LOOKED_AT:]]
-    if len(recent) < _LOOKED_AT:
-        recent = [*core.view.messages_at_hand[len(recent) - _LOOKED_AT :], *recent]
-    said: list[str] = []
-    for one in reversed(recent):
-        if one.role == "user" and one.content and one.conversation_id == message.conversation_id:
-            said.append(one.content)
-            if len(said) == _EARLIER:
-                break
-    return said
+def _said_before(core: LiveCore, message: Message, before: Sequence[MessageAdded]) -> Iterator[str]:
+    """What the person said last in this conversation, the latest first; a look at a bounded number of messages."""
+    found, talk = 0, message.conversation_id
+    recent = chain((change.message for change in reversed(before)), reversed(core.view.messages_at_hand))
+    for one in islice(recent, _LOOKED_AT):
+        if one.role == "user" and one.content and one.conversation_id == talk:
+            yield one.content
+            found += 1
+            if found == _EARLIER:
+                return
 
 
 @lru_cache(64)

@@ -107,8 +107,8 @@ class FileSessionStorage(SessionStorage):
     async def save(self, session_data: Record) -> None:
         """Puts a whole record in place of what was stored, by a new file that takes the old one's name."""
         line = document_line(session_data)
-        key, header = _head(session_data)
-        await self._write("save", self._records.save(key, line, header))
+        key = record_key(session_data)
+        await self._write("save", self._records.save(key, line, _header(session_data)))
 
     async def load(self, session_id: str) -> Record | None:
         """The record with its tail; None where the folder holds none of this key."""
@@ -117,8 +117,7 @@ class FileSessionStorage(SessionStorage):
     async def append(self, session_id: str, batch: Record) -> None:
         """Adds one line to the file, in one write and one sync."""
         line = batch_line(batch)
-        _, header = _head(batch)
-        await self._write("append", self._records.append(session_id, line, header))
+        await self._write("append", self._records.append(session_id, line, _header(batch)))
 
     async def load_since(self, session_id: str, seq: int) -> list[Record] | None:
         """The batches after a version; None where they were merged into the document, or the file is torn."""
@@ -235,6 +234,6 @@ class FileSessionStorage(SessionStorage):
         return {"status": "healthy", "storage": "operational"}
 
 
-def _head(record: Record) -> tuple[str, Record]:
-    """The key of a record, and a copy of the header fields that a write is decided by."""
-    return record_key(record), {name: record.get(name) for name in HEADER_FIELDS}
+def _header(record: Record) -> Record:
+    """A copy of the header fields that a write is decided by."""
+    return {name: record.get(name) for name in HEADER_FIELDS}
