@@ -40,7 +40,8 @@ UNUSUAL = {
 def stored_records(base: type = Struct) -> Iterator[type]:
     """All records of the floors whose records are stored."""
     for cls in base.__subclasses__():
-        if cls.__module__.startswith(("voxsession.core.", "voxsession.codec.")):
+        is_stored = cls.__module__.startswith(("voxsession.core.", "voxsession.codec."))
+        if is_stored and cls.__module__ != "voxsession.core.context_fields":  # a template is kept as dicts
             yield cls
         yield from stored_records(cls)
 

@@ -305,7 +305,7 @@ class Turn:
                 raise
             return None  # how it takes being cut off is nobody's failure
         finally:
-            if not self._waiting.done():
+            if not self._waiting.done() and not self._waiting.get_loop().is_closed():
                 self._waiting.cancel()
             self._waiting = None
 
