@@ -203,9 +203,10 @@ _NO_SPLIT_AFTER = "".join(
     for word in "with of to for in on at from by about love like hate is told if that and".split()
 )
 _BOUNDARY = re.compile(
-    rf"\s*(?:[,()]|:(?=\s)| -+(?=\s))\s*(?={_START})|\s{_CONNECTOR}\s(?={_START})|"
+    r"(?=[\s,():])"  # what each way below begins with: a look at one letter in place of four at most places
+    rf"(?:\s*(?:[,()]|:(?=\s)| -+(?=\s))\s*(?={_START})|\s{_CONNECTOR}\s(?={_START})|"
     rf"\s(?=I(?:'m|'ve|'d|'ll)?(?![\w'.]))|{_NO_SPLIT_AFTER}\s(?=my (?:[\w'-]+ ){{1,3}}?(?:is|are|lives|"
-    r"works|has)\b)",
+    r"works|has)\b))",
     re.I,
 )
 

@@ -117,7 +117,9 @@ _POLITE = _compiled(
     r"(?:that|it)(?:'s| is)? ?(?:ok|okay|alright|possible|helpful|helps|matters|fine))\b,?",
     r"(?:wondering|asking|see|know|check) if you (?:could|can)\b",
 )
-_EMOJI = re.compile(r"\s*(?:[\U0001F000-\U0001FAFF\u2600-\u27bf\ufe0f]+|(?<!\w)[:;]-?[)(DP](?!\w))+")
+_EMOJI = re.compile(
+    r"(?=[\s:;\U0001F000-\U0001FAFF\u2600-\u27bf\ufe0f])\s*(?:[\U0001F000-\U0001FAFF\u2600-\u27bf\ufe0f]+|(?<!\w)[:;]-?[)(DP](?!\w))+"
+)
 _DASH = re.compile("[–—]")
 _END = re.compile(r"[.!?](?=\s)|\n")
 _LINES = re.compile(r"\n[ \n]*")

@@ -17,7 +17,7 @@ _TELLS = (
 )
 # "…, he said.": who spoke, behind what was said. "… the flat he told me about" goes on, and is no such thing.
 _TOLD_BY = re.compile(
-    r"(?<!\bas)(?<!\blike)(?<!\bbut)(?<!\band)(?<!\bbecause)(?<!\bthat)(?:\s*[,-]+\s*|\s+)"
+    r"(?=[\s,-])(?<!\bas)(?<!\blike)(?<!\bbut)(?<!\band)(?<!\bbecause)(?<!\bthat)(?:\s*[,-]+\s*|\s+)"
     rf"(?:{WHO} (?:\w+ly |once |also |then |just |has |had )?{_TELLS}|{_TELLS} "
     r"(?:(?-i:[A-Z])[\w'-]+|he|she|they|(?:my|the|his|her|their|a|an|our|one of my) (?:[\w-]+ ){0,2}?[\w'-]+))"
     r"(?: (?:to )?(?:me|us|him|her|them|everyone)| so| once| again| yesterday| today| earlier| then| quietly"
