@@ -305,7 +305,7 @@ class Turn:
                 raise
             return None  # how it takes being cut off is nobody's failure
         finally:
-            if not self._waiting.done():
+            with suppress(RuntimeError):  # its loop was closed, and this is thrown away with it
                 self._waiting.cancel()
             self._waiting = None
 
