@@ -22,7 +22,7 @@ from voxsession.installation import Installation
 from voxsession.memory.embedding import BoundedEmbedder
 from voxsession.memory.facts import Fact
 from voxsession.memory.tokens import TokenCounter, checked_counter
-from voxsession.models.base import ModelRequest, Reply, checked_model
+from voxsession.models.base import ModelLike, ModelRequest, Reply, checked_model
 from voxsession.moving.backups import Backups
 from voxsession.portability import Portability
 from voxsession.session.handlers import EventHub, Events
@@ -39,7 +39,6 @@ from voxsession.voxon_config import VoxonConfig
 if TYPE_CHECKING:
     from voxsession.calls.registry import CallRegistry
     from voxsession.learning.profiles import SessionProfile
-    from voxsession.models.base import ModelLike
     from voxsession.session.shares.admission import Admission
     from voxsession.session.shares.session import SharedSession
 
