@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -154,7 +155,7 @@ class Voxon(Creating, Upkeep, FleetView, ProfileUpkeep, Backups, Portability):
         session_id: str | None = None,
         *,
         config: SessionConfig | None = None,
-        preset: SessionConfig | str | None = None,
+        preset: SessionConfig | str | os.PathLike[str] | None = None,
         preference_profile: SessionProfile | Mapping[str, Any] | str | None = None,
     ) -> Opening[Session]:
         """The person's most recently active session, or a new one; an unknown `session_id` is created.
