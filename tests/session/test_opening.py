@@ -136,3 +136,10 @@ async def test_a_storage_made_of_the_files_keeps_its_own_ways(tmp_path: Path) ->
     async with app(Sworn(tmp_path)) as voxon:
         assert said(await voxon.load_session("one")) == ["The boat of one is blue"]
     assert Sworn.asked == ["open", "load", "load"]
+
+    watched = FileSessionStorage(tmp_path)
+    read, asked = watched.load, []
+    watched.load = lambda session_id: asked.append(session_id) or read(session_id)  # type: ignore[method-assign]
+    async with app(watched) as voxon:
+        await voxon.load_session("one")
+    assert asked[-1] == "one"
