@@ -7,6 +7,7 @@ import importlib
 import os
 import subprocess
 import sys
+import typing
 from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
@@ -152,3 +153,22 @@ def test_type_checkers_know_every_setting(face: ModuleType, path: str, config: s
 
     assert names == list(vars(getattr(face, config)()))
     assert names == list(getattr(face, config).__annotations__)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "Conversation.send_message",
+        "Conversation.stream_message",
+        "Session.update_memory",
+        "SessionConfig.__init__",
+        "SessionConfig.replace",
+        "Voxon.__init__",
+        "VoxonConfig.__init__",
+        "VoxonConfig.from_env",
+    ],
+)
+def test_what_calls_take_can_be_asked_for(face: ModuleType, call: str) -> None:
+    """Frameworks that inject or document read the annotations of a call, and find every name in them."""
+    of, _, name = call.partition(".")
+    assert typing.get_type_hints(getattr(getattr(face, of), name))

@@ -42,7 +42,7 @@ class Creating:
         user_id: str | None = None,
         session_id: str | None = None,
         config: SessionConfig | None = None,
-        preset: SessionConfig | str | None = None,
+        preset: SessionConfig | str | os.PathLike[str] | None = None,
         preference_profile: SessionProfile | Mapping[str, Any] | str | None = None,
     ) -> Session:
         """A new session, at once; awaiting it (or its first save) writes its first record.
@@ -51,7 +51,7 @@ class Creating:
             user_id: whose session it is; wins over `config.user_id`.
             session_id: chosen by the app; wins over `config.session_id`; None makes one.
             config: its settings; not together with `preset`.
-            preset: a `SessionConfig`, or the name of a preset such as ``"educational"``.
+            preset: a `SessionConfig`, the name of a preset such as ``"educational"``, or the path of a TOML file.
             preference_profile: what was learned elsewhere, to begin with: a `SessionProfile`, its dict, or the name
                 of a ready one such as ``"plain_language"``.
 

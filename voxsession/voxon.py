@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ from voxsession.installation import Installation
 from voxsession.memory.embedding import BoundedEmbedder
 from voxsession.memory.facts import Fact
 from voxsession.memory.tokens import TokenCounter, checked_counter
-from voxsession.models.base import ModelRequest, Reply, checked_model
+from voxsession.models.base import ModelLike, ModelRequest, Reply, checked_model
 from voxsession.moving.backups import Backups
 from voxsession.portability import Portability
 from voxsession.session.handlers import EventHub, Events
@@ -39,7 +40,6 @@ from voxsession.voxon_config import VoxonConfig
 if TYPE_CHECKING:
     from voxsession.calls.registry import CallRegistry
     from voxsession.learning.profiles import SessionProfile
-    from voxsession.models.base import ModelLike
     from voxsession.session.shares.admission import Admission
     from voxsession.session.shares.session import SharedSession
 
@@ -155,7 +155,7 @@ class Voxon(Creating, Upkeep, FleetView, ProfileUpkeep, Backups, Portability):
         session_id: str | None = None,
         *,
         config: SessionConfig | None = None,
-        preset: SessionConfig | str | None = None,
+        preset: SessionConfig | str | os.PathLike[str] | None = None,
         preference_profile: SessionProfile | Mapping[str, Any] | str | None = None,
     ) -> Opening[Session]:
         """The person's most recently active session, or a new one; an unknown `session_id` is created.

@@ -6,7 +6,7 @@ import logging
 import os
 import re
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 import attrs
 
@@ -16,36 +16,6 @@ from voxsession.core.types import check_number, check_text
 from voxsession.errors import ConfigurationError
 from voxsession.storage.registry import check_storage
 
-if TYPE_CHECKING:
-    from typing import TypedDict, Unpack
-
-    class VoxonSettings(TypedDict, total=False):
-        """What `VoxonConfig` takes, for editors and type checkers: what its fields take."""
-
-        session_storage: Any
-        session_storage_path: str | os.PathLike[str]
-        session_database_url: str | None
-        session_redis_url: str | None
-        session_encryption_key: bytes | str | KeyRing | None
-        session_encryption_method: str
-        session_ttl_seconds: float | None
-        session_prefix: str | None
-        tenant: str | None
-        max_sessions: int | None
-        max_session_age_hours: float | None
-        max_resume_attempts: int
-        max_resume_age_hours: float
-        cleanup_interval_seconds: float
-        cleanup_batch_size: int
-        storage_timeout_seconds: float
-        lock_ttl_seconds: float
-        enable_metrics: bool
-        metrics_interval_seconds: float
-        autosave: bool
-        durability: Literal["full", "relaxed"]
-        person_profiles: bool
-
-
 __all__ = ["MAX_LOCK_TTL_SECONDS", "MIN_LOCK_TTL_SECONDS", "VoxonConfig", "config_on"]
 
 MAX_TTL_SECONDS = 100 * 366 * 86_400  # a hundred years: later moments may lie outside the calendar
@@ -54,6 +24,33 @@ MAX_LOCK_TTL_SECONDS = 10 * 366 * 86_400  # ten years: what is locked for a cent
 
 _log = logging.getLogger(__name__)
 _Check = Callable[[str, Any], Any]
+
+
+class VoxonSettings(TypedDict, total=False):
+    """What `VoxonConfig` takes, for editors and type checkers: what its fields take."""
+
+    session_storage: Any
+    session_storage_path: str | os.PathLike[str]
+    session_database_url: str | None
+    session_redis_url: str | None
+    session_encryption_key: bytes | str | KeyRing | None
+    session_encryption_method: str
+    session_ttl_seconds: float | None
+    session_prefix: str | None
+    tenant: str | None
+    max_sessions: int | None
+    max_session_age_hours: float | None
+    max_resume_attempts: int
+    max_resume_age_hours: float
+    cleanup_interval_seconds: float
+    cleanup_batch_size: int
+    storage_timeout_seconds: float
+    lock_ttl_seconds: float
+    enable_metrics: bool
+    metrics_interval_seconds: float
+    autosave: bool
+    durability: Literal["full", "relaxed"]
+    person_profiles: bool
 
 
 def _number(low: float, high: float = float("inf"), *, whole: bool = False, optional: bool = False) -> _Check:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.locks.pairs import TwoMethods, locks_on, voxon_of
 from tests.session.stores import WatchedStorage
 from voxsession import ConfigurationError, Event, MemorySessionStorage, StorageUnavailableError
+from voxsession.core.struct import asdict, evolve
 from voxsession.locks import Lease, SessionLockService
 from voxsession.testing import FakeClock
 
@@ -217,6 +218,7 @@ async def test_leases_travel_between_processes() -> None:
     lease = await locks_on(storage).acquire_lease("d", "a")
     assert lease is not None
     assert await locks_on(storage).renew_lease(Lease.from_dict(lease.to_dict())) is not None
+    assert list(evolve(lease, lease_id="").to_dict()) == list(lease.to_dict()) == list(asdict(lease))
     for fields in (
         {},
         {**lease.to_dict(), "fence": "7"},

@@ -102,6 +102,9 @@ def taking(kind: Any, default: Any = ...) -> tuple[Callable[..., Any], list[Any]
         (Address, {"street": "Elm"}, Address("Elm")), (list[Address], [{"street": "Elm"}], [Address("Elm")]),
         (Tree, {"name": "a", "children": [{}]}, {"name": "a", "children": [{}]}),
         (Pydantic, {"number": 3}, Pydantic(3)), (Optional[Pydantic], {"number": 3}, Pydantic(3)),  # noqa: UP045
+        (datetime.datetime, "2026-05-01T15:00", datetime.datetime(2026, 5, 1, 15)),
+        (datetime.datetime, "2026-05-01T15:00:00Z", datetime.datetime(2026, 5, 1, 15, tzinfo=datetime.UTC)),
+        (datetime.time | None, "10:00", datetime.time(10)), (Literal[Size.SMALL], "small", Size.SMALL),
         (int | str, "7", "7"), (int | None, None, None), (dict[str, Any], {"a": [1]}, {"a": [1]}),
         (Unknown, {"a": 1}, {"a": 1}), (object, [1], [1]), (Any, "x", "x"),
     ],
@@ -121,7 +124,8 @@ async def test_a_value_is_made_what_its_type_says(kind: Any, given: Any, taken: 
     ("kind", "given"),
     [
         (int, "seven"), (int, True), (int, 7.5), (int, None), (str, 5), (Size, "huge"), (Literal["a", "b"], "c"),
-        (list[int], ["x"]), (list[int], 1), (datetime.date, "tomorrow"), (uuid.UUID, "7"), (int | str, [1]),
+        (list[int], ["x"]), (list[int], 1), (datetime.date, "tomorrow"), (datetime.datetime, "noon"), (uuid.UUID, "7"),
+        (int | str, [1]),
         (Address, {"number": 2}), (Tree, {"name": 5}), (Pydantic, {"number": "x"}), (list[Pydantic], [{}]),
     ],
 )  # fmt: skip
@@ -150,6 +154,8 @@ async def test_none_is_taken_where_it_is_the_default() -> None:
     [
         (Size, {"title": "Size", "description": "How large.", "enum": ["large", "small"]}),
         (datetime.date, {"type": "string", "format": "date"}),
+        (datetime.datetime, {"type": "string", "format": "date-time"}), (Literal[Size.SMALL], {"enum": ["small"]}),
+        (datetime.time | None, {"type": "string", "format": "time"}),
         (Pydantic, {"type": "object", "properties": {"number": {"type": "integer"}}}),
         (Unknown, {}), (Any, {}), (list[Unknown], {"type": "array", "items": {}}),
     ],

@@ -13,11 +13,16 @@ import pytest
 from tests.session.stores import WatchedStorage, contents, kept_texts, voxon_on
 from voxsession import (
     ConfigurationError,
+    Conversation,
     FileSessionStorage,
     MemorySessionStorage,
+    ModelRequest,
+    Reply,
     Session,
     SessionConfig,
     SessionStorage,
+    Voxon,
+    VoxonConfig,
 )
 from voxsession.testing import ScriptedModel
 
@@ -248,3 +253,35 @@ def test_after_its_loop_ended_a_facade_belongs_to_the_next_one() -> None:
     assert asyncio.run(step(1)) == 1
     assert in_another_thread(lambda: step(2)) == [2]
     assert asyncio.run(step(3)) == 3
+
+
+def test_a_turn_of_a_loop_that_stopped_holds_nobody_up() -> None:
+    """Nobody goes on with it, whether its loop was closed or only left: the next loop has the place."""
+
+    async def model(request: ModelRequest) -> str:
+        if request.messages[-1]["content"] == "a":
+            await asyncio.Event().wait()
+        return "here"
+
+    voxon = Voxon(VoxonConfig(session_storage=MemorySessionStorage()), model=model)
+
+    async def begin() -> tuple[Conversation, asyncio.Task[Reply]]:
+        session = await voxon.session("ada")
+        conv = await session.start_conversation("c")
+        turn = asyncio.create_task(conv.send_message("a"))
+        await asyncio.sleep(0.01)
+        return conv, turn
+
+    left = asyncio.new_event_loop()
+    try:
+        conv, turn = left.run_until_complete(begin())
+
+        async def go_on() -> str:
+            return await asyncio.wait_for(conv.send_message("b"), 10)
+
+        assert asyncio.run(go_on()) == "here"
+        turn.cancel()
+        left.run_until_complete(asyncio.wait([turn]))
+        assert [message.content for message in conv.messages] == ["a", "b", "here"]
+    finally:
+        left.close()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
-from voxsession import IntegrityError, MemorySessionStorage, Session, Voxon, VoxonConfig
+from voxsession import FileSessionStorage, IntegrityError, MemorySessionStorage, Session, Voxon, VoxonConfig
 from voxsession.core.envelope import Record
 from voxsession.storage.base import RecordsAtHand
 from voxsession.storage.file_burst import BurstThreads
@@ -114,3 +115,31 @@ async def test_a_damaged_session_keeps_nobody_from_opening(tmp_path: Path) -> No
         found = await asyncio.gather(*map(voxon.load_session, ("one", "two")), return_exceptions=True)
         assert isinstance(found[0], IntegrityError) and isinstance(found[1], Session)
         assert "'one'" in str(found[0])
+
+
+async def test_a_storage_made_of_the_files_keeps_its_own_ways(tmp_path: Path) -> None:
+    """A subclass that opens or reads in a way of its own is asked to, also where records could come along."""
+
+    class Sworn(FileSessionStorage):
+        asked: ClassVar[list[str]] = []
+
+        async def open(self) -> None:
+            self.asked.append("open")
+            await super().open()
+
+        async def load(self, session_id: str) -> Record | None:
+            self.asked.append("load")
+            return await super().load(session_id)
+
+    await filled(Sworn(tmp_path), "one")
+    Sworn.asked.clear()
+    async with app(Sworn(tmp_path)) as voxon:
+        assert said(await voxon.load_session("one")) == ["The boat of one is blue"]
+    assert Sworn.asked == ["open", "load", "load"]
+
+    watched = FileSessionStorage(tmp_path)
+    read, asked = watched.load, []
+    watched.load = lambda session_id: asked.append(session_id) or read(session_id)  # type: ignore[method-assign]
+    async with app(watched) as voxon:
+        await voxon.load_session("one")
+    assert asked[-1] == "one"

@@ -57,6 +57,8 @@ async def opening(voxon: Voxon) -> None:
     assert_type(await session.resume_conversation(), Conversation)
     voxon.session(user_id="alice", preset="educational")
     voxon.session(user_id="alice", preset=SessionPresets.EDUCATIONAL)
+    voxon.session(user_id="alice", preset=Path("presets/support.toml"))
+    voxon.create_session(user_id="alice", preset=Path("presets/support.toml"))
     voxon.session(user_id="alice").add_memory("Prefers tea")  # type: ignore[attr-defined]
 
 

@@ -2,42 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, Unpack
 
 import attrs
 
 from voxsession.core.rules import check_categories, check_milestones, check_shares
 from voxsession.core.types import check_flag, check_id, check_number, check_text, check_user_id, copy_json
 from voxsession.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import TypedDict, Unpack
-
-    class SessionSettings(TypedDict, total=False):
-        """What `SessionConfig` takes, for editors and type checkers: what its fields take."""
-
-        session_id: str | None
-        user_id: str | None
-        instructions: str
-        voice: str
-        language: str | None
-        temperature: float
-        max_output_tokens: int
-        enable_functions: bool
-        memory_mode: MemoryMode
-        max_memory_size: int
-        memory_categories: Mapping[str, Mapping[str, float]]
-        memory_archive_days: float | None
-        enable_learning: bool
-        enable_analytics: bool
-        enable_adaptation: bool
-        milestones: Mapping[str, Sequence[float]]
-        context_tokens: int
-        context_shares: Mapping[str, float]
-        timezone: str
-
 
 __all__ = [
     "MEMORY_MODES",
@@ -51,6 +23,30 @@ __all__ = [
 MEMORY_MODES = ("ephemeral", "persistent", "hybrid")
 MemoryMode: TypeAlias = Literal["ephemeral", "persistent", "hybrid"]
 _Check = Callable[[str, Any], Any]
+
+
+class SessionSettings(TypedDict, total=False):
+    """What `SessionConfig` takes, for editors and type checkers: what its fields take."""
+
+    session_id: str | None
+    user_id: str | None
+    instructions: str
+    voice: str
+    language: str | None
+    temperature: float
+    max_output_tokens: int
+    enable_functions: bool
+    memory_mode: MemoryMode
+    max_memory_size: int
+    memory_categories: Mapping[str, Mapping[str, float]]
+    memory_archive_days: float | None
+    enable_learning: bool
+    enable_analytics: bool
+    enable_adaptation: bool
+    milestones: Mapping[str, Sequence[float]]
+    context_tokens: int
+    context_shares: Mapping[str, float]
+    timezone: str
 
 
 def _within(low: float, high: float, *, whole: bool = False) -> _Check:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from voxsession.core.struct import Struct
-from voxsession.core.types import UtcTime, check_number, check_text, decode_json, encode_json, json_decoder
+from voxsession.core.struct import Struct, as_json
+from voxsession.core.types import UtcTime, check_number, check_text, encode_json, json_decoder
 from voxsession.errors import ConfigurationError
 from voxsession.locks.checks import check_device_id, check_name, check_ttl
 
@@ -48,8 +48,7 @@ class Lease(Struct, frozen=True, kw_only=True):
 
     def to_dict(self) -> dict[str, Any]:
         """The lease as a JSON-ready dict, for the process that goes on with it."""
-        fields: dict[str, Any] = decode_json(encode_json(self))
-        return fields
+        return as_json(self)
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Lease:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from voxsession.core.config import SessionConfig
 from voxsession.core.message import Message, Usage
@@ -12,10 +12,15 @@ from voxsession.core.types import JsonObject
 from voxsession.errors import ConfigurationError, ContextTooLongError, ModelCallError
 from voxsession.memory.context import Context
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-__all__ = ["ContextTooLongError", "Model", "ModelCallError", "ModelRequest", "Reply", "checked_model"]
+__all__ = [
+    "ContextTooLongError",
+    "Model",
+    "ModelCallError",
+    "ModelLike",
+    "ModelRequest",
+    "Reply",
+    "checked_model",
+]
 
 
 class Reply(str):
@@ -113,10 +118,9 @@ class Model(Protocol):
         ...
 
 
-if TYPE_CHECKING:
-    ModelLike: TypeAlias = (
-        Model | Callable[[ModelRequest], Awaitable[str | AsyncIterator[str]] | AsyncIterator[str] | str]
-    )
+ModelLike: TypeAlias = (
+    Model | Callable[[ModelRequest], Awaitable[str | AsyncIterator[str]] | AsyncIterator[str] | str]
+)
 
 
 def checked_model(model: Any) -> Any:

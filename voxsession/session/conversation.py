@@ -19,7 +19,7 @@ from voxsession.models.base import Reply
 from voxsession.session.assembling import ContextPreview, assemble, assemble_fully
 from voxsession.session.branches.merging import merge_summary
 from voxsession.session.functions import FUNCTION_TIMEOUT_SECONDS, FunctionTable
-from voxsession.session.gate import TurnGate
+from voxsession.session.gate import OnBusy, TurnGate
 from voxsession.session.host import SessionHost
 from voxsession.session.interrupting import cut_off, reply_after, reply_to_cut
 from voxsession.session.learn import learn_from
@@ -33,7 +33,6 @@ from voxsession.session.turn import Turn
 
 if TYPE_CHECKING:
     from voxsession.learning.figures import Figures
-    from voxsession.session.gate import OnBusy
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 

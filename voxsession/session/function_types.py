@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import enum
 import inspect
 import typing
 from collections.abc import Callable, Mapping
-from typing import Any
+from datetime import datetime, time
+from typing import Any, Literal
 
 from voxsession.core.types import JsonObject, as_type, schema_of_type
 
 __all__ = ["fitted", "shown_type", "types_of"]
+
+_MOMENTS: dict[Any, str] = {datetime: "date-time", time: "time"}
 
 
 def types_of(call: Callable[..., Any]) -> dict[str, Any]:
@@ -42,11 +47,28 @@ def _value(name: str, value: Any, kind: Any, default: Any) -> Any:
     if value is None and default is None:  # as in `day: str = None`
         return None
     try:
-        return as_type(value, kind, _made)
+        return _member(value, kind) or as_type(value, kind, _made)
     except ValueError as error:
+        if (moment := _moment(value, kind)) is not None:
+            return moment
         raise ValueError(f"{name}: {error}") from None
     except (TypeError, NameError, NotImplementedError):  # no type that values can be made of
         return value
+
+
+def _member(value: Any, kind: Any) -> enum.Enum | None:
+    """The member of an enumeration that a `Literal` names by its value."""
+    named = typing.get_args(kind) if typing.get_origin(kind) is Literal else ()
+    return next((one for one in named if isinstance(one, enum.Enum) and one.value == value), None)
+
+
+def _moment(value: Any, kind: Any) -> Any:
+    """A date with its time, or a time, as models write them: without seconds, say; None where it is none."""
+    for one in (datetime, time):
+        if (one is kind or one in typing.get_args(kind)) and isinstance(value, str):
+            with contextlib.suppress(ValueError):
+                return one.fromisoformat(value)
+    return None
 
 
 def _made(kind: Any, value: Any) -> Any:
@@ -59,6 +81,8 @@ def _made(kind: Any, value: Any) -> Any:
 
 def shown_type(kind: Any) -> JsonObject:
     """The JSON schema of a type with parts of its own, such as a dataclass; empty where it has none."""
+    if isinstance(kind, type) and kind in _MOMENTS:
+        return {"type": "string", "format": _MOMENTS[kind]}
     try:
         schema = schema_of_type(kind, _shown)
     except (TypeError, NameError, NotImplementedError, ValueError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import enum
 import inspect
 import re
 import threading
@@ -279,7 +280,7 @@ def _schema(hint: Any) -> JsonObject:
         note = next((extra for extra in arguments[1:] if isinstance(extra, str)), None)
         return {**_schema(arguments[0]), **({"description": note} if note else {})}
     if origin is typing.Literal:
-        return {"enum": list(arguments)}
+        return {"enum": [one.value if isinstance(one, enum.Enum) else one for one in arguments]}
     if origin in (typing.Union, types.UnionType):
         kinds = [_schema(argument) for argument in arguments if argument is not type(None)]
         return kinds[0] if len(kinds) == 1 else {"anyOf": kinds}

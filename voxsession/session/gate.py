@@ -53,7 +53,7 @@ class TurnGate:
             raise ConfigurationError.out_of_range("on_busy", on_busy, "choose one of " + ", ".join(ON_BUSY))
         await self.settle_abandoned()
         loop = asyncio.get_running_loop()
-        if self.running is None or (self._loop is not None and self._loop.is_closed()):
+        if self.running is None or self._is_left_behind():
             self.running, self._loop = turn, loop
             return
         if on_busy == "reject":
@@ -82,6 +82,10 @@ class TurnGate:
                 self.running, self._loop = following, place.get_loop()
                 place.set_result(None)
                 return
+
+    def _is_left_behind(self) -> bool:
+        """Whether the turn that runs is of a loop that has stopped, so that nobody goes on with it."""
+        return self._loop is not None and not self._loop.is_running()
 
     @property
     def is_idle(self) -> bool:

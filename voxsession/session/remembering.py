@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal, TypedDict, Unpack
 
 from voxsession.core.changes import MemoryRemoved, MemoryUpdated
 from voxsession.core.memory_entry import Memory, MemoryEntry
@@ -34,27 +34,24 @@ from voxsession.session.reading import load_everything
 from voxsession.session.scope import with_origins
 from voxsession.session.taking import keeps_local
 
-if TYPE_CHECKING:
-    from typing import TypedDict, Unpack
-
-    class EntryEdits(TypedDict, total=False):
-        """What `update_memory` takes, for editors and type checkers."""
-
-        content: str
-        category: str
-        importance: float
-        expires_at: datetime | None
-        sensitive: bool
-        pinned: bool
-        speaker: str | None
-        metadata: JsonObject | None
-
-
 __all__ = ["Remembering"]
 
 MAX_CATEGORY = 100
 MAX_DAYS = 36_500
 SOURCES: Final = ("memories", "messages")
+
+
+class EntryEdits(TypedDict, total=False):
+    """What `update_memory` takes, for editors and type checkers."""
+
+    content: str
+    category: str
+    importance: float
+    expires_at: datetime | None
+    sensitive: bool
+    pinned: bool
+    speaker: str | None
+    metadata: JsonObject | None
 
 
 class Remembering(SessionBase):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import AsyncGenerator, Awaitable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any
 
 from voxsession.core.changes import TurnCompleted
@@ -267,9 +267,9 @@ class Turn:
                 if text := self._take(chunk) if isinstance(chunk, Reply) else chunk:
                     yield self._deliver(text)
         finally:
-            close = getattr(iterator, "aclose", None)
-            if close is not None:
-                await close()
+            if (close := getattr(iterator, "aclose", None)) is not None:
+                with suppress(Exception):  # how it takes that is no failure, and would hide one
+                    await close()
 
     def _take(self, closing: Reply) -> str:
         """Takes a reply, or the closing word of a stream; gives what of its text was not delivered yet."""
@@ -305,7 +305,7 @@ class Turn:
                 raise
             return None  # how it takes being cut off is nobody's failure
         finally:
-            if not self._waiting.done() and not self._waiting.get_loop().is_closed():
+            with suppress(RuntimeError):  # its loop was closed, and this is thrown away with it
                 self._waiting.cancel()
             self._waiting = None
 

@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from types import TracebackType
-from typing import TYPE_CHECKING
 
 from voxsession.core.changes import (
     Change,
@@ -21,14 +20,12 @@ from voxsession.core.share_grant import ShareGrant
 from voxsession.core.types import JsonObject, check_number, check_object, check_text, encode_json
 from voxsession.errors import ConfigurationError, PermissionDeniedError, SessionEndedError
 from voxsession.models.base import Reply
+from voxsession.session.gate import OnBusy
 from voxsession.session.live import LiveCore
 from voxsession.session.reading import find_conversation
 from voxsession.session.shares.admission import REFUSED, Admission, Ticket
 from voxsession.session.shares.guest_turn import GuestTurn
 from voxsession.session.shares.reading import read_guests
-
-if TYPE_CHECKING:
-    from voxsession.session.gate import OnBusy
 
 __all__ = ["SharedConversation", "open_shared"]
 
