@@ -290,7 +290,8 @@ class OpenAIServer:
             if answer.cut_after == sent:
                 if answer.cleanly:
                     writer.write(b"0\r\n\r\n")
-                return answer.cleanly  # one that ends as it should stays open, or the next request meets its end
+                # One that ends as it should stays open, or the next request meets its end.
+                return answer.cleanly
             if reader.at_eof():
                 self._note_hang_up()
                 return False
